@@ -1,0 +1,3 @@
+namespace LlmProxy.Core;
+
+internal static class Placeholder;
