@@ -1,0 +1,40 @@
+namespace LlmProxy.Core.Configuration;
+
+/// <summary>A group of keys.</summary>
+public sealed class GroupOptions
+{
+    /// <summary>Models its keys may use: names, aliases or patterns of <see cref="LlmProxyOptions.Models"/>. Null: all. Empty: none.</summary>
+    public IList<string>? Models { get; set; }
+}
+
+/// <summary>One API key of a caller. Exactly one of <see cref="Hash"/> and <see cref="Key"/> is given.</summary>
+public sealed class KeyOptions
+{
+    /// <summary>The group it belongs to. Default null: none.</summary>
+    public string? Group { get; set; }
+
+    /// <summary><c>sha256:</c> and 64 hexadecimal digits of the key's UTF-8 bytes; so that no secret stands in a file.</summary>
+    public string? Hash { get; set; }
+
+    /// <summary>The key itself, 1 to 200 visible ASCII characters; meant for <c>${NAME}</c>. Only its hash is kept.</summary>
+    public string? Key { get; set; }
+
+    /// <summary>Models it may use, within what its group allows. Null: all that the group may. Empty: none.</summary>
+    public IList<string>? Models { get; set; }
+
+    /// <summary>Answers carry the upstream, its model name and the number of attempts in headers. Default false.</summary>
+    public bool Debug { get; set; }
+}
+
+/// <summary>How the host app's user becomes a caller.</summary>
+public sealed class HostIdentityOptions
+{
+    /// <summary>The claim that names the caller in records. Default <c>sub</c>, then the identity's name.</summary>
+    public string IdClaim { get; set; } = "sub";
+
+    /// <summary>The claim whose value is the name of a group in <see cref="LlmProxyOptions.Groups"/>. Default null: none is read.</summary>
+    public string? GroupClaim { get; set; }
+
+    /// <summary>The group of users whose claim names none. Default null: no group, all models.</summary>
+    public string? DefaultGroup { get; set; }
+}

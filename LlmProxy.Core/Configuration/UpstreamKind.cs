@@ -1,0 +1,17 @@
+namespace LlmProxy.Core.Configuration;
+
+/// <summary>The kinds of upstream that this version speaks to.</summary>
+public enum UpstreamKind
+{
+    /// <summary>Anything that serves the OpenAI API at some address.</summary>
+    OpenAICompatible,
+
+    /// <summary>api.openai.com.</summary>
+    OpenAI,
+
+    /// <summary>A vLLM server.</summary>
+    VLlm,
+
+    /// <summary>An Ollama server, through its OpenAI endpoints.</summary>
+    Ollama,
+}

@@ -1,0 +1,38 @@
+namespace LlmProxy.Core.Configuration;
+
+/// <summary>One provider account: where it is, how to sign in, and how long to wait for it.</summary>
+public sealed class UpstreamOptions
+{
+    /// <summary>What speaks there; decides the auth header, the paths and the operations served. Default <see cref="UpstreamKind.OpenAICompatible"/>.</summary>
+    public UpstreamKind Kind { get; set; }
+
+    /// <summary>
+    /// The base address, absolute, <c>http</c> or <c>https</c>, ending in <c>/v1</c> or not (both work). May be left out for
+    /// kinds whose address is well known.
+    /// </summary>
+    public Uri? Url { get; set; }
+
+    /// <summary>The secret that we present there. Default null: no credentials are sent.</summary>
+    public string? ApiKey { get; set; }
+
+    /// <summary>Clocks of this upstream.</summary>
+    public TimeoutOptions Timeouts { get; set; } = new();
+
+    /// <summary>Operations added to (<c>+embeddings</c>) or taken from (<c>-completions</c>) what the kind serves.</summary>
+    public IList<string> Operations { get; } = [];
+
+    /// <summary>Headers sent with every request to this upstream.</summary>
+    public IDictionary<string, string> Headers { get; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>HTTP version spoken to the upstream, 1.1 or 2. Default 1.1: over 2 one lost packet stalls all streams of the connection.</summary>
+    public Version HttpVersion { get; set; } = System.Net.HttpVersion.Version11;
+
+    /// <summary>
+    /// The egress proxy: an address, <c>None</c>, or <c>Environment</c> (the default: <c>HTTPS_PROXY</c> and its like;
+    /// loopback and private addresses go direct).
+    /// </summary>
+    public string Proxy { get; set; } = "Environment";
+
+    /// <summary>A stream that ends in <c>[DONE]</c> without finish reasons counts as broken. Default false: some servers never send them.</summary>
+    public bool RequireFinishReason { get; set; }
+}

@@ -1,3 +1,0 @@
-namespace LlmProxy.Core;
-
-internal static class Placeholder;
