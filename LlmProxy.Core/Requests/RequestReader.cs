@@ -2,6 +2,7 @@ using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
+using Endpoint = LlmProxy.Core.Endpoints.Endpoint;
 
 namespace LlmProxy.Core.Requests;
 
