@@ -99,8 +99,13 @@ internal sealed class ObjectShape<T>(Func<T> create, Member<T>[] members, params
 
         if (nearest is null && IsNamedByOperator && !node.IsTyped)
         {
-            reading.Refuse(child, $"unknown member {Problems.Quote(name)}; or {SectionTree.UseFile(node.Path, name)}");
-            reading.Places.AddFailure(node.Path);
+            // Once per entry, however many members its name was taken for.
+            if (!reading.Places.HasFailed(node.Path))
+            {
+                reading.Refuse(child, $"unknown member {Problems.Quote(name)}; or {SectionTree.UseFile(node.Path, name)}");
+                reading.Places.AddFailure(node.Path);
+            }
+
             return;
         }
 
