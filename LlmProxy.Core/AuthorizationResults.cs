@@ -1,0 +1,33 @@
+using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Relaying;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmProxy.Core;
+
+/// <summary>
+/// Gives the host app's own refusals (<c>RequireAuthorization()</c>) the body that clients of this API can read. Only on our
+/// endpoints: all others are left to the handler that was there before.
+/// </summary>
+internal sealed class AuthorizationResults(IAuthorizationMiddlewareResultHandler before, LlmProxySnapshots snapshots, TimeProvider time)
+    : IAuthorizationMiddlewareResultHandler
+{
+    public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+    {
+        if (authorizeResult.Succeeded || context.GetEndpoint()?.Metadata.GetMetadata<LlmProxyEndpointMark>() is null)
+        {
+            await before.HandleAsync(next, context, policy, authorizeResult);
+            return;
+        }
+
+        // A challenge of the app's scheme may be a redirect to a sign-in page: nothing that a client of an API can follow.
+        var error = authorizeResult.Forbidden ? ProxyErrors.Forbidden : ProxyErrors.InvalidApiKey;
+        var headers = new ResponseHeaders(RequestIds.Create(time.GetUtcNow()), null);
+        await ErrorReply.WriteAsync(context, Dialect.Plain, error, snapshots.Current.Options.Contact, headers);
+    }
+}
+
+/// <summary>Marks the endpoints that <c>MapLlmProxy</c> maps.</summary>
+internal sealed class LlmProxyEndpointMark;

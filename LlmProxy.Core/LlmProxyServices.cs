@@ -1,0 +1,97 @@
+using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Relaying;
+using LlmProxy.Core.Requests;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace LlmProxy.Core;
+
+/// <summary>Registers the stages, in their order.</summary>
+internal static class LlmProxyServices
+{
+    /// <param name="services">The app's.</param>
+    /// <param name="options">Validated.</param>
+    /// <param name="warnings">Logged when the app starts.</param>
+    /// <param name="source">Where the options came from.</param>
+    public static void AddLlmProxyCore(
+        this IServiceCollection services, LlmProxyOptions options, IReadOnlyList<ConfigurationProblem> warnings, string source)
+    {
+        if (services.Any(s => s.ServiceType == typeof(LlmProxyMiddleware)))
+        {
+            throw new InvalidOperationException("AddLlmProxy has been called before: an app has one proxy.");
+        }
+
+        if (LlmProxyConfiguration.FindMissingCallers(options) is { } missing)
+        {
+            throw new LlmProxyConfigurationException(source, [missing]);
+        }
+
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(new LlmProxySnapshots(new LlmProxySnapshot(options)));
+        services.AddSingleton<RequestReader>();
+        AddForwarding(services);
+        services.AddSingleton<Relay>();
+        services.AddAccounting();
+        services.AddSingleton<LlmProxyMiddleware>();
+        AddAuthorizationResults(services);
+        services.AddSingleton<IHostedService>(provider => new StartNotes(
+            warnings, source, provider.GetRequiredService<Accountant>(), provider.GetRequiredService<LlmProxySnapshots>(),
+            provider.GetRequiredService<ILogger<LlmProxyMiddleware>>()));
+    }
+
+    private static void AddForwarding(IServiceCollection services)
+    {
+        services.AddSingleton<ClockWheel>();
+        services.AddSingleton<UpstreamClients>();
+        services.AddSingleton<Forwarder>();
+        services.AddSingleton(provider => new UpstreamHandlers(provider.GetRequiredService<LlmProxySnapshots>().FindUpstream));
+        services.AddSingleton<IConfigureOptions<HttpClientFactoryOptions>>(provider => provider.GetRequiredService<UpstreamHandlers>());
+
+        // In front of all others, so that it runs around them and sees the logging handlers that they add.
+        services.Insert(0, ServiceDescriptor.Singleton<IHttpMessageHandlerBuilderFilter>(provider => provider.GetRequiredService<UpstreamHandlers>()));
+        services.AddHttpClient();
+    }
+
+    private static void AddAuthorizationResults(IServiceCollection services)
+    {
+        var before = services.LastOrDefault(s => s.ServiceType == typeof(IAuthorizationMiddlewareResultHandler));
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => new AuthorizationResults(
+            before is null ? new AuthorizationMiddlewareResultHandler() : (IAuthorizationMiddlewareResultHandler)Create(provider, before),
+            provider.GetRequiredService<LlmProxySnapshots>(),
+            provider.GetRequiredService<TimeProvider>()));
+    }
+
+    private static object Create(IServiceProvider provider, ServiceDescriptor descriptor) =>
+        descriptor.ImplementationInstance
+        ?? descriptor.ImplementationFactory?.Invoke(provider)
+        ?? ActivatorUtilities.CreateInstance(provider, descriptor.ImplementationType!);
+
+    /// <summary>What is worth saying once, when the app starts.</summary>
+    private sealed class StartNotes(
+        IReadOnlyList<ConfigurationProblem> warnings, string source, Accountant accountant, LlmProxySnapshots snapshots, ILogger logger) : IHostedService
+    {
+        private static readonly Action<ILogger, string, string, Exception?> _warn =
+            LoggerMessage.Define<string, string>(LogLevel.Warning, new EventId(3, "ConfigurationWarning"), "{Source}: {Warning}");
+
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            accountant.ObserveUpstreams(() => snapshots.Current.Routes.Upstreams.Select(u => u.Name));
+            foreach (var warning in warnings)
+            {
+                _warn(logger, source, warning.ToString(), null);
+            }
+
+            return Task.CompletedTask;
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
