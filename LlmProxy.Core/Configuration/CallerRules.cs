@@ -11,7 +11,7 @@ internal static class CallerRules
 
     public static void Check(LlmProxyOptions options, Problems problems)
     {
-        var models = new ModelNames(options);
+        var models = new ModelNames(options, problems.Places);
         foreach (var (name, group) in options.Groups)
         {
             var path = Places.Member("Groups", name);
@@ -77,7 +77,7 @@ internal static class CallerRules
             }
             else if (!models.CanServe(name))
             {
-                problems.Error(at, $"unknown model {Problems.Value}. {NearestName.Advise(name, models.All)}", name);
+                problems.Error(at, $"unknown model {Problems.Value}. {NearestName.Advise(name, models.Shown)}", name);
             }
         }
     }

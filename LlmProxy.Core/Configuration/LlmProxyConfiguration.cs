@@ -72,7 +72,7 @@ public static class LlmProxyConfiguration
         return Bind(FileTree.Parse(utf8, problems), problems, source, references, out warnings);
     }
 
-    /// <inheritdoc cref="ReadSection(IConfigurationSection, out IReadOnlyList{ConfigurationProblem})"/>
+    /// <summary>Reads a section with references that lead elsewhere than to this machine's environment and files.</summary>
     internal static LlmProxyOptions ReadSection(
         IConfigurationSection section, References references, out IReadOnlyList<ConfigurationProblem> warnings)
     {

@@ -6,8 +6,9 @@ internal sealed class ModelNames
     private readonly HashSet<string> _exact = new(StringComparer.Ordinal);
     private readonly List<string> _prefixes = [];
 
-    public ModelNames(LlmProxyOptions options)
+    public ModelNames(LlmProxyOptions options, Places places)
     {
+        var shown = new List<string>();
         foreach (var (name, model) in options.Models)
         {
             if (IsPattern(name))
@@ -20,13 +21,16 @@ internal sealed class ModelNames
             }
 
             _exact.UnionWith(model.Aliases);
+            var aliases = Places.Member(Places.Member("Models", name), "Aliases");
+            shown.Add(name);
+            shown.AddRange(model.Aliases.Where((alias, i) => places.Shown(Places.Item(aliases, i), alias) == alias));
         }
 
-        All = [.. options.Models.Keys, .. options.Models.Values.SelectMany(static m => m.Aliases)];
+        Shown = shown;
     }
 
-    /// <summary>Names, patterns and aliases.</summary>
-    public IReadOnlyCollection<string> All { get; }
+    /// <summary>Names, patterns and aliases that messages may suggest: not what a reference led to.</summary>
+    public IReadOnlyCollection<string> Shown { get; }
 
     public static bool IsPattern(string name) => name.EndsWith('*');
 

@@ -23,7 +23,7 @@ internal static class OptionsRules
 
     /// <summary>A name that an operator gives: one line, no blanks around it, short enough for a label.</summary>
     public static bool IsName(string name, int longest = 100) =>
-        name.Length > 0 && name.Length <= longest && name == name.Trim() && !name.Any(char.IsControl) && !name.Any(char.IsSurrogate);
+        name.Length > 0 && name.Length <= longest && name == name.Trim() && !name.Any(char.IsControl);
 
     private static void CheckContact(string contact, Problems problems)
     {

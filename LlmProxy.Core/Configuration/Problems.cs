@@ -65,6 +65,6 @@ internal sealed partial class Problems
     [GeneratedRegex("sk-[A-Za-z0-9_-]{6,}", RegexOptions.CultureInvariant)]
     private static partial Regex Keys();
 
-    [GeneratedRegex(@"[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"[\p{Cc}\p{Cf}\u2028\u2029]", RegexOptions.CultureInvariant)]
     private static partial Regex Controls();
 }

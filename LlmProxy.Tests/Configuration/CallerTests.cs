@@ -57,7 +57,7 @@ internal sealed class CallerTests
     [TestCase("\"Groups\": { \"\": { } }", "Groups › : the name of a group has 1 to 100 characters on one line.")]
     [TestCase("\"Groups\": { \"a\": { } }, \"Keys\": { \"k\": { \"Key\": \"${KEY}\", \"Group\": \"b\" } }", "Keys › k › Group: unknown group \"b\". Did you mean \"a\"?")]
     [TestCase("\"Keys\": { \"k\": { \"Key\": \"${KEY}\", \"Group\": \"b\" } }", "Keys › k › Group: unknown group \"b\". None is configured.")]
-    [TestCase("\"Keys\": { \"k\": { \"Key\": \"${KEY}\", \"Models\": [\"x\"] } }", "Keys › k › Models[0]: unknown model \"x\". Known: gpt-5, claude-*, five.")]
+    [TestCase("\"Keys\": { \"k\": { \"Key\": \"${KEY}\", \"Models\": [\"x\"] } }", "Keys › k › Models[0]: unknown model \"x\". Known: gpt-5, five, claude-*.")]
     [TestCase("\"Keys\": { \"k\": { } }", "Keys › k: has no key: write its Hash, or Key as \"${NAME}\".")]
     [TestCase("\"Keys\": { \"k\": { \"Key\": \"${KEY}\", \"Hash\": \"sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\" } }", "Keys › k: has Hash and Key. Write one of them.")]
     [TestCase("\"Keys\": { \"k\": { \"Key\": \"\" } }", "Keys › k › Key: is empty. An empty key would let everybody in.")]

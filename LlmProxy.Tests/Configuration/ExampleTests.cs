@@ -132,6 +132,16 @@ internal sealed class ExampleTests
     }
 
     [Test]
+    public void A_file_cut_off_anywhere_or_damaged_anywhere_is_refused_and_never_crashes()
+    {
+        for (var i = 0; i < Company.Length; i++)
+        {
+            Assert.That(Written.Refused(Company[..i]), Is.Not.Empty, $"cut at {i}");
+            Assert.That(Written.Refused(Company[..i] + "{" + Company[(i + 1)..]), Is.Not.Empty, $"damaged at {i}");
+        }
+    }
+
+    [Test]
     public void Every_error_of_a_file_is_reported_at_once_and_in_its_order_with_warnings_between()
     {
         var e = Assert.Throws<LlmProxyConfigurationException>(() => Written.Read($$"""

@@ -107,6 +107,14 @@ internal sealed class ReferenceTests
     }
 
     [Test]
+    public void What_a_reference_led_to_is_not_suggested_elsewhere()
+    {
+        Assert.That(
+            Written.Refused("""{ "Upstreams": { "a": { "Kind": "OpenAI" } }, "Models": { "m": { "Targets": ["a/m"], "Aliases": ["${KEY}"] } }, "Groups": { "g": { "Models": ["xyz"] } } }"""),
+            Is.EqualTo(new[] { "error  line 1  Groups › g › Models[0]: unknown model \"xyz\". Known: m." }));
+    }
+
+    [Test]
     public void A_key_that_was_written_as_a_name_is_masked()
     {
         Assert.That(
