@@ -35,6 +35,12 @@ internal static class CommandLine
             Writers.People.WriteLine("llmproxy: " + unusable.Message);
             return ExitCode.Failed;
         }
+        catch (Exception fault)
+        {
+            // A fault of ours: here alone the whole trace is of use to somebody.
+            Writers.People.WriteLine("llmproxy: internal error: " + fault);
+            return ExitCode.Failed;
+        }
     }
 
     private static RootCommand Create()

@@ -5,6 +5,9 @@ namespace LlmProxy.Host.Commands;
 /// <summary>Options that several commands have, made anew for each.</summary>
 internal static class CommonOptions
 {
+    public const string RecordsOff = "requests=off";
+    private const string RecordsOn = "requests=on";
+
     public static Option<string> Configuration() => new("--config")
     {
         Description = "The configuration file. Default: LLMPROXY_CONFIG, ./llmproxy.json, /etc/llmproxy/llmproxy.json, the section LlmProxy of "
@@ -22,8 +25,18 @@ internal static class CommonOptions
 
     public static Option<string> Log()
     {
-        var option = new Option<string>("--log") { Description = "requests=off writes no record per request to standard output." };
-        option.AcceptOnlyFromAmong("requests=on", "requests=off");
+        var option = new Option<string>("--log")
+        {
+            Description = "requests=off writes no record per request to standard output.",
+            HelpName = $"{RecordsOn}|{RecordsOff}",
+        };
+        option.Validators.Add(static result =>
+        {
+            if (result.Tokens is not [{ Value: RecordsOn or RecordsOff }])
+            {
+                result.AddError($"--log takes {RecordsOn} or {RecordsOff}.");
+            }
+        });
         return option;
     }
 

@@ -6,8 +6,6 @@ namespace LlmProxy.Host.Commands;
 /// <summary><c>llmproxy</c> alone, and <c>llmproxy demo</c>.</summary>
 internal static class ServeCommand
 {
-    private const string WithoutRecords = "requests=off";
-
     public static void AddTo(RootCommand root)
     {
         var (file, urls, log) = (CommonOptions.Configuration(), CommonOptions.Urls(), CommonOptions.Log());
@@ -19,7 +17,7 @@ internal static class ServeCommand
             {
                 ConfigurationFile = parsed.GetValue(file),
                 Urls = parsed.GetValue(urls),
-                WritesRecords = parsed.GetValue(log) != WithoutRecords,
+                WritesRecords = parsed.GetValue(log) != CommonOptions.RecordsOff,
             },
             cancellation));
     }
@@ -29,7 +27,7 @@ internal static class ServeCommand
         var (urls, log) = (CommonOptions.Urls(), CommonOptions.Log());
         var command = new Command("demo", "Serves a built-in fake model, whatever is configured.") { urls, log };
         command.SetAction((parsed, cancellation) => RunAsync(
-            new ServeRun { IsDemoForced = true, Urls = parsed.GetValue(urls), WritesRecords = parsed.GetValue(log) != WithoutRecords },
+            new ServeRun { IsDemoForced = true, Urls = parsed.GetValue(urls), WritesRecords = parsed.GetValue(log) != CommonOptions.RecordsOff },
             cancellation));
         return command;
     }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace LlmProxy.Host.Commands;
@@ -20,7 +19,6 @@ internal static class VersionCommand
                     writer.WriteString("version"u8, ProductVersion.Full);
                     writer.WriteString("runtime"u8, RuntimeInformation.FrameworkDescription);
                     writer.WriteString("platform"u8, RuntimeInformation.RuntimeIdentifier);
-                    writer.WriteBoolean("compiled_ahead_of_time"u8, !RuntimeFeature.IsDynamicCodeSupported);
                 });
             }
             else

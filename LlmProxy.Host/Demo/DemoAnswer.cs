@@ -40,7 +40,7 @@ internal sealed class DemoAnswer
             heard = heard[..end] + "…";
         }
 
-        var opening = heard.Length == 0 ? "You said nothing." : $"You said: “{heard}”";
+        var opening = heard.Length == 0 ? "You said nothing." : $"You said: “{heard}”.";
         return $"Hello, this is the demo model of LlmProxy. {opening} I am a fake: I only repeat what I hear, word by word and at "
             + "a human pace, so that you can watch a stream arrive. Nothing of this left your machine. To reach a real model, "
             + "write a configuration with: llmproxy init";

@@ -76,7 +76,7 @@ internal sealed class DemoCompletions(TimeProvider time)
     {
         http.Response.ContentType = "application/json";
         var text = string.Concat(answer.Words);
-        await using var json = new Utf8JsonWriter(http.Response.BodyWriter);
+        await using var json = DemoJson.To(http.Response.BodyWriter);
         json.WriteStartObject();
         DemoEvents.WriteHead(json, answer, legacy ? "text_completion"u8 : "chat.completion"u8);
         json.WriteStartArray("choices"u8);

@@ -38,7 +38,7 @@ internal static class DemoEmbeddings
     private static async Task WriteAsync(HttpContext http, List<string> inputs, int dimensions, bool isBase64)
     {
         http.Response.ContentType = "application/json";
-        await using var json = new Utf8JsonWriter(http.Response.BodyWriter);
+        await using var json = DemoJson.To(http.Response.BodyWriter);
         json.WriteStartObject();
         json.WriteString("object"u8, "list"u8);
         json.WriteStartArray("data"u8);

@@ -9,7 +9,7 @@ internal static class DemoError
     {
         http.Response.StatusCode = status;
         http.Response.ContentType = "application/json";
-        await using var json = new Utf8JsonWriter(http.Response.BodyWriter);
+        await using var json = DemoJson.To(http.Response.BodyWriter);
         json.WriteStartObject();
         json.WriteStartObject("error"u8);
         json.WriteString("message"u8, message);

@@ -7,7 +7,7 @@ namespace LlmProxy.Host.Demo;
 /// <summary>Writes the events of one streamed answer, each flushed by itself.</summary>
 internal sealed class DemoEvents(PipeWriter output, DemoAnswer answer, bool legacy, bool includesUsage) : IAsyncDisposable
 {
-    private readonly Utf8JsonWriter _json = new(output);
+    private readonly Utf8JsonWriter _json = DemoJson.To(output);
 
     public static void WriteHead(Utf8JsonWriter json, DemoAnswer answer, ReadOnlySpan<byte> kind)
     {

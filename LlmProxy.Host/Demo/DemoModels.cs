@@ -8,7 +8,7 @@ internal static class DemoModels
     public static async Task AnswerAsync(HttpContext http)
     {
         http.Response.ContentType = "application/json";
-        await using var json = new Utf8JsonWriter(http.Response.BodyWriter);
+        await using var json = DemoJson.To(http.Response.BodyWriter);
         json.WriteStartObject();
         json.WriteString("object"u8, "list"u8);
         json.WriteStartArray("data"u8);
