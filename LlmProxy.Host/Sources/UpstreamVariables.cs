@@ -76,9 +76,15 @@ internal sealed class UpstreamVariables
     private static string? ReadSecret(string[] names)
     {
         var variable = Find(names);
-        return variable.Value is null || variable.IsFilled
-            ? variable.Value?.Trim()
-            : throw new RefusedException($"{variable.Name} is set but empty. Give it a value, or unset it.");
+        if (variable.Value is null)
+        {
+            return null;
+        }
+
+        var secret = variable.Value.Trim();
+        return secret.Length == 0 ? throw new RefusedException($"{variable.Name} is set but empty. Give it a value, or unset it.")
+            : secret.AsSpan().ContainsAnyExceptInRange('!', '~') ? throw new RefusedException($"{variable.Name} may hold visible ASCII characters only: it goes into a header.")
+            : secret;
     }
 
     private static Variable Find(string[] names)

@@ -68,6 +68,11 @@ internal static class Banner
         }
 
         var names = configuration.Options.Models.Keys;
+        if (configuration.Source.Kind == SourceKind.Variables)
+        {
+            return $"model: {Visible.Line(names.First())}, whatever a client names";
+        }
+
         var shown = string.Join(", ", names.Take(MostModels).Select(Visible.Line));
         return names.Count > MostModels ? $"models: {shown} and {names.Count - MostModels} more" : $"models: {shown}";
     }
