@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace LlmProxy.Host.Demo;
 
 /// <summary>Errors in the OpenAI shape.</summary>

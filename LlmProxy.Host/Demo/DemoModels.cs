@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace LlmProxy.Host.Demo;
 
 /// <summary>The list of models: one.</summary>
