@@ -76,6 +76,12 @@ internal static class ProxyErrors
     public static ProxyError Forbidden { get; } =
         new(403, "forbidden", "You may not use this API.") { IsFinal = true };
 
+    /// <summary>Nobody is told: the client has gone. The status stands in records only.</summary>
+    public static ProxyError ClientGone { get; } = new(499, "client_disconnect", "The client went away.");
+
+    /// <summary>Nobody is told: the client does not read.</summary>
+    public static ProxyError ClientSlow { get; } = new(499, "client_slow", "The client did not take what it was sent.");
+
     public static ProxyError Refused(int status, string code, string message) => new(status, code, message);
 
     // The upstream's.

@@ -1,4 +1,3 @@
-using System.Buffers;
 using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;

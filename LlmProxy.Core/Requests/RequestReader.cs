@@ -1,5 +1,4 @@
 using LlmProxy.Core.Authentication;
-using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
 using Endpoint = LlmProxy.Core.Endpoints.Endpoint;

@@ -8,7 +8,6 @@ namespace LlmProxy.Core.Routing;
 internal sealed class Upstream
 {
     private readonly UpstreamKindRules _rules;
-    private readonly Uri _base;
     private readonly Dictionary<Endpoint, Uri> _addresses = [];
 
     /// <param name="name">As configured.</param>
@@ -19,17 +18,20 @@ internal sealed class Upstream
         Name = name;
         Options = options;
         _rules = UpstreamKindRules.For(options.Kind);
-        _base = WithVersion(options.Url ?? new Uri(_rules.Address!));
+        Address = WithVersion(options.Url ?? new Uri(_rules.Address!));
         Operations = Apply(options.Operations, _rules.Operations);
         Authorization = options.ApiKey is null ? null : "Bearer " + options.ApiKey;
-        Redactor = new Redactor(options.ApiKey, _base.AbsoluteUri.TrimEnd('/'), IsTelling(_base) ? _base.Authority : null);
+        Redactor = new Redactor(options.ApiKey, Address.AbsoluteUri.TrimEnd('/'), IsTelling(Address) ? Address.Authority : null);
         foreach (var endpoint in endpoints.Where(e => !e.IsLocal))
         {
-            _addresses[endpoint] = new Uri(_base, _base.AbsolutePath.TrimEnd('/') + endpoint.Path);
+            _addresses[endpoint] = new Uri(Address, Address.AbsolutePath.TrimEnd('/') + endpoint.Path);
         }
     }
 
     public string Name { get; }
+
+    /// <summary>The base address, version included.</summary>
+    public Uri Address { get; }
 
     public string Provider => _rules.Provider;
 
