@@ -1,1 +1,1 @@
-return 0;
+return await LlmProxy.Host.Commands.CommandLine.RunAsync(args);

@@ -1,0 +1,44 @@
+using System.CommandLine;
+
+namespace LlmProxy.Host.Commands;
+
+/// <summary>Options that several commands have, made anew for each.</summary>
+internal static class CommonOptions
+{
+    public const string RecordsOff = "requests=off";
+    private const string RecordsOn = "requests=on";
+
+    public static Option<string> Configuration() => new("--config")
+    {
+        Description = "The configuration file. Default: LLMPROXY_CONFIG, ./llmproxy.json, /etc/llmproxy/llmproxy.json, the section LlmProxy of "
+            + "./appsettings.json, the variables LLMPROXY_UPSTREAM_URL, _KEY, _MODEL and LLMPROXY_CLIENT_KEY (or URL, DASHSCOPE_API_KEY, "
+            + "TARGET_MODEL, VERIFY_API_KEY), else the demo.",
+        HelpName = "FILE",
+    };
+
+    public static Option<string> Urls() => new("--urls")
+    {
+        Description = "Where to listen, for example http://127.0.0.1:8000; several with ; between them. Default: ASPNETCORE_URLS, Listen.Api "
+            + "of the configuration, else http://127.0.0.1:8000.",
+        HelpName = "URLS",
+    };
+
+    public static Option<string> Log()
+    {
+        var option = new Option<string>("--log")
+        {
+            Description = "requests=off writes no record per request to standard output.",
+            HelpName = $"{RecordsOn}|{RecordsOff}",
+        };
+        option.Validators.Add(static result =>
+        {
+            if (result.Tokens is not [{ Value: RecordsOn or RecordsOff }])
+            {
+                result.AddError($"--log takes {RecordsOn} or {RecordsOff}.");
+            }
+        });
+        return option;
+    }
+
+    public static Option<bool> Json() => new("--json") { Description = "Prints the result as JSON." };
+}

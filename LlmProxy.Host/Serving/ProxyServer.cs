@@ -1,0 +1,106 @@
+using LlmProxy.Core;
+using LlmProxy.Core.Accounting;
+using LlmProxy.Host.Listening;
+using LlmProxy.Host.Logging;
+using LlmProxy.Host.Records;
+using LlmProxy.Host.Sources;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace LlmProxy.Host.Serving;
+
+/// <summary>The running proxy: a server, the middleware and what the executable adds to it.</summary>
+internal sealed class ProxyServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private ProxyServer(WebApplication app) => _app = app;
+
+    /// <summary>The addresses that it got, the API's first, the admin listener's last.</summary>
+    public IReadOnlyList<string> Addresses { get; private set; } = [];
+
+    /// <summary>Starts it; what an address that cannot be listened on throws, <see cref="BindFailure"/> explains.</summary>
+    public static async Task<ProxyServer> StartAsync(
+        LoadedConfiguration configuration, ListenPlan plan, bool writesRecords, CancellationToken cancellation)
+    {
+        // Nothing by default: where configuration comes from, where it listens and what it logs are all decided here.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "llmproxy" });
+        builder.Configuration.AddEnvironmentVariables();
+        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).SetMinimumLevel(LogLevel.Warning);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<ILoggerProvider, StandardErrorLog>();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan));
+
+        builder.AddLlmProxy(configuration.Options);
+        builder.Services.RemoveAll<IRecordSink>();
+        if (writesRecords)
+        {
+            builder.Services.AddSingleton<IRecordSink>(static _ => ConsoleRecordSink.Open());
+        }
+
+        TelemetryExport.Add(builder.Services);
+
+        var app = builder.Build();
+        var ports = new ServedPorts(plan.IsLoopback, plan.Admin?.Port);
+        ProxyPipeline.Build(app, new OwnPages(app.Lifetime, configuration.IsDemo), ports);
+
+        var server = new ProxyServer(app);
+        try
+        {
+            await app.StartAsync(cancellation);
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+
+        server.Addresses = [.. app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses];
+        if (ports.HasAdmin)
+        {
+            ports.SetAdmin(BindingAddress.Parse(server.Addresses[^1]).Port);
+        }
+
+        return server;
+    }
+
+    /// <summary>Until a signal asks it to stop, and it has.</summary>
+    public Task RunAsync(CancellationToken cancellation) => _app.WaitForShutdownAsync(cancellation);
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    private static void Configure(KestrelServerOptions kestrel, ListenPlan plan)
+    {
+        kestrel.AddServerHeader = false;
+        // The middleware refuses what is too large, with a proper answer, per request.
+        kestrel.Limits.MaxRequestBodySize = null;
+        // A client that reads slowly slows its upstream; one that stalls is cut by the middleware's own clock.
+        kestrel.Limits.MinResponseDataRate = null;
+        // Longer than the idle time of the usual load balancers (60 s) and clients (120 s): whoever reuses a connection must
+        // not meet our close of it.
+        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(130);
+        // Slow headers are an attack; real clients send them in one packet.
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+
+        foreach (var address in plan.Api)
+        {
+            address.Bind(kestrel, listener => Configure(listener, address, plan.Certificate));
+        }
+
+        plan.Admin?.Bind(kestrel, listener => Configure(listener, plan.Admin, plan.Certificate));
+    }
+
+    private static void Configure(ListenOptions listener, ListenAddress address, ServerCertificate? certificate)
+    {
+        // Without TLS there is nothing to negotiate HTTP/2 by.
+        listener.Protocols = address.IsTls ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
+        if (address.IsTls)
+        {
+            listener.UseHttps(new HttpsConnectionAdapterOptions { ServerCertificate = certificate!.Leaf, ServerCertificateChain = certificate.Chain });
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Host.Demo;
+
+namespace LlmProxy.Host.Sources;
+
+/// <summary>The configuration of this run, with the key that was made for it where there was none.</summary>
+internal sealed class LoadedConfiguration
+{
+    private const string DemoName = "demo";
+    private const string GeneratedName = "generated";
+
+    private LoadedConfiguration(ConfigurationSource source, LlmProxyOptions options, IReadOnlyList<ConfigurationProblem> warnings)
+    {
+        Source = source;
+        Options = options;
+        Warnings = warnings;
+        if (options.Keys.Count == 0 && !options.AllowAnonymous && options.HostIdentity is null)
+        {
+            GeneratedKey = ApiKeys.Create();
+            options.Keys[GeneratedName] = new KeyOptions { Hash = ApiKeys.Hash(GeneratedKey), Debug = IsDemo };
+        }
+    }
+
+    public ConfigurationSource Source { get; }
+
+    public LlmProxyOptions Options { get; }
+
+    public IReadOnlyList<ConfigurationProblem> Warnings { get; }
+
+    /// <summary>A key that is valid until the process ends; null if the configuration says who may call.</summary>
+    public string? GeneratedKey { get; }
+
+    public bool IsDemo => Source.Kind == SourceKind.Nothing;
+
+    /// <summary>Reads what a source holds; not for <see cref="SourceKind.Nothing"/>.</summary>
+    /// <exception cref="LlmProxyConfigurationException">It cannot be used.</exception>
+    public static LoadedConfiguration Read(ConfigurationSource source, UpstreamVariables variables)
+    {
+        IReadOnlyList<ConfigurationProblem> warnings = [];
+        var options = source.Kind switch
+        {
+            SourceKind.File => LlmProxyConfiguration.ReadFile(source.Path, out warnings),
+            SourceKind.AppSettings => LlmProxyConfiguration.ReadSection(ConfigurationLookup.ReadSection(source.Path), out warnings),
+            _ => variables.ToOptions(),
+        };
+        if (options.HostIdentity is not null)
+        {
+            throw new RefusedException($"{source.Description}: HostIdentity is for the middleware in an app that signs its users in. Here callers come with Keys.");
+        }
+
+        return new LoadedConfiguration(source, options, warnings);
+    }
+
+    /// <summary>The demo: whatever model is named, the fake one answers.</summary>
+    public static LoadedConfiguration ForDemo(DemoUpstream upstream)
+    {
+        var options = new LlmProxyOptions();
+        options.Upstreams[DemoName] = new UpstreamOptions { Url = upstream.Url, ApiKey = upstream.Key, Proxy = "None" };
+        foreach (var name in (string[])[DemoUpstream.Model, "*"])
+        {
+            options.Models[name] = new ModelOptions { Targets = { new TargetOptions { Upstream = DemoName, Model = DemoUpstream.Model } } };
+        }
+
+        return new LoadedConfiguration(ConfigurationSource.Nothing, options, []);
+    }
+}
