@@ -76,7 +76,7 @@ internal sealed partial class DocumentationTests
     [GeneratedRegex(@"`(\w+)`")]
     private static partial Regex Code();
 
-    /// <summary>A link, or a C# source or folder of Core in backticks.</summary>
-    [GeneratedRegex(@"\]\(([\w./-]+)\)|`([\w./]+\.(?:cs|txt|props|md))`")]
+    /// <summary>A link, or the path of a file in backticks, from the root or from Core.</summary>
+    [GeneratedRegex(@"\]\(([\w./-]+)\)|`([\w.]+/[\w./]+\.(?:cs|txt|props|md))`")]
     private static partial Regex PathInText();
 }
