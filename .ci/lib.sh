@@ -7,6 +7,9 @@ export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompil
 unset URL TARGET_MODEL DASHSCOPE_API_KEY VERIFY_API_KEY ASPNETCORE_URLS DOTNET_URLS LLMPROXY_EXECUTABLE
 for name in $(compgen -v LLMPROXY_) $(compgen -v OTEL_); do unset "$name"; done
 
+# What is on this machine is asked directly.
+export no_proxy=${no_proxy:+$no_proxy,}127.0.0.1,localhost NO_PROXY=${NO_PROXY:+$NO_PROXY,}127.0.0.1,localhost
+
 if [ -z "${ci_artifacts:-}" ]; then
   export ci_artifacts=$PWD/artifacts
   rm -rf "$ci_artifacts/logs" "$ci_artifacts/results"

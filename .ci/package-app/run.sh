@@ -43,7 +43,8 @@ own() {
     echo
   done 2>&1 | tr -d '\r' | grep -v '^Date:'
   sleep 0.5
-  grep -vE 'llmproxy|LlmProxy' "$1" | sed -E "s#$url#URL#; s#\b0H[A-Z0-9]+(:[0-9]+)?##g; s#[0-9.]+ ?ms##g"
+  # A stack trace names every middleware that it passes.
+  sed -E "s#$url#URL#; s#\b0H[A-Z0-9]+(:[0-9]+)?##g; s#[0-9.]+ ?ms##g; s# +at .*##" "$1"
 }
 
 build
