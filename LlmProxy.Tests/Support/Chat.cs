@@ -47,7 +47,7 @@ public static class Chat
 
     /// <summary>A request of a client.</summary>
     public static string Request(bool stream = false, string model = "gpt-4o-mini", string more = "") =>
-        "{\"model\":" + Text(model) + ",\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],\"stream\":" + (stream ? "true" : "false") + more + "}";
+        "{\"model\":" + Text(model) + ",\"messages\":[{\"role\":\"user\",\"content\":\"" + Canary.Prompt + "\"}],\"stream\":" + (stream ? "true" : "false") + more + "}";
 
     private static string Chunk(int choice, string delta, string finish) =>
         ChunkStart + "\"choices\":[{\"index\":" + choice + ",\"delta\":" + delta + ",\"finish_reason\":" + finish + "}]}";

@@ -19,10 +19,12 @@ public sealed class InProcessProxy : IProxyUnderTest
     private readonly CapturedLogs _logs = new();
     private readonly RecordSink _sink = new();
     private readonly ActiveRequests _active;
+    private readonly string _prefix;
     private int _entered;
 
     private InProcessProxy(ProxySetup setup)
     {
+        _prefix = setup.Prefix;
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Logging.ClearProviders().AddProvider(_logs).SetMinimumLevel(LogLevel.Trace);
@@ -92,7 +94,7 @@ public sealed class InProcessProxy : IProxyUnderTest
 
     private Task CountAsync(HttpContext context, RequestDelegate next)
     {
-        if (context.Request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase))
+        if (context.Request.Path.StartsWithSegments(_prefix, StringComparison.OrdinalIgnoreCase))
         {
             Interlocked.Increment(ref _entered);
         }

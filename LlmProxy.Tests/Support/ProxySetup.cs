@@ -31,12 +31,15 @@ public sealed class ProxySetup
     /// <summary>More services; in process only.</summary>
     public Action<IServiceCollection>? Services { get; set; }
 
+    /// <summary>Where the operations stand; another than the default in process only.</summary>
+    public string Prefix { get; set; } = "/v1";
+
     /// <summary>Puts the proxy and whatever else into the pipeline; in process only. Default: <c>UseLlmProxy()</c> alone.</summary>
     public Action<WebApplication>? Pipeline { get; set; }
 
     /// <summary>True if only an app in process can do what is asked.</summary>
     public bool IsInProcessOnly =>
-        Clock is not null || Services is not null || Pipeline is not null || Options.HostIdentity is not null;
+        Clock is not null || Prefix != "/v1" || Services is not null || Pipeline is not null || Options.HostIdentity is not null;
 
     public static UpstreamOptions Upstream(Uri url) => new() { Url = url, ApiKey = Canary.UpstreamKey };
 
@@ -49,7 +52,7 @@ public sealed class ProxySetup
     {
         if (Pipeline is null)
         {
-            app.UseLlmProxy();
+            app.UseLlmProxy(Prefix);
         }
         else
         {
