@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Accounting;
@@ -5,6 +6,9 @@ namespace LlmProxy.Core.Accounting;
 /// <summary>One request and all that is known of it; the middleware writes it down as the stages answer.</summary>
 internal sealed class Exchange
 {
+    /// <summary>The <see cref="End"/> of a success.</summary>
+    public const string Ok = "ok";
+
     public required string Id { get; init; }
 
     public string? ClientId { get; set; }
@@ -12,9 +16,16 @@ internal sealed class Exchange
     /// <summary>Timestamps of the <see cref="TimeProvider"/>; 0 where it has not happened.</summary>
     public long Started { get; init; }
 
+    /// <summary>When it began, by the wall clock.</summary>
+    public DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>When the first attempt was sent; later attempts do not move it.</summary>
     public long SentUpstream { get; set; }
 
     public long FirstEvent { get; set; }
+
+    /// <summary>When the last event with output was relayed, for the time per output token.</summary>
+    public long LastEvent { get; set; }
 
     public string? Operation { get; set; }
 
@@ -33,13 +44,25 @@ internal sealed class Exchange
 
     public string? UpstreamModel { get; set; }
 
+    /// <summary>The upstream's model as the configuration writes it, star included.</summary>
+    public string? TargetModel { get; set; }
+
+    /// <summary>
+    /// The upstream's model as a label: never request text, of which there is no end. A route without a star has none to hand
+    /// on, so there the model sent is the model configured.
+    /// </summary>
+    public string? ResponseModel => TargetModel ?? (Route is null || Route.Contains('*', StringComparison.Ordinal) ? null : UpstreamModel);
+
     public int Attempts { get; set; }
 
     public int Status { get; set; }
 
     public bool Streamed { get; set; }
 
-    public string End { get; set; } = "ok";
+    public string End { get; set; } = Ok;
+
+    /// <summary>The code of an end that is not a success.</summary>
+    public string? ErrorType => End == Ok ? null : End;
 
     public Blame Blame { get; set; }
 
@@ -63,4 +86,10 @@ internal sealed class Exchange
 
     /// <summary>What the client says of its own retries (<c>x-stainless-retry-count</c>).</summary>
     public int ClientRetries { get; set; }
+
+    /// <summary>The trace's activity, if anybody listens.</summary>
+    public Activity? Activity { get; init; }
+
+    /// <summary>Set by <see cref="Accountant.Complete"/>, so that no way out counts twice.</summary>
+    public bool IsComplete { get; set; }
 }

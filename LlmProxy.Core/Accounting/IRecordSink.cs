@@ -7,5 +7,6 @@ namespace LlmProxy.Core.Accounting;
 public interface IRecordSink
 {
     /// <summary>Takes some records, in the order in which the requests ended.</summary>
+    /// <param name="records">To be read during the call: the list is used again afterwards. A record itself may be kept.</param>
     void Write(IReadOnlyList<ExchangeRecord> records);
 }

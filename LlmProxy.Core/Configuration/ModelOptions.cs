@@ -25,6 +25,12 @@ public sealed class ModelOptions
 
     /// <summary>Which name answers carry. Default <see cref="ResponseModelName.Upstream"/>: as it comes, no byte changed.</summary>
     public ResponseModelName ResponseModel { get; set; }
+
+    /// <summary>How one of several targets is chosen. Not yet acted on: the first target is used. Default <see cref="TargetBalance.InOrder"/>.</summary>
+    public TargetBalance Balance { get; set; }
+
+    /// <summary>Tokens that the model's context window holds. Not yet acted on. Default null: not known.</summary>
+    public int? Context { get; set; }
 }
 
 /// <summary>One place a model may be served from.</summary>
@@ -48,4 +54,14 @@ public enum ResponseModelName
 
     /// <summary>As the caller asked for it.</summary>
     Asked,
+}
+
+/// <summary>How one of a model's targets is chosen for a request.</summary>
+public enum TargetBalance
+{
+    /// <summary>In the order in which they are written; the next only if the one before fails.</summary>
+    InOrder,
+
+    /// <summary>The one that served the same conversation before, whose prompt cache is warm.</summary>
+    Affinity,
 }

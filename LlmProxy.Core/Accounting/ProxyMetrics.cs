@@ -1,0 +1,228 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Label = LlmProxy.Core.Accounting.MetricNames.Label;
+
+namespace LlmProxy.Core.Accounting;
+
+/// <summary>
+/// All instruments. The histograms cost nothing until somebody listens. Everything else is counted here and read when
+/// somebody looks, so that each name has a value from the first scrape on and no listener comes too late.
+/// </summary>
+internal sealed class ProxyMetrics
+{
+    private static readonly KeyValuePair<string, object?> InputTokens = new(Label.TokenType, "input");
+    private static readonly KeyValuePair<string, object?> OutputTokens = new(Label.TokenType, "output");
+
+    private readonly TimeProvider _time;
+    private readonly Histogram<long> _tokens;
+    private readonly Histogram<double> _duration;
+    private readonly Histogram<double> _firstToken;
+    private readonly Histogram<double> _perToken;
+    private readonly Histogram<double> _overhead;
+
+    private readonly Tally _attempts = new(Label.Upstream, Label.ErrorType);
+    private readonly Tally _failovers = new(Label.Upstream, Label.ErrorType);
+    private readonly Tally _authFailures = new(Label.Upstream);
+    private readonly Tally _truncated = new(Label.Upstream);
+    private readonly Tally _missingDone = new(Label.Upstream);
+    private readonly Tally _doneWithoutFinish = new(Label.Upstream);
+    private readonly Tally _clientRetries = new(Label.Group);
+
+    private Func<IEnumerable<string>> _upstreams = static () => [];
+    private long _active;
+    private long _reloadFailures;
+    private long _recordsDropped;
+    private long _recordsFailed;
+
+    public ProxyMetrics(IMeterFactory meters, TimeProvider time)
+    {
+        _time = time;
+        var meter = meters.Create(LlmProxyTelemetry.MeterName);
+        _tokens = meter.CreateHistogram(
+            MetricNames.TokenUsage, "{token}", "Number of input and output tokens used.", advice: Buckets.Tokens);
+        _duration = meter.CreateHistogram(
+            MetricNames.RequestDuration, "s", "From a request's beginning to the end of its answer.", advice: Buckets.Duration);
+        _firstToken = meter.CreateHistogram(
+            MetricNames.TimeToFirstToken, "s", "From a request's beginning to the first event of its stream.", advice: Buckets.FirstToken);
+        _perToken = meter.CreateHistogram(
+            MetricNames.TimePerOutputToken, "s", "Time per output token after the first, of whole streams.", advice: Buckets.PerToken);
+        _overhead = meter.CreateHistogram(
+            MetricNames.OverheadDuration, "s", "From a request's beginning to its going upstream.", advice: Buckets.Overhead);
+        CreateObserved(meter);
+    }
+
+    public long Active => Interlocked.Read(ref _active);
+
+    public void ObserveUpstreams(Func<IEnumerable<string>> upstreams) => Volatile.Write(ref _upstreams, upstreams);
+
+    public void Attempted(string upstream, string? error) => _attempts.Add(upstream, error);
+
+    public void FailedOver(string upstream, string error) => _failovers.Add(upstream, error);
+
+    public void AuthFailed(string upstream) => _authFailures.Add(upstream);
+
+    public void ReloadFailed() => Interlocked.Increment(ref _reloadFailures);
+
+    public void RecordDropped() => Interlocked.Increment(ref _recordsDropped);
+
+    public void RecordsFailed(int count) => Interlocked.Add(ref _recordsFailed, count);
+
+    public void Begin() => Interlocked.Increment(ref _active);
+
+    public void End(Exchange exchange, long ended)
+    {
+        Interlocked.Decrement(ref _active);
+        if (exchange.Truncated)
+        {
+            _truncated.Add(exchange.Upstream);
+        }
+
+        if (exchange.MissingDone)
+        {
+            _missingDone.Add(exchange.Upstream);
+        }
+
+        if (exchange.DoneWithoutFinish)
+        {
+            _doneWithoutFinish.Add(exchange.Upstream);
+        }
+
+        // The header carries the number of this try: each retry of a request comes by here itself, so each counts once.
+        if (exchange.ClientRetries > 0)
+        {
+            _clientRetries.Add(exchange.Group);
+        }
+
+        if (_duration.Enabled || _tokens.Enabled || _firstToken.Enabled || _perToken.Enabled || _overhead.Enabled)
+        {
+            Record(exchange, ended);
+        }
+    }
+
+    private void Record(Exchange exchange, long ended)
+    {
+        var tags = default(TagList);
+        AddIfKnown(ref tags, Label.Operation, exchange.Operation);
+        if (exchange.SentUpstream != 0)
+        {
+            _overhead.Record(Seconds(exchange.Started, exchange.SentUpstream), tags);
+        }
+
+        AddIfKnown(ref tags, Label.Provider, exchange.Provider);
+        AddIfKnown(ref tags, Label.RequestModel, exchange.Route);
+        AddIfKnown(ref tags, Label.ResponseModel, exchange.ResponseModel);
+        if (exchange.Usage.Input >= 0)
+        {
+            RecordTokens(tags, InputTokens, exchange.Usage.Input);
+        }
+
+        if (exchange.Usage.Output >= 0)
+        {
+            RecordTokens(tags, OutputTokens, exchange.Usage.Output);
+        }
+
+        if (exchange.Streamed && exchange.FirstEvent != 0)
+        {
+            RecordPace(tags, exchange);
+        }
+
+        AddIfKnown(ref tags, Label.ErrorType, exchange.ErrorType);
+        _duration.Record(Seconds(exchange.Started, ended), tags);
+    }
+
+    private void RecordPace(in TagList tags, Exchange exchange)
+    {
+        _firstToken.Record(Seconds(exchange.Started, exchange.FirstEvent), tags);
+        if (exchange.ErrorType is null && exchange.Usage.Output > 1 && exchange.LastEvent > exchange.FirstEvent)
+        {
+            _perToken.Record(Seconds(exchange.FirstEvent, exchange.LastEvent) / (exchange.Usage.Output - 1), tags);
+        }
+    }
+
+    private void RecordTokens(TagList tags, in KeyValuePair<string, object?> type, long count)
+    {
+        tags.Add(type);
+        _tokens.Record(count, tags);
+    }
+
+    private static void AddIfKnown(ref TagList tags, string label, string? value)
+    {
+        if (value is not null)
+        {
+            tags.Add(label, value);
+        }
+    }
+
+    private double Seconds(long from, long to) => _time.GetElapsedTime(from, to).TotalSeconds;
+
+    private void CreateObserved(Meter meter)
+    {
+        meter.CreateObservableUpDownCounter(
+            MetricNames.RequestsActive, () => Active, "{request}", "Requests that have begun and not ended.");
+        meter.CreateObservableGauge(
+            MetricNames.UpstreamState, ObserveStates, "{state}", "1 for an upstream that may be asked, 0 for one that is out.");
+        ByUpstream(MetricNames.UpstreamAttempts, _attempts, "{attempt}", "Times that an upstream was asked, by how that ended.");
+        ByUpstream(MetricNames.UpstreamFailovers, _failovers, "{failover}", "Times that an upstream was given up for the next target.");
+        ByUpstream(MetricNames.UpstreamAuthFailures, _authFailures, "{failure}", "Times that an upstream refused the operator's credentials.");
+        ByUpstream(MetricNames.StreamsTruncated, _truncated, "{stream}", "Streams that broke after their first event.");
+        ByUpstream(MetricNames.StreamsMissingDone, _missingDone, "{stream}", "Whole streams whose closing [DONE] was ours.");
+        ByUpstream(
+            MetricNames.StreamsDoneWithoutFinish, _doneWithoutFinish, "{stream}", "Streams whose [DONE] came without every finish reason.");
+        meter.CreateObservableCounter(
+            MetricNames.ClientRetries, () => _clientRetries.Observe([]), "{request}", "Requests that were the client's own retry.");
+        meter.CreateObservableCounter(
+            MetricNames.ConfigReloadFailures, () => Interlocked.Read(ref _reloadFailures), "{failure}",
+            "Configurations that could not replace the last good one.");
+        meter.CreateObservableCounter(
+            MetricNames.RecordsDropped, () => Interlocked.Read(ref _recordsDropped), "{record}",
+            "Records of requests that found the writer's queue full.");
+        meter.CreateObservableCounter(
+            MetricNames.RecordsFailed, () => Interlocked.Read(ref _recordsFailed), "{record}",
+            "Records of requests that a sink did not take.");
+
+        // Nothing has a price yet, and no budget is set: what nobody limits is infinite, and an alert on "little left" stays silent.
+        meter.CreateObservableCounter(MetricNames.Cost, static () => 0d, "{USD}", "What requests cost, in US dollars.");
+        meter.CreateObservableGauge(
+            MetricNames.BudgetRemaining, static () => double.PositiveInfinity, "{USD}", "What is left of a budget, in US dollars.");
+
+        void ByUpstream(string name, Tally tally, string unit, string description) =>
+            meter.CreateObservableCounter(name, () => tally.Observe(Volatile.Read(ref _upstreams)()), unit, description);
+    }
+
+    private IEnumerable<Measurement<int>> ObserveStates() =>
+        Volatile.Read(ref _upstreams)().Select(static name => new Measurement<int>(1, new KeyValuePair<string, object?>(Label.Upstream, name)));
+
+    /// <summary>The boundaries that the GenAI conventions advise; those of times go on to 600 s, for reasoning models think for minutes.</summary>
+    private static class Buckets
+    {
+        public static readonly InstrumentAdvice<long> Tokens = new()
+        {
+            HistogramBucketBoundaries =
+                [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864],
+        };
+
+        public static readonly InstrumentAdvice<double> Duration = new()
+        {
+            HistogramBucketBoundaries =
+                [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68, 600],
+        };
+
+        public static readonly InstrumentAdvice<double> FirstToken = new()
+        {
+            HistogramBucketBoundaries =
+                [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 150, 300, 600],
+        };
+
+        public static readonly InstrumentAdvice<double> PerToken = new()
+        {
+            HistogramBucketBoundaries = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5],
+        };
+
+        /// <summary>Ours alone: tens of microseconds as a rule, seconds when a client sends its body slowly.</summary>
+        public static readonly InstrumentAdvice<double> Overhead = new()
+        {
+            HistogramBucketBoundaries =
+                [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 600],
+        };
+    }
+}

@@ -1,0 +1,31 @@
+using System.Buffers.Binary;
+
+namespace LlmProxy.Core.Accounting;
+
+/// <summary>
+/// Ids of requests: 48 bits of milliseconds since 1970 and 80 random bits, as 26 characters of Crockford's base 32. Ordinal order
+/// of the text is order of time. They name a request and protect nothing, so the random bits come from the runtime's fast
+/// generator (256 bits of state per thread, seeded by the system), not from the cryptographic one.
+/// </summary>
+internal static class RequestIds
+{
+    public const int Length = 26;
+
+    // No I, L, O and U: nothing that is misread, in ascending order of the characters.
+    private const string Alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+    public static string Create(DateTimeOffset now)
+    {
+        Span<byte> random = stackalloc byte[sizeof(ulong) + sizeof(ushort)];
+        Random.Shared.NextBytes(random);
+        var high = ((ulong)now.ToUnixTimeMilliseconds() << 16) | BinaryPrimitives.ReadUInt16LittleEndian(random[sizeof(ulong)..]);
+        return string.Create(Length, new UInt128(high, BinaryPrimitives.ReadUInt64LittleEndian(random)), static (text, value) =>
+        {
+            for (var i = text.Length - 1; i >= 0; i--)
+            {
+                text[i] = Alphabet[(int)((ulong)value & 31)];
+                value >>= 5;
+            }
+        });
+    }
+}

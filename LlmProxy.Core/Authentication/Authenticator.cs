@@ -1,0 +1,83 @@
+using LlmProxy.Core.Protocol;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+
+namespace LlmProxy.Core.Authentication;
+
+/// <summary>Who calls? The front door of the second stage.</summary>
+internal static class Authenticator
+{
+    private static readonly string[] _plainHeaders = ["x-llmproxy-key", "x-api-key", "api-key", "x-goog-api-key"];
+
+    /// <summary>
+    /// The caller by the one key of ours that the request carries, or by the host app's user where configuration says so.
+    /// </summary>
+    public static Result<Caller> Authenticate(HttpContext http, KeyRing keys)
+    {
+        if (keys.Identity is { } identity)
+        {
+            return FromUser(http, keys, identity);
+        }
+
+        var headers = http.Request.Headers;
+        if (headers.Authorization.Count > 1)
+        {
+            return ProxyErrors.AmbiguousCredentials with { Message = "The request carries more than one Authorization header. Send one." };
+        }
+
+        Caller? found = null;
+        if (TryReadBearer(headers.Authorization, out var bearer))
+        {
+            found = keys.Find(bearer);
+        }
+
+        foreach (var name in _plainHeaders)
+        {
+            if (!headers.TryGetValue(name, out var values))
+            {
+                continue;
+            }
+
+            foreach (var value in values)
+            {
+                var caller = keys.Find(value.AsSpan().Trim(' '));
+                if (caller is not null && found is not null && caller != found)
+                {
+                    return ProxyErrors.AmbiguousCredentials;
+                }
+
+                found ??= caller;
+            }
+        }
+
+        return found ?? (keys.AllowsAnonymous ? keys.Anonymous : (Result<Caller>)ProxyErrors.InvalidApiKey);
+    }
+
+    // RFC 9110, 11.6.2: the scheme is case-insensitive and followed by one or more spaces.
+    private static bool TryReadBearer(StringValues header, out ReadOnlySpan<char> key)
+    {
+        const string Scheme = "Bearer ";
+        key = header.Count == 1 ? header[0].AsSpan() : default;
+        if (!key.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            key = default;
+            return false;
+        }
+
+        key = key[Scheme.Length..].TrimStart(' ');
+        return !key.IsEmpty;
+    }
+
+    private static Result<Caller> FromUser(HttpContext http, KeyRing keys, Configuration.HostIdentityOptions identity)
+    {
+        var user = http.User;
+        if (user.Identity is not { IsAuthenticated: true })
+        {
+            return ProxyErrors.InvalidApiKey with { Message = "Sign in first: this API takes its callers from the application's own users." };
+        }
+
+        var id = user.FindFirst(identity.IdClaim)?.Value ?? user.Identity.Name ?? "user";
+        var claimed = identity.GroupClaim is null ? null : user.FindFirst(identity.GroupClaim)?.Value;
+        return keys.ForUser(DisplayText.Name(id), claimed);
+    }
+}

@@ -1,0 +1,80 @@
+using System.Security.Cryptography;
+using System.Text;
+using LlmProxy.Core.Configuration;
+
+namespace LlmProxy.Core.Authentication;
+
+/// <summary>All API keys of one configuration, by hash. Immutable.</summary>
+internal sealed class KeyRing
+{
+    private const int LongestKey = 200;
+
+    private readonly Dictionary<KeyHash, (byte[] Hash, Caller Caller)> _callers = [];
+    private readonly Dictionary<string, ModelAllowance[]> _groups = new(StringComparer.Ordinal);
+
+    /// <param name="options">Validated.</param>
+    /// <param name="resolve">The name that a model's alias stands for.</param>
+    public KeyRing(LlmProxyOptions options, Func<string, string> resolve)
+    {
+        foreach (var (id, key) in options.Keys)
+        {
+            var hash = Convert.FromHexString((key.Hash ?? ApiKeys.Hash(key.Key!)).AsSpan("sha256:".Length));
+            var caller = new Caller(id, key.Group, [.. ListsOf(options, resolve, key.Group), .. ListOf(resolve, key.Models)], key.Debug);
+            _callers.Add(KeyHash.From(hash), (hash, caller));
+        }
+
+        foreach (var group in options.Groups.Keys)
+        {
+            _groups.Add(group, [.. ListsOf(options, resolve, group)]);
+        }
+
+        AllowsAnonymous = options.AllowAnonymous;
+        Identity = options.HostIdentity;
+        Anonymous = new Caller("anonymous", null, [], false);
+    }
+
+    public bool AllowsAnonymous { get; }
+
+    public Caller Anonymous { get; }
+
+    public HostIdentityOptions? Identity { get; }
+
+    /// <summary>The caller of a key, or null.</summary>
+    public Caller? Find(ReadOnlySpan<char> key)
+    {
+        Span<byte> bytes = stackalloc byte[LongestKey];
+        if (!IsWellFormed(key) || !Encoding.ASCII.TryGetBytes(key, bytes, out var length))
+        {
+            return null;
+        }
+
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(bytes[..length], hash);
+        return _callers.TryGetValue(KeyHash.From(hash), out var entry) && CryptographicOperations.FixedTimeEquals(hash, entry.Hash)
+            ? entry.Caller
+            : null;
+    }
+
+    /// <summary>The caller for a user of the host app; a claimed group that is not configured counts as none.</summary>
+    public Caller ForUser(string id, string? claimedGroup)
+    {
+        var group = claimedGroup is not null && _groups.ContainsKey(claimedGroup) ? claimedGroup : Identity?.DefaultGroup;
+        return new Caller(id, group, group is null ? [] : _groups[group], debug: false);
+    }
+
+    private static ModelAllowance[] ListsOf(LlmProxyOptions options, Func<string, string> resolve, string? group) =>
+        group is null ? [] : ListOf(resolve, options.Groups[group].Models);
+
+    private static ModelAllowance[] ListOf(Func<string, string> resolve, IList<string>? models) =>
+        models is null ? [] : [new ModelAllowance(models, resolve)];
+
+    private static bool IsWellFormed(ReadOnlySpan<char> key) =>
+        key.Length is > 0 and <= LongestKey && !key.ContainsAnyExceptInRange('!', '~');
+}
+
+/// <summary>A SHA-256, as a key of a dictionary.</summary>
+internal readonly record struct KeyHash(ulong A, ulong B, ulong C, ulong D)
+{
+    public static KeyHash From(ReadOnlySpan<byte> hash) => new(
+        BitConverter.ToUInt64(hash), BitConverter.ToUInt64(hash[8..]), BitConverter.ToUInt64(hash[16..]), BitConverter.ToUInt64(hash[24..]));
+}

@@ -1,0 +1,43 @@
+namespace LlmProxy.Core.Configuration;
+
+/// <summary>Everything that options must hold to, wherever they came from.</summary>
+internal static class OptionsRules
+{
+    private const int LongestContact = 200;
+
+    public static void Check(LlmProxyOptions options, Problems problems)
+    {
+        ListenRules.Check(options.Listen, problems);
+        if (options.Contact is { } contact)
+        {
+            CheckContact(contact, problems);
+        }
+
+        UpstreamRules.Check(options, problems);
+        ModelRules.Check(options, problems);
+        CallerRules.Check(options, problems);
+        CheckSize("RequestBody", options.Limits.RequestBody, 1L << 10, 4L << 30, "1KiB to 4GiB", problems);
+        CheckSize("Event", options.Limits.Event, 1L << 10, 1L << 30, "1KiB to 1GiB", problems);
+        CheckSize("HeldAnswer", options.Limits.HeldAnswer, 1L << 10, 1L << 30, "1KiB to 1GiB", problems);
+    }
+
+    /// <summary>A name that an operator gives: one line, no blanks around it, short enough for a label.</summary>
+    public static bool IsName(string name, int longest = 100) =>
+        name.Length > 0 && name.Length <= longest && name == name.Trim() && !name.Any(char.IsControl) && !name.Any(char.IsSurrogate);
+
+    private static void CheckContact(string contact, Problems problems)
+    {
+        if (!IsName(contact, LongestContact))
+        {
+            problems.Error("Contact", $"needs 1 to {LongestContact} characters on one line, for example \"platform@example.com\".");
+        }
+    }
+
+    private static void CheckSize(string name, long size, long least, long most, string range, Problems problems)
+    {
+        if (size < least || size > most)
+        {
+            problems.Error(Places.Member("Limits", name), $"is out of range: {range}.");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+namespace LlmProxy.Core.Configuration;
+
+/// <summary>What may stand under <c>Upstreams</c>.</summary>
+internal static class UpstreamTable
+{
+    private static readonly ObjectShape<TimeoutOptions> Timeouts = new(
+        static () => new TimeoutOptions(),
+        [
+            Clock("Connect", static (o, v) => o.Connect = v),
+            Clock("FirstEvent", static (o, v) => o.FirstEvent = v),
+            Clock("Idle", static (o, v) => o.Idle = v),
+            Clock("Response", static (o, v) => o.Response = v),
+            Clock("Total", static (o, v) => o.Total = v),
+            Clock("Heartbeat", static (o, v) => o.Heartbeat = v),
+            Clock("StalledReader", static (o, v) => o.StalledReader = v),
+        ]);
+
+    public static ObjectShape<UpstreamOptions> Shape { get; } = new(
+        static () => new UpstreamOptions(),
+        [
+            new Member<UpstreamOptions, UpstreamKind>(
+                "Kind", new ChoiceShape<UpstreamKind>([.. UpstreamKinds.Names], "AzureOpenAI", "Anthropic"), static (o, v) => o.Kind = v),
+            new Member<UpstreamOptions, Uri>("Url", AddressShape.Instance, static (o, v) => o.Url = v),
+            new Member<UpstreamOptions, string>("ApiKey", new SecretShape(static path => Places.LastName(Places.Parent(path)) + "_API_KEY"), static (o, v) => o.ApiKey = v),
+            new Member<UpstreamOptions, TimeoutOptions>("Timeouts", Timeouts, static (o, v) => o.Timeouts = v),
+            Collections.Texts<UpstreamOptions>("Operations", static o => o.Operations),
+            Collections.Headers<UpstreamOptions>("Headers", static o => o.Headers),
+            new Member<UpstreamOptions, Version>("HttpVersion", HttpVersionShape.Instance, static (o, v) => o.HttpVersion = v),
+            new Member<UpstreamOptions, string>("Proxy", TextShape.Instance, static (o, v) => o.Proxy = v),
+            new Member<UpstreamOptions, bool>("RequireFinishReason", SwitchShape.Instance, static (o, v) => o.RequireFinishReason = v),
+        ],
+        "Tags", "Concurrent", "CaFile")
+    { IsNamedByOperator = true };
+
+    private static Member<TimeoutOptions, TimeSpan> Clock(string name, Action<TimeoutOptions, TimeSpan> set) => new(name, DurationShape.Instance, set);
+}

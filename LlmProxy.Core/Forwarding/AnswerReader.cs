@@ -1,0 +1,207 @@
+using System.IO.Compression;
+using System.Net;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Routing;
+
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>Reads an upstream's answer as far as is needed to know whether it is one: the commit.</summary>
+internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, StreamExpectation expectation, int heldAnswer, int largestEvent)
+{
+    private const int FirstRead = 4096;
+    private const int MostHeld = 64 * 1024;
+    private const int LongestError = 64 * 1024;
+
+    /// <summary>Decides on a response. The answer, if there is one, owns it.</summary>
+    public async ValueTask<Result<UpstreamAnswer>> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
+    {
+        var status = (int)response.StatusCode;
+        if (status is >= 300 and < 400)
+        {
+            return ProxyErrors.Redirected;
+        }
+
+        var body = Decode(response, await response.Content.ReadAsStreamAsync(cancellation));
+        if (body is null)
+        {
+            return ProxyErrors.UnsupportedUpstreamEncoding;
+        }
+
+        if (status != (int)HttpStatusCode.OK)
+        {
+            return status is > 200 and < 300 ? ProxyErrors.InvalidResponse : await ReadErrorAsync(response, body, cancellation);
+        }
+
+        var isEvents = IsType(response, "text/event-stream");
+        return (request.WantsStream, isEvents) switch
+        {
+            (true, true) => await ReadEventsAsync(response, body, cancellation),
+            (false, true) => ProxyErrors.UnexpectedStream,
+            (true, false) => await RefuseJsonAsync(response, body, cancellation),
+            _ => await ReadJsonAsync(response, body, cancellation),
+        };
+    }
+
+    private async ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
+    {
+        var inspector = request.Endpoint.Dialect.CreateInspector(expectation);
+        var scanner = new SseScanner();
+        var buffer = new GrowingBuffer(FirstRead);
+        var start = 0;
+        try
+        {
+            while (true)
+            {
+                // Nothing is asked of the pool while the upstream thinks.
+                var count = await body.ReadAsync(Memory<byte>.Empty, cancellation);
+                count += await body.ReadAsync(buffer.Free(), cancellation);
+                if (count == 0)
+                {
+                    return start == 0 && buffer.Length == 0 ? ProxyErrors.InvalidResponse : ProxyErrors.Truncated;
+                }
+
+                buffer.Advance(count);
+                while (scanner.TryRead(buffer.Written[start..], out var found))
+                {
+                    switch (inspector.Inspect(buffer.Written.Slice(start, found.Length), found))
+                    {
+                        case StreamEventKind.Output:
+                            return Commit(response, AnswerKind.Events, ref buffer, body);
+                        case StreamEventKind.Done:
+                            return ProxyErrors.InvalidResponse;
+                        case StreamEventKind.Failure:
+                            return inspector.Failure!;
+                    }
+
+                    start += found.Length;
+                }
+
+                if (start > MostHeld)
+                {
+                    return Commit(response, AnswerKind.Events, ref buffer, body);
+                }
+
+                if (buffer.Length - start > largestEvent)
+                {
+                    return ProxyErrors.EventTooLarge;
+                }
+            }
+        }
+        finally
+        {
+            buffer.Dispose();
+        }
+    }
+
+    private async ValueTask<Result<UpstreamAnswer>> ReadJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
+    {
+        var known = response.Content.Headers.ContentLength;
+        var buffer = new GrowingBuffer((int)Math.Clamp(known ?? FirstRead, 64, FirstRead * 16));
+        try
+        {
+            while (true)
+            {
+                var count = await body.ReadAsync(buffer.Free(), cancellation);
+                buffer.Advance(count);
+                if (count == 0)
+                {
+                    break;
+                }
+
+                if (buffer.Length > heldAnswer)
+                {
+                    return IsJson(response) ? Commit(response, AnswerKind.LargeJson, ref buffer, body) : ProxyErrors.InvalidResponse;
+                }
+            }
+
+            if (!JsonAnswer.TryRead(buffer.Written, out var json))
+            {
+                return ProxyErrors.InvalidResponse;
+            }
+
+            return json.HasError
+                ? UpstreamMessage.ToError(buffer.Written, 502, upstream.Redactor)
+                : Commit(response, AnswerKind.Json, ref buffer, body, json);
+        }
+        finally
+        {
+            buffer.Dispose();
+        }
+    }
+
+    // A stream was asked for: an error in a 200 says so itself, and anything else must not pass for a stream without events.
+    private async ValueTask<Result<UpstreamAnswer>> RefuseJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
+    {
+        if (!IsJson(response))
+        {
+            return ProxyErrors.InvalidResponse;
+        }
+
+        using var buffer = await ReadSomeAsync(body, LongestError, cancellation);
+        return JsonAnswer.TryRead(buffer.Written, out var json) && json.HasError
+            ? UpstreamMessage.ToError(buffer.Written, 502, upstream.Redactor)
+            : buffer.Length == 0 ? ProxyErrors.InvalidResponse : ProxyErrors.NotStreaming;
+    }
+
+    private async ValueTask<Result<UpstreamAnswer>> ReadErrorAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
+    {
+        using var buffer = await ReadSomeAsync(body, LongestError, cancellation);
+        return UpstreamErrors.Translate(response, IsJson(response) ? buffer.Written : default, upstream.Redactor);
+    }
+
+    private static async ValueTask<GrowingBuffer> ReadSomeAsync(Stream body, int most, CancellationToken cancellation)
+    {
+        var buffer = new GrowingBuffer(FirstRead);
+        try
+        {
+            while (buffer.Length < most)
+            {
+                var count = await body.ReadAsync(buffer.Free(), cancellation);
+                if (count == 0)
+                {
+                    break;
+                }
+
+                buffer.Advance(count);
+            }
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException)
+        {
+            // An error whose text breaks off is still that error.
+        }
+
+        return buffer;
+    }
+
+    private static UpstreamAnswer Commit(HttpResponseMessage response, AnswerKind kind, ref GrowingBuffer buffer, Stream rest, JsonAnswer json = default)
+    {
+        var length = buffer.Length;
+        return new UpstreamAnswer(response, kind, buffer.Detach(), length, rest, json);
+    }
+
+    // Nothing compressed was asked for. What comes so all the same is decoded, or refused: binary must not reach the scanner.
+    private static Stream? Decode(HttpResponseMessage response, Stream body)
+    {
+        if (!response.Content.Headers.NonValidated.TryGetValues("Content-Encoding", out var encodings))
+        {
+            return body;
+        }
+
+        return encodings.ToString().Trim().ToLowerInvariant() switch
+        {
+            "identity" or "" => body,
+            "gzip" => new GZipStream(body, CompressionMode.Decompress),
+            "br" => new BrotliStream(body, CompressionMode.Decompress),
+            "deflate" => new ZLibStream(body, CompressionMode.Decompress),
+            _ => null,
+        };
+    }
+
+    private static bool IsJson(HttpResponseMessage response) => IsType(response, "application/json");
+
+    private static bool IsType(HttpResponseMessage response, string type) =>
+        response.Content.Headers.NonValidated.TryGetValues("Content-Type", out var values)
+        && values.ToString().AsSpan().TrimStart() is var value
+        && value.StartsWith(type, StringComparison.OrdinalIgnoreCase)
+        && (value.Length == type.Length || value[type.Length] is ';' or ' ' or ',');
+}

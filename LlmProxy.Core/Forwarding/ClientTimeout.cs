@@ -1,0 +1,21 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>How long the client itself will wait, as its SDK says: an upper bound of our clock.</summary>
+internal static class ClientTimeout
+{
+    public static TimeSpan Bound(IHeaderDictionary headers, TimeSpan configured)
+    {
+        if (!headers.TryGetValue("x-stainless-timeout", out var value)
+            || !double.TryParse(value.ToString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds)
+            || seconds is not (> 0 and < 86_400))
+        {
+            return configured;
+        }
+
+        var wanted = TimeSpan.FromSeconds(seconds);
+        return configured == TimeSpan.Zero || wanted < configured ? wanted : configured;
+    }
+}

@@ -1,0 +1,180 @@
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>Why an exchange was cut off.</summary>
+internal enum CutOff
+{
+    None,
+    ClientGone,
+    FirstEvent,
+    Response,
+    Idle,
+    Total,
+    StalledReader,
+    Shutdown,
+}
+
+/// <summary>Something that sleeps and may be woken early.</summary>
+internal interface ISleeper
+{
+    void Wake();
+}
+
+/// <summary>
+/// All clocks of one exchange, and the one token that everything it waits for takes. The first reason to cut it off wins and
+/// is remembered.
+/// </summary>
+internal sealed class ExchangeClock : IDisposable
+{
+    private const long Never = long.MaxValue;
+
+    private readonly ClockWheel _wheel;
+    private readonly CancellationTokenSource _source = new();
+    private readonly CancellationTokenRegistration _client;
+    private long _phaseEnd = Never;
+    private CutOff _phase;
+    private long _totalEnd = Never;
+    private long _idle;
+    private long _lastRead;
+    private long _heartbeat;
+    private long _lastSign;
+    private ISleeper? _sleeper;
+    private long _stall;
+    private long _waitingForReader = Never;
+    private int _reason;
+
+    public ExchangeClock(ClockWheel wheel, CancellationToken clientGone)
+    {
+        _wheel = wheel;
+        _wheel.Add(this);
+        _client = clientGone.UnsafeRegister(static state => ((ExchangeClock)state!).Cut(CutOff.ClientGone), this);
+    }
+
+    /// <summary>Its place in the wheel, the wheel's own.</summary>
+    internal ClockWheel.Stripe? Stripe { get; set; }
+
+    internal int Slot { get; set; }
+
+    public CancellationToken Token => _source.Token;
+
+    public CutOff Reason => (CutOff)Volatile.Read(ref _reason);
+
+    /// <summary>Cuts the exchange off when <paramref name="after"/> has passed, unless another phase begins before. Zero: never.</summary>
+    public void Begin(CutOff phase, TimeSpan after)
+    {
+        _phase = phase;
+        Volatile.Write(ref _phaseEnd, EndOf(after));
+    }
+
+    public void EndPhase() => Volatile.Write(ref _phaseEnd, Never);
+
+    public void LimitTotal(TimeSpan after) => Volatile.Write(ref _totalEnd, EndOf(after));
+
+    /// <summary>From now on two reads may be at most this far apart.</summary>
+    public void WatchIdle(TimeSpan idle)
+    {
+        Volatile.Write(ref _lastRead, _wheel.Now);
+        Volatile.Write(ref _idle, (long)idle.TotalMilliseconds);
+    }
+
+    /// <summary>From now on the sleeper is woken when nothing was read and no heartbeat sent for this long.</summary>
+    public void WatchQuiet(TimeSpan heartbeat, ISleeper sleeper)
+    {
+        _sleeper = sleeper;
+        Volatile.Write(ref _lastSign, _wheel.Now);
+        Volatile.Write(ref _heartbeat, (long)heartbeat.TotalMilliseconds);
+    }
+
+    /// <summary>From now on a client may take at most this long to take what it was sent.</summary>
+    public void WatchReader(TimeSpan stalled) => Volatile.Write(ref _stall, (long)stalled.TotalMilliseconds);
+
+    /// <summary>Something was read from the upstream.</summary>
+    public void Touch()
+    {
+        var now = _wheel.Now;
+        Volatile.Write(ref _lastRead, now);
+        Volatile.Write(ref _lastSign, now);
+    }
+
+    /// <summary>A heartbeat went out. The upstream's idle clock goes on.</summary>
+    public void TouchQuiet() => Volatile.Write(ref _lastSign, _wheel.Now);
+
+    /// <summary>A heartbeat is due.</summary>
+    public bool IsQuiet => Volatile.Read(ref _heartbeat) is > 0 and var heartbeat && _wheel.Now - Volatile.Read(ref _lastSign) >= heartbeat;
+
+    public void BeginWaitForReader() => Volatile.Write(ref _waitingForReader, _wheel.Now);
+
+    public void EndWaitForReader() => Volatile.Write(ref _waitingForReader, Never);
+
+    public void Cut(CutOff reason)
+    {
+        if (Interlocked.CompareExchange(ref _reason, (int)reason, 0) == 0)
+        {
+            try
+            {
+                _source.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                // The exchange ended in this very moment.
+            }
+
+            Volatile.Read(ref _sleeper)?.Wake();
+        }
+    }
+
+    public void Dispose()
+    {
+        _client.Dispose();
+        _wheel.Remove(this);
+        _source.Dispose();
+    }
+
+    internal bool IsDue(long now) => Expired(now) != CutOff.None || IsQuietAt(now);
+
+    internal void Fire(long now)
+    {
+        if (Expired(now) is not CutOff.None and var reason)
+        {
+            Cut(reason);
+        }
+        else if (IsQuietAt(now))
+        {
+            _sleeper?.Wake();
+        }
+    }
+
+    private bool IsQuietAt(long now) => Volatile.Read(ref _heartbeat) is > 0 and var heartbeat && now - Volatile.Read(ref _lastSign) >= heartbeat;
+
+    private CutOff Expired(long now)
+    {
+        if (Volatile.Read(ref _reason) != 0)
+        {
+            return CutOff.None;
+        }
+
+        if (now >= Volatile.Read(ref _phaseEnd))
+        {
+            return _phase;
+        }
+
+        if (now >= Volatile.Read(ref _totalEnd))
+        {
+            return CutOff.Total;
+        }
+
+        if (Volatile.Read(ref _idle) is > 0 and var idle && now - Volatile.Read(ref _lastRead) >= idle)
+        {
+            // What waits for its client cannot read: that is not the upstream's silence.
+            return Volatile.Read(ref _waitingForReader) == Never ? CutOff.Idle : StalledAt(now);
+        }
+
+        return StalledAt(now);
+    }
+
+    private CutOff StalledAt(long now) =>
+        Volatile.Read(ref _stall) is > 0 and var stall && Volatile.Read(ref _waitingForReader) is var since && since != Never && now - since >= stall
+            ? CutOff.StalledReader
+            : CutOff.None;
+
+    private long EndOf(TimeSpan after) => after > TimeSpan.Zero ? _wheel.Now + (long)after.TotalMilliseconds : Never;
+}

@@ -1,0 +1,54 @@
+using System.Net.Sockets;
+using LlmProxy.Core.Protocol;
+
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>Which error an exception of the HTTP client means. Told by its kind, never by its text.</summary>
+internal static class Faults
+{
+    /// <summary>The error of a cut-off; null for a client that has gone, which is told nothing.</summary>
+    public static ProxyError? OfCutOff(CutOff reason) => reason switch
+    {
+        CutOff.ClientGone or CutOff.StalledReader => null,
+        CutOff.Idle => ProxyErrors.IdleTimeout,
+        CutOff.Total => ProxyErrors.DeadlineExceeded,
+        CutOff.Shutdown => ProxyErrors.ShuttingDown,
+        _ => ProxyErrors.Timeout,
+    };
+
+    /// <summary>Before there was an answer.</summary>
+    public static ProxyError BeforeAnswer(Exception exception) => exception switch
+    {
+        HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => ProxyErrors.DnsError,
+        HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => ProxyErrors.TlsError,
+        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.ProxyTunnelError } => ProxyErrors.ConnectError,
+        HttpRequestException { HttpRequestError: HttpRequestError.Unknown } e when IsReset(e) => ProxyErrors.Reset,
+        HttpRequestException => ProxyErrors.ProtocolError,
+        OperationCanceledException { InnerException: TimeoutException } => ProxyErrors.ConnectTimeout,
+        IOException e when IsReset(e) => ProxyErrors.Reset,
+        _ => ProxyErrors.ProtocolError,
+    };
+
+    /// <summary>In the middle of an answer.</summary>
+    public static ProxyError InAnswer(Exception exception) => exception switch
+    {
+        HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded } => ProxyErrors.Truncated,
+        HttpIOException { HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError } => ProxyErrors.ProtocolError,
+        InvalidDataException => ProxyErrors.UnsupportedUpstreamEncoding,
+        _ when IsReset(exception) => ProxyErrors.Reset,
+        _ => ProxyErrors.Truncated,
+    };
+
+    private static bool IsReset(Exception exception)
+    {
+        for (Exception? e = exception; e is not null; e = e.InnerException)
+        {
+            if (e is SocketException)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

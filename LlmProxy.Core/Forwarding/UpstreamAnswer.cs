@@ -1,0 +1,68 @@
+using System.Buffers;
+using LlmProxy.Core.Protocol;
+
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>What an upstream's answer is.</summary>
+internal enum AnswerKind
+{
+    /// <summary>A JSON document, held whole and known to be valid.</summary>
+    Json,
+
+    /// <summary>A JSON document too large to be held; its beginning is in hand.</summary>
+    LargeJson,
+
+    /// <summary>A stream of events, of which at least one has output.</summary>
+    Events,
+}
+
+/// <summary>
+/// A committed answer: from here on nothing is retried. What was read so far is in <see cref="Read"/>, the rest comes from
+/// <see cref="Rest"/>; who relays it does not care where that stream comes from.
+/// </summary>
+internal sealed class UpstreamAnswer : IDisposable
+{
+    private readonly HttpResponseMessage _response;
+    private byte[]? _buffer;
+
+    public UpstreamAnswer(HttpResponseMessage response, AnswerKind kind, byte[] rented, int length, Stream rest, JsonAnswer json = default)
+    {
+        _response = response;
+        _buffer = rented;
+        Length = length;
+        Kind = kind;
+        Rest = rest;
+        Json = json;
+    }
+
+    public AnswerKind Kind { get; }
+
+    /// <summary>The upstream's headers, as they came.</summary>
+    public System.Net.Http.Headers.HttpHeadersNonValidated Headers => _response.Headers.NonValidated;
+
+    public int Length { get; }
+
+    public ReadOnlySpan<byte> Read => _buffer.AsSpan(0, Length);
+
+    public ReadOnlyMemory<byte> ReadMemory => _buffer.AsMemory(0, Length);
+
+    public Stream Rest { get; }
+
+    /// <summary>What stands in it, for <see cref="AnswerKind.Json"/>.</summary>
+    public JsonAnswer Json { get; }
+
+    /// <summary>Gives back the buffer of what was read, once it has been passed on.</summary>
+    public void ReleaseRead()
+    {
+        if (Interlocked.Exchange(ref _buffer, null) is { } buffer)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    public void Dispose()
+    {
+        ReleaseRead();
+        _response.Dispose();
+    }
+}

@@ -1,0 +1,20 @@
+using System.Collections.Concurrent;
+using LlmProxy.Core.Routing;
+
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>One HTTP pipeline per upstream, made at its first use.</summary>
+internal sealed class UpstreamClients(IHttpMessageHandlerFactory handlers)
+{
+    /// <summary>What the names of our pipelines begin with.</summary>
+    public const string Prefix = "LlmProxy:";
+
+    private readonly ConcurrentDictionary<Upstream, HttpMessageInvoker> _invokers = new();
+
+    /// <summary>An invoker rather than a client: a client may buffer, and times out on its own.</summary>
+    public HttpMessageInvoker For(Upstream upstream) =>
+        _invokers.TryGetValue(upstream, out var known) ? known : _invokers.GetOrAdd(upstream, Create, handlers);
+
+    private static HttpMessageInvoker Create(Upstream upstream, IHttpMessageHandlerFactory handlers) =>
+        new(handlers.CreateHandler(Prefix + upstream.Name), disposeHandler: false);
+}

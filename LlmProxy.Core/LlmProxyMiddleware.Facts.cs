@@ -1,0 +1,136 @@
+using System.Globalization;
+using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Relaying;
+using LlmProxy.Core.Routing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core;
+
+/// <summary>What the pipeline writes down, and its answers that involve no upstream.</summary>
+internal sealed partial class LlmProxyMiddleware
+{
+    private const int LongestClientId = 128;
+
+    private Exchange Begin(HttpContext http)
+    {
+        var headers = http.Request.Headers;
+        var exchange = accountant.IsTracing
+            ? accountant.Begin(ClientIdOf(headers), headers.TraceParent, headers.TraceState)
+            : accountant.Begin(ClientIdOf(headers));
+        if (headers.TryGetValue("x-stainless-retry-count", out var retries)
+            && int.TryParse(retries.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+        {
+            exchange.ClientRetries = count;
+        }
+
+        return exchange;
+    }
+
+    /// <summary>A client's own id is echoed if it cannot break a header or a log line; it never identifies a record.</summary>
+    private static string? ClientIdOf(IHeaderDictionary headers)
+    {
+        if (!headers.TryGetValue("x-request-id", out var values) || values.Count != 1 || values[0] is not { Length: > 0 and <= LongestClientId } id)
+        {
+            return null;
+        }
+
+        foreach (var c in id)
+        {
+            if (!char.IsAsciiLetterOrDigit(c) && c is not ('.' or '_' or '-'))
+            {
+                return null;
+            }
+        }
+
+        return id;
+    }
+
+    private static async ValueTask<ProxyError?> ListModelsAsync(HttpContext http, string id, Caller caller, LlmProxySnapshot snapshot, Exchange exchange)
+    {
+        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId);
+        if (id.Length == 0)
+        {
+            exchange.ResponseBytes = await ModelList.WriteAllAsync(http, snapshot.Routes.NamesFor(caller), headers);
+        }
+        else
+        {
+            // A slash in an id may have been written as %2F, which the server leaves as it is.
+            var name = Uri.UnescapeDataString(id);
+            exchange.Model = DisplayText.Name(name);
+            if (!snapshot.Routes.Resolve(name, caller, snapshot.Options.RevealForbiddenModels).TryGet(out var route, out var error))
+            {
+                return error;
+            }
+
+            exchange.Route = route.Route.Name;
+            exchange.ResponseBytes = await ModelList.WriteOneAsync(http, name, headers);
+        }
+
+        exchange.Status = StatusCodes.Status200OK;
+        return null;
+    }
+
+    private async ValueTask RefuseAsync(HttpContext http, Dialect dialect, ProxyError error, LlmProxySnapshot snapshot, Exchange exchange)
+    {
+        Note(exchange, error);
+        if (error.Status == StatusCodes.Status499ClientClosedRequest || http.Response.HasStarted || http.RequestAborted.IsCancellationRequested)
+        {
+            return;
+        }
+
+        var overhead = exchange.SentUpstream == 0 ? (TimeSpan?)null : accountant.Overhead(exchange);
+        exchange.ResponseBytes = await ErrorReply.WriteAsync(
+            http, dialect, error, snapshot.Options.Contact, new ResponseHeaders(exchange.Id, exchange.ClientId, overhead));
+    }
+
+    private ResponseHeaders HeadersOf(Exchange exchange, Caller caller) => caller.Debug
+        ? new(exchange.Id, exchange.ClientId, accountant.Overhead(exchange), exchange.Upstream, exchange.UpstreamModel, exchange.Attempts)
+        : new(exchange.Id, exchange.ClientId, accountant.Overhead(exchange));
+
+    private static void NoteTarget(Exchange exchange, in RouteMatch route, Target target)
+    {
+        exchange.Upstream = target.Upstream.Name;
+        exchange.Provider = target.Upstream.Provider;
+        exchange.TargetModel = target.Model;
+        exchange.UpstreamModel = DisplayText.Name(target.ModelFor(route.Star));
+    }
+
+    private static void Note(Exchange exchange, ProxyError error)
+    {
+        exchange.Status = error.Status;
+        exchange.End = error.Code;
+        exchange.Blame = error.Blame;
+    }
+
+    private static void Note(Exchange exchange, RelayOutcome outcome)
+    {
+        if (outcome.Error is { } error)
+        {
+            Note(exchange, error);
+            exchange.Truncated = error.Blame != Blame.Client && outcome.Events > 0;
+        }
+
+        // The status went out before anything could break.
+        exchange.Status = outcome.Error is { Status: StatusCodes.Status499ClientClosedRequest } gone && outcome.Bytes == 0
+            ? gone.Status
+            : StatusCodes.Status200OK;
+        exchange.Usage = outcome.Usage;
+        exchange.ResponseBytes = outcome.Bytes;
+        exchange.Events = outcome.Events;
+        exchange.LastEvent = outcome.LastEvent;
+        exchange.MissingDone = outcome.MissingDone;
+        exchange.DoneWithoutFinish = outcome.DoneWithoutFinish;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Error, "Request {Id} failed in the proxy itself.")]
+        public static partial void Failed(ILogger logger, Exception exception, string id);
+
+        [LoggerMessage(2, LogLevel.Warning, "Upstream {Upstream} refused our credentials (401 or 403).")]
+        public static partial void CredentialsRefused(ILogger logger, string upstream);
+    }
+}

@@ -1,0 +1,167 @@
+using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Balancing;
+using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Relaying;
+using LlmProxy.Core.Requests;
+using LlmProxy.Core.Routing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core;
+
+/// <summary>A request's way through the proxy: every stage, in order, on one screen.</summary>
+internal sealed partial class LlmProxyMiddleware(
+    LlmProxySnapshots snapshots,
+    RequestReader requests,
+    Forwarder forwarder,
+    Relay relay,
+    Accountant accountant,
+    ClockWheel wheel,
+    TimeProvider time,
+    ILogger<LlmProxyMiddleware> logger)
+{
+    /// <summary>Answers a request.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="path">Its path behind the prefix.</param>
+    public async Task InvokeAsync(HttpContext http, string path)
+    {
+        var exchange = Begin(http);
+        var snapshot = snapshots.Current;
+        var dialect = Dialect.Plain;
+        try
+        {
+            var matched = EndpointTable.Match(http.Request.Method, path);
+            dialect = matched.Value.Endpoint?.Dialect ?? dialect;
+            if ((matched.Error ?? await ServeAsync(http, matched.Value, snapshot, exchange)) is { } error)
+            {
+                await RefuseAsync(http, dialect, error, snapshot, exchange);
+            }
+        }
+        catch (BrokenStreamException)
+        {
+            throw;
+        }
+        catch (Exception e) when (http.RequestAborted.IsCancellationRequested || e is OperationCanceledException)
+        {
+            Note(exchange, ProxyErrors.ClientGone);
+        }
+        catch (Exception e)
+        {
+            Log.Failed(logger, e, exchange.Id);
+            await RefuseAsync(http, dialect, ProxyErrors.Internal, snapshot, exchange);
+        }
+        finally
+        {
+            accountant.Complete(exchange);
+        }
+    }
+
+    /// <returns>The error that is to be answered; null once an answer has begun.</returns>
+    private async ValueTask<ProxyError?> ServeAsync(HttpContext http, EndpointMatch match, LlmProxySnapshot snapshot, Exchange exchange)
+    {
+        // 1. Which operation is this?
+        var endpoint = match.Endpoint;
+        exchange.Operation = endpoint.GenAiName;
+
+        // 2. Who calls?
+        if (!Authenticator.Authenticate(http, snapshot.Keys).TryGet(out var caller, out var error))
+        {
+            return error;
+        }
+
+        exchange.Caller = caller.Id;
+        exchange.Group = caller.Group;
+        if (endpoint.IsLocal)
+        {
+            return await ListModelsAsync(http, match.Rest, caller, snapshot, exchange);
+        }
+
+        using var clock = new ExchangeClock(wheel, http.RequestAborted);
+
+        // 3. What does it ask for?
+        var read = await requests.ReadAsync(http.Request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits.RequestBody, clock.Token);
+        if (!read.TryGet(out var request, out error))
+        {
+            return error;
+        }
+
+        exchange.RequestBytes = request.Body.Length;
+        exchange.Model = DisplayText.Name(request.Fields.Model);
+        try
+        {
+            // 4. Where does the model lead, for this caller?
+            if (!snapshot.Routes.Resolve(request.Fields.Model, caller, snapshot.Options.RevealForbiddenModels).TryGet(out var route, out error))
+            {
+                return error;
+            }
+
+            exchange.Route = route.Route.Name;
+
+            // 5. Nothing is limited yet.
+            // 6. Which target now?
+            if (Balancer.Pick(route.Route, endpoint.Operation) is not { } target)
+            {
+                return ProxyErrors.UnsupportedOperation(exchange.Model, endpoint.Name, snapshot.Routes.OtherFor(endpoint.Operation, caller));
+            }
+
+            return await AnswerAsync(http, endpoint, caller, snapshot, request, route, target, clock, exchange);
+        }
+        finally
+        {
+            request.Body.Release();
+        }
+    }
+
+    private async ValueTask<ProxyError?> AnswerAsync(
+        HttpContext http, Endpoints.Endpoint endpoint, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, Target target, ExchangeClock clock, Exchange exchange)
+    {
+        var parts = RequestSplice.TryPlan(request.Fields, request.Body.Length, target.ModelJsonFor(route.Star), route.Route.Edits, out var error);
+        if (parts is null)
+        {
+            return error;
+        }
+
+        NoteTarget(exchange, route, target);
+        clock.LimitTotal(target.Upstream.Timeouts.Total);
+        var trace = Accountant.UpstreamTrace(exchange);
+        var forward = new ForwardRequest(endpoint, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
+        exchange.Streamed = forward.WantsStream;
+
+        // 7. and 8. Ask until somebody commits; bring the answer to the client.
+        exchange.SentUpstream = time.GetTimestamp();
+        var plan = new RelayPlan(
+            http, clock, forward, target, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
+            () => HeadersOf(exchange, caller), outcome => Note(exchange, outcome));
+        var sending = SendAsync(forward, target, parts, snapshot, clock, exchange);
+        if (!(await relay.RunAsync(plan, sending)).TryGet(out var ended, out error))
+        {
+            return error;
+        }
+
+        // 9. What happened?
+        Note(exchange, ended);
+        return null;
+    }
+
+    private async ValueTask<Result<UpstreamAnswer>> SendAsync(
+        ForwardRequest forward, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
+    {
+        exchange.Attempts++;
+        var result = await forwarder.SendAsync(forward, target, parts, snapshot.Options.Limits, clock);
+        if (result.Error is null)
+        {
+            exchange.FirstEvent = time.GetTimestamp();
+        }
+        else if (ReferenceEquals(result.Error, ProxyErrors.AuthError))
+        {
+            Log.CredentialsRefused(logger, target.Upstream.Name);
+            accountant.AuthFailed(target.Upstream.Name);
+        }
+
+        accountant.Attempted(target.Upstream.Name, result.Error?.Code);
+        return result;
+    }
+}

@@ -1,0 +1,84 @@
+using System.Text;
+
+namespace LlmProxy.Core.Protocol;
+
+/// <summary>The top-level request parameters that somebody acts on; all others are passed over.</summary>
+/// <remarks>
+/// Servers read keys differently: Go's decoder takes <c>Model</c>, <c>ſtream</c> and a Kelvin sign for a k. Two readings of
+/// one field is how an allow-list is bypassed, so such twins are found here and refused by who acts on the field.
+/// </remarks>
+internal sealed class FieldNames
+{
+    public const int Model = 0;
+    public const int Stream = 1;
+    public const int StreamOptions = 2;
+    public const int Choices = 3;
+
+    private static readonly string[] _always = ["model", "stream", "stream_options", "n"];
+
+    private readonly string[] _names;
+    private readonly byte[][] _bytes;
+    private readonly Dictionary<string, int> _folded = new(StringComparer.Ordinal);
+    private readonly ulong _lengths;
+
+    public FieldNames(IEnumerable<string> more)
+    {
+        _names = [.. _always, .. more.Except(_always, StringComparer.Ordinal).Distinct(StringComparer.Ordinal)];
+        _bytes = [.. _names.Select(Encoding.UTF8.GetBytes)];
+        for (var i = 0; i < _names.Length; i++)
+        {
+            _folded.TryAdd(Fold(_names[i]), i);
+            _lengths |= LengthBit(_bytes[i].Length);
+        }
+    }
+
+    /// <summary>Only what the proxy itself acts on.</summary>
+    public static FieldNames Standard { get; } = new([]);
+
+    public int IndexOf(string name) => Array.IndexOf(_names, name);
+
+    public string this[int index] => _names[index];
+
+    /// <summary>Finds a plain name: ASCII, no escapes. <paramref name="isExact"/> is false for a twin in other case.</summary>
+    public int Find(ReadOnlySpan<byte> name, out bool isExact)
+    {
+        isExact = true;
+        if ((_lengths & LengthBit(name.Length)) == 0)
+        {
+            return -1;
+        }
+
+        var twin = -1;
+        for (var i = 0; i < _bytes.Length; i++)
+        {
+            if (_bytes[i].Length == name.Length)
+            {
+                if (name.SequenceEqual(_bytes[i]))
+                {
+                    return i;
+                }
+
+                if (Ascii.EqualsIgnoreCase(name, _bytes[i]))
+                {
+                    twin = i;
+                }
+            }
+        }
+
+        isExact = false;
+        return twin;
+    }
+
+    /// <summary>Finds a name that had escapes or letters beyond ASCII.</summary>
+    public int Find(string name, out bool isExact)
+    {
+        var exact = Array.IndexOf(_names, name);
+        isExact = exact >= 0;
+        return isExact ? exact : _folded.GetValueOrDefault(Fold(name), -1);
+    }
+
+    private static ulong LengthBit(int length) => length > 63 ? 1UL : 1UL << length;
+
+    // U+017F and U+212A are the two letters beyond ASCII whose simple case folding is an ASCII letter.
+    private static string Fold(string name) => name.Replace('\u017F', 's').Replace('\u212A', 'k').ToLowerInvariant();
+}

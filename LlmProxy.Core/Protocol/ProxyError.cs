@@ -1,0 +1,59 @@
+namespace LlmProxy.Core.Protocol;
+
+/// <summary>A refusal or failure that knows what the client is told. A value, not an exception.</summary>
+/// <remarks>All of them are made in <see cref="ProxyErrors"/>, the one table of codes.</remarks>
+internal sealed record ProxyError(int Status, string Code, string Message)
+{
+    /// <summary>The parameter or header at fault, as the client wrote it.</summary>
+    public string? Param { get; init; }
+
+    public Blame Blame { get; init; } = Blame.Client;
+
+    /// <summary>When to come back; 0 where the status asks for none.</summary>
+    public int RetryAfterMs { get; init; }
+
+    /// <summary>No retry can help: clients that listen are told so.</summary>
+    public bool IsFinal { get; init; }
+
+    /// <summary>The methods of the path, for a 405.</summary>
+    public string? Allow { get; init; }
+
+    /// <summary>The rest of the request is not read and the connection ends with this answer.</summary>
+    public bool ClosesConnection { get; init; }
+
+    /// <summary>An upstream's own error body, secrets taken out, that goes out instead of ours.</summary>
+    public byte[]? Body { get; init; }
+
+    public string Type => Status switch
+    {
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        >= 500 => "server_error",
+        _ => "invalid_request_error",
+    };
+}
+
+/// <summary>A value or the error instead of it.</summary>
+internal readonly struct Result<T>
+{
+    private Result(T? value, ProxyError? error)
+    {
+        Value = value;
+        Error = error;
+    }
+
+    public T? Value { get; }
+
+    public ProxyError? Error { get; }
+
+    public bool TryGet([System.Diagnostics.CodeAnalysis.MaybeNullWhen(false)] out T value, [System.Diagnostics.CodeAnalysis.NotNullWhen(false)] out ProxyError? error)
+    {
+        value = Value;
+        error = Error;
+        return error is null;
+    }
+
+    public static implicit operator Result<T>(T value) => new(value, null);
+
+    public static implicit operator Result<T>(ProxyError error) => new(default, error);
+}

@@ -1,0 +1,141 @@
+namespace LlmProxy.Core.Protocol;
+
+/// <summary>Every error that the proxy makes itself: the one table of statuses and codes.</summary>
+internal static class ProxyErrors
+{
+    private const int SoonMs = 1000;
+
+    // The caller's fault.
+    public static ProxyError InvalidJson(long offset) =>
+        new(400, "invalid_json", $"The body is not valid JSON (at byte {offset}). Send one JSON object.");
+
+    public static ProxyError InvalidBody { get; } =
+        new(400, "invalid_body", "The body must be one JSON object.");
+
+    public static ProxyError DuplicateKey(string name) =>
+        new(400, "duplicate_key", $"\"{name}\" is given more than once. Send it once.") { Param = name };
+
+    public static ProxyError AmbiguousKey(string name) =>
+        new(400, "ambiguous_key", $"The body has a key that some servers read as \"{name}\". Write it exactly \"{name}\".") { Param = name };
+
+    public static ProxyError InvalidType(string name, string expected) =>
+        new(400, "invalid_type", $"\"{name}\" must be {expected}.") { Param = name };
+
+    public static ProxyError ModelRequired { get; } =
+        new(400, "model_required", "\"model\" is missing. Name the model to use; GET /v1/models lists them.") { Param = "model" };
+
+    public static ProxyError InvalidModel(string why) =>
+        new(400, "invalid_model", $"\"model\" {why}. GET /v1/models lists the models.") { Param = "model" };
+
+    public static ProxyError BadRequest(string code, string message) => new(400, code, message);
+
+    public static ProxyError InvalidApiKey { get; } =
+        new(401, "invalid_api_key", "No valid API key was sent. Send one as \"Authorization: Bearer KEY\".");
+
+    public static ProxyError AmbiguousCredentials { get; } =
+        new(400, "ambiguous_credentials", "The request carries two different API keys. Send one.");
+
+    public static ProxyError ModelNotFound(string shown, string? nearest) =>
+        new(404, "model_not_found", nearest is null
+            ? $"Model \"{shown}\" does not exist here. GET /v1/models lists the models you may use."
+            : $"Model \"{shown}\" does not exist here. Nearest you may use: {nearest}.")
+        { Param = "model" };
+
+    public static ProxyError ModelNotAllowed(string shown, string? nearest) =>
+        new(403, "model_not_allowed", $"Your key may not use model \"{shown}\"." + (nearest is null ? "" : $" Nearest you may use: {nearest}."))
+        { Param = "model", IsFinal = true };
+
+    public static ProxyError UnsupportedOperation(string shown, string operation, string? other) =>
+        new(404, "unsupported_operation", $"Model \"{shown}\" does not serve {operation}." + (other is null ? "" : $" Model \"{other}\" does."))
+        { Param = "model" };
+
+    public static ProxyError UnknownUrl(string shown) =>
+        new(404, "unknown_url", $"There is nothing at {shown}. The API is under /v1: chat/completions, completions, embeddings, models.");
+
+    public static ProxyError DoubledPrefix(string shown) =>
+        new(404, "unknown_url", $"{shown}: the base URL already ends in /v1 and the client adds it once more. Set the base URL without /v1 (for example ANTHROPIC_BASE_URL).");
+
+    public static ProxyError MethodNotAllowed(string method, string allow) =>
+        new(405, "method_not_allowed", $"{method} is not served here. Use {allow}.") { Allow = allow };
+
+    public static ProxyError RequestTimeout { get; } =
+        new(408, "request_timeout", "The body did not arrive in time.") { RetryAfterMs = SoonMs, ClosesConnection = true };
+
+    public static ProxyError RequestTooLarge(long limit) =>
+        new(413, "request_too_large", $"The body is larger than {limit} bytes.") { ClosesConnection = true };
+
+    public static ProxyError UnsupportedMediaType { get; } =
+        new(415, "unsupported_media_type", "Send the body as \"Content-Type: application/json\".") { Param = "Content-Type" };
+
+    public static ProxyError UnsupportedCharset { get; } =
+        new(415, "unsupported_charset", "Send the body as UTF-8.") { Param = "Content-Type" };
+
+    public static ProxyError UnsupportedEncoding { get; } =
+        new(415, "unsupported_content_encoding", "Send the body uncompressed, or with \"Content-Encoding: gzip\" or \"br\".") { Param = "Content-Encoding" };
+
+    public static ProxyError Forbidden { get; } =
+        new(403, "forbidden", "You may not use this API.") { IsFinal = true };
+
+    /// <summary>Nobody is told: the client has gone. The status stands in records only.</summary>
+    public static ProxyError ClientGone { get; } = new(499, "client_disconnect", "The client went away.");
+
+    /// <summary>Nobody is told: the client does not read.</summary>
+    public static ProxyError ClientSlow { get; } = new(499, "client_slow", "The client did not take what it was sent.");
+
+    public static ProxyError Refused(int status, string code, string message) => new(status, code, message);
+
+    // The upstream's.
+    public static ProxyError ConnectError { get; } = Upstream(502, "upstream_connect_error", "The upstream could not be reached. Try again.");
+
+    public static ProxyError DnsError { get; } = Upstream(502, "upstream_dns_error", "The upstream's name could not be resolved. Try again.");
+
+    public static ProxyError ConnectTimeout { get; } = Upstream(504, "upstream_connect_timeout", "The upstream did not accept a connection in time. Try again.");
+
+    public static ProxyError TlsError { get; } = Upstream(502, "upstream_tls_error", "No secure connection to the upstream could be made.");
+
+    public static ProxyError Reset { get; } = Upstream(502, "upstream_reset", "The upstream broke the connection.");
+
+    public static ProxyError Truncated { get; } = Upstream(502, "upstream_truncated", "The upstream ended its answer before it was whole.");
+
+    public static ProxyError ProtocolError { get; } = Upstream(502, "upstream_protocol_error", "The upstream answered with something that is not HTTP.");
+
+    public static ProxyError InvalidResponse { get; } = Upstream(502, "upstream_invalid_response", "The upstream's answer was not what its API promises.");
+
+    public static ProxyError NotStreaming { get; } = Upstream(502, "upstream_not_streaming", "The upstream did not stream though a stream was asked for.");
+
+    public static ProxyError UnexpectedStream { get; } = Upstream(502, "upstream_unexpected_stream", "The upstream streamed though no stream was asked for.");
+
+    public static ProxyError UnsupportedUpstreamEncoding { get; } = Upstream(502, "upstream_unsupported_encoding", "The upstream compressed its answer in a way that was not asked for.");
+
+    public static ProxyError Redirected { get; } = Upstream(502, "upstream_redirect", "The upstream redirected the request; redirects are not followed.") with { IsFinal = true };
+
+    public static ProxyError Timeout { get; } = Upstream(504, "upstream_timeout", "The upstream did not answer in time.");
+
+    public static ProxyError IdleTimeout { get; } = Upstream(504, "upstream_idle_timeout", "The upstream fell silent in the middle of its answer.");
+
+    public static ProxyError DeadlineExceeded { get; } = Upstream(504, "deadline_exceeded", "The answer took longer than is allowed.");
+
+    public static ProxyError AnswerTooLarge { get; } = Upstream(502, "upstream_answer_too_large", "The upstream's answer is larger than is allowed.");
+
+    public static ProxyError EventTooLarge { get; } = Upstream(502, "event_too_large", "One event of the upstream's answer is larger than is allowed.");
+
+    public static ProxyError AuthError { get; } =
+        Upstream(502, "upstream_auth_error", "The provider refused our credentials. Not your fault; ask whoever runs this proxy.") with { IsFinal = true };
+
+    public static ProxyError ModelError { get; } =
+        Upstream(502, "upstream_model_error", "The provider does not know the model that this name leads to. Not your fault; ask whoever runs this proxy.") with { IsFinal = true };
+
+    public static ProxyError UpstreamError(int status, string? message, int retryAfterMs = SoonMs) =>
+        Upstream(status, status == 429 ? "rate_limit_exceeded" : "upstream_error", message ?? "The upstream reported an error.") with
+        { RetryAfterMs = status is 408 or 429 or 502 or 503 or 504 ? retryAfterMs : 0 };
+
+    // Ours.
+    public static ProxyError Internal { get; } =
+        new(500, "internal_error", "The proxy failed. This is a defect; please report it with the request id.") { Blame = Blame.Proxy };
+
+    public static ProxyError ShuttingDown { get; } =
+        new(503, "server_shutting_down", "The proxy is shutting down. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
+
+    private static ProxyError Upstream(int status, string code, string message) =>
+        new(status, code, message) { Blame = Blame.Upstream, RetryAfterMs = SoonMs };
+}

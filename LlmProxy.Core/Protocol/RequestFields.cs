@@ -1,0 +1,240 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+
+namespace LlmProxy.Core.Protocol;
+
+/// <summary>One top-level member of a request, as offsets into its body.</summary>
+/// <param name="Name">Its index in the <see cref="FieldNames"/>.</param>
+/// <param name="IsExact">False for a twin: the name in another case.</param>
+/// <param name="Type">What its value is.</param>
+/// <param name="NameStart">The opening quote of its name.</param>
+/// <param name="ValueStart">The first byte of its value.</param>
+/// <param name="ValueEnd">One past the last byte of its value.</param>
+/// <param name="PreviousEnd">One past the value of the member before it, or -1 for the first.</param>
+/// <param name="NextStart">Where the name of the member behind it begins, or -1 for the last.</param>
+internal record struct RequestField(
+    int Name, bool IsExact, JsonTokenType Type, long NameStart, long ValueStart, long ValueEnd, long PreviousEnd, long NextStart);
+
+/// <summary>The top level of a request's JSON body, read once: what it asks for and where that stands.</summary>
+internal sealed class RequestFields
+{
+    private const int LongestModel = 256;
+    private const int MostChoices = 128;
+
+    private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000, CommentHandling = JsonCommentHandling.Disallow };
+
+    private readonly List<RequestField> _fields = new(4);
+
+    /// <summary>The names that <see cref="RequestField.Name"/> stands for.</summary>
+    public required FieldNames Names { get; init; }
+
+    public IReadOnlyList<RequestField> Fields => _fields;
+
+    /// <summary>How many members the object has, those passed over included.</summary>
+    public int MemberCount { get; private set; }
+
+    /// <summary>The offset behind the opening brace.</summary>
+    public long Opening { get; private set; }
+
+    /// <summary>The model asked for; empty if the body named none (which is refused).</summary>
+    public string Model { get; private set; } = "";
+
+    public bool Stream { get; private set; }
+
+    /// <summary>How many choices are asked for, from 1.</summary>
+    public int Choices { get; private set; } = 1;
+
+    /// <summary>Reads a body.</summary>
+    public static Result<RequestFields> Read(in ReadOnlySequence<byte> body, FieldNames names)
+    {
+        if (IsUtf16Or32(body))
+        {
+            return ProxyErrors.UnsupportedCharset;
+        }
+
+        var fields = new RequestFields { Names = names };
+        var reader = new Utf8JsonReader(body, _options);
+        try
+        {
+            return fields.Read(ref reader) ?? (Result<RequestFields>)fields;
+        }
+        catch (JsonException)
+        {
+            return ProxyErrors.InvalidJson(reader.BytesConsumed);
+        }
+    }
+
+    /// <summary>The one field of that name.</summary>
+    public RequestField? Find(int name)
+    {
+        foreach (var field in _fields)
+        {
+            if (field.Name == name)
+            {
+                return field;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The error if a field that somebody acts on is there twice, or under a name that can be read in two ways.</summary>
+    public ProxyError? CheckUnambiguous(int name)
+    {
+        var seen = 0;
+        foreach (var field in _fields)
+        {
+            if (field.Name == name)
+            {
+                if (!field.IsExact)
+                {
+                    return ProxyErrors.AmbiguousKey(Names[name]);
+                }
+
+                if (++seen > 1)
+                {
+                    return ProxyErrors.DuplicateKey(Names[name]);
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private ProxyError? Read(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            reader.Skip();
+            reader.Read();
+            return ProxyErrors.InvalidBody;
+        }
+
+        Opening = reader.BytesConsumed;
+        long previousEnd = -1;
+        var last = -1;
+        ProxyError? error = null;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            MemberCount++;
+            var start = reader.TokenStartIndex;
+            if (last >= 0)
+            {
+                _fields[last] = _fields[last] with { NextStart = start };
+                last = -1;
+            }
+
+            var name = Identify(ref reader, out var isExact);
+            reader.Read();
+            if (name >= 0)
+            {
+                last = _fields.Count;
+                _fields.Add(new RequestField(name, isExact, reader.TokenType, start, reader.TokenStartIndex, 0, previousEnd, -1));
+                error ??= isExact ? Take(name, ref reader) : null;
+            }
+
+            reader.Skip();
+            previousEnd = reader.BytesConsumed;
+            if (name >= 0)
+            {
+                _fields[last] = _fields[last] with { ValueEnd = previousEnd };
+            }
+        }
+
+        // What follows the object is refused here: one document, nothing behind it.
+        reader.Read();
+        return CheckAll() ?? error;
+    }
+
+    private ProxyError? CheckAll() =>
+        CheckUnambiguous(FieldNames.Model) ?? CheckUnambiguous(FieldNames.Stream)
+        ?? CheckUnambiguous(FieldNames.StreamOptions) ?? CheckUnambiguous(FieldNames.Choices)
+        ?? (Find(FieldNames.Model) is null ? ProxyErrors.ModelRequired : null);
+
+    private int Identify(ref Utf8JsonReader reader, out bool isExact)
+    {
+        if (!reader.ValueIsEscaped && !reader.HasValueSequence && Ascii.IsValid(reader.ValueSpan))
+        {
+            return Names.Find(reader.ValueSpan, out isExact);
+        }
+
+        // Longer than any name that is acted on: not worth unescaping.
+        var length = reader.HasValueSequence ? reader.ValueSequence.Length : reader.ValueSpan.Length;
+        if (length > 1024)
+        {
+            isExact = false;
+            return -1;
+        }
+
+        try
+        {
+            return Names.Find(reader.GetString()!, out isExact);
+        }
+        catch (InvalidOperationException)
+        {
+            // Not text at all (a lone surrogate, broken UTF-8): nobody's parameter, and it passes as it is.
+            isExact = false;
+            return -1;
+        }
+    }
+
+    private ProxyError? Take(int name, ref Utf8JsonReader reader)
+    {
+        switch (name)
+        {
+            case FieldNames.Model:
+                return TakeModel(ref reader);
+            case FieldNames.Stream:
+                Stream = reader.TokenType == JsonTokenType.True;
+                return reader.TokenType is JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null
+                    ? null
+                    : ProxyErrors.InvalidType("stream", "true, false or null");
+            case FieldNames.StreamOptions:
+                return reader.TokenType is JsonTokenType.StartObject or JsonTokenType.Null
+                    ? null
+                    : ProxyErrors.InvalidType("stream_options", "an object or null");
+            case FieldNames.Choices:
+                Choices = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var n) ? Math.Clamp(n, 1, MostChoices) : 1;
+                return null;
+            default:
+                return null;
+        }
+    }
+
+    private ProxyError? TakeModel(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType == JsonTokenType.Null)
+        {
+            return ProxyErrors.ModelRequired;
+        }
+
+        if (reader.TokenType != JsonTokenType.String)
+        {
+            return ProxyErrors.InvalidModel("must be a string");
+        }
+
+        try
+        {
+            Model = reader.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            return ProxyErrors.InvalidModel("is not valid text");
+        }
+
+        return Model.Length == 0 ? ProxyErrors.InvalidModel("is empty")
+            : Model.Length > LongestModel ? ProxyErrors.InvalidModel($"is longer than {LongestModel} characters")
+            : Model.AsSpan().ContainsAnyInRange('\0', '\u001F') || Model.Contains('\u007F') ? ProxyErrors.InvalidModel("holds control characters")
+            : null;
+    }
+
+    private static bool IsUtf16Or32(in ReadOnlySequence<byte> body)
+    {
+        Span<byte> start = stackalloc byte[4];
+        start = start[..(int)Math.Min(4, body.Length)];
+        body.Slice(0, start.Length).CopyTo(start);
+        return start.Length >= 2 && (start is [0xFE, 0xFF, ..] or [0xFF, 0xFE, ..] || start[0] == 0 || start[1] == 0);
+    }
+}

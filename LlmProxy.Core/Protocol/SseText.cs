@@ -1,0 +1,111 @@
+using System.Buffers;
+
+namespace LlmProxy.Core.Protocol;
+
+/// <summary>Makes event text where an event cannot go out as it came. All of it is off the common path.</summary>
+internal static class SseText
+{
+    public static ReadOnlySpan<byte> Done => "data: [DONE]\n\n"u8;
+
+    /// <summary>A comment and one newline: a client that takes an event apart at blank lines loses nothing by it.</summary>
+    public static ReadOnlySpan<byte> Heartbeat => ": keep-alive\n"u8;
+
+    /// <summary>Writes an event without the lines that must not reach a client; nothing at all if no other line is left.</summary>
+    public static void WriteCut(ReadOnlySpan<byte> raw, IBufferWriter<byte> output)
+    {
+        if (raw.StartsWith("\uFEFF"u8))
+        {
+            raw = raw[3..];
+        }
+
+        var kept = false;
+        while (!raw.IsEmpty)
+        {
+            var line = TakeLine(ref raw, out var content);
+            if (content.IsEmpty)
+            {
+                if (kept)
+                {
+                    output.Write(line);
+                }
+            }
+            else if (!IsCut(content))
+            {
+                output.Write(line);
+                kept = true;
+            }
+        }
+    }
+
+    /// <summary>"Append the field value to the data buffer, then append a single U+000A": the data of all its lines.</summary>
+    public static void WriteJoinedData(ReadOnlySpan<byte> raw, IBufferWriter<byte> output)
+    {
+        var first = true;
+        while (!raw.IsEmpty)
+        {
+            TakeLine(ref raw, out var content);
+            if (SseScanner.IsField(content, "data"u8, out var value))
+            {
+                if (!first)
+                {
+                    output.Write("\n"u8);
+                }
+
+                output.Write(value.In(content));
+                first = false;
+            }
+        }
+    }
+
+    /// <summary>Writes an event with other data and, where it had one, its name.</summary>
+    public static void WriteData(ReadOnlySpan<byte> name, ReadOnlySpan<byte> data, IBufferWriter<byte> output)
+    {
+        if (!name.IsEmpty)
+        {
+            output.Write("event: "u8);
+            output.Write(name);
+            output.Write("\n"u8);
+        }
+
+        do
+        {
+            var end = data.IndexOfAny((byte)'\n', (byte)'\r');
+            var line = end < 0 ? data : data[..end];
+            output.Write("data: "u8);
+            output.Write(line);
+            output.Write("\n"u8);
+            data = end < 0 ? default : data[(end + 1)..];
+        }
+        while (!data.IsEmpty);
+
+        output.Write("\n"u8);
+    }
+
+    private static bool IsCut(ReadOnlySpan<byte> line) =>
+        SseScanner.IsField(line, "id"u8, out _)
+        || SseScanner.IsField(line, "retry"u8, out _)
+        || (SseScanner.IsField(line, "data"u8, out var value) && value.Length == 0);
+
+    private static ReadOnlySpan<byte> TakeLine(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> content)
+    {
+        var end = rest.IndexOfAny((byte)'\n', (byte)'\r');
+        if (end < 0)
+        {
+            content = rest;
+            var all = rest;
+            rest = default;
+            return all;
+        }
+
+        var length = end + 1;
+        if (rest[end] == (byte)'\r' && length < rest.Length && rest[length] == (byte)'\n')
+        {
+            length++;
+        }
+
+        content = rest[..end];
+        var line = rest[..length];
+        rest = rest[length..];
+        return line;
+    }
+}

@@ -1,0 +1,76 @@
+using System.Text;
+using System.Text.Json;
+
+namespace LlmProxy.Core.Protocol;
+
+/// <summary>Reads what an upstream says of its own failure.</summary>
+internal static class UpstreamMessage
+{
+    /// <summary>The error that a client is told for an error body or event, with the upstream's message if it has one.</summary>
+    public static ProxyError ToError(ReadOnlySpan<byte> json, int status, Redactor redactor, int retryAfterMs = 1000) =>
+        ProxyErrors.UpstreamError(status, TryRead(json, redactor), retryAfterMs);
+
+    /// <summary>The message of <c>{"error":{"message":…}}</c>, <c>{"error":"…"}</c>, <c>{"message":…}</c> or <c>{"detail":…}</c>, made fit to be shown.</summary>
+    public static string? TryRead(ReadOnlySpan<byte> json, Redactor redactor)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(json);
+            using var document = JsonDocument.ParseValue(ref reader);
+            var text = Find(document.RootElement, 0);
+            return string.IsNullOrWhiteSpace(text) ? null : DisplayText.Message(redactor.Apply(text));
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>An error body with secrets taken out; null if it is not a JSON object with an error that can be passed on.</summary>
+    public static byte[]? TryRedactBody(ReadOnlySpan<byte> json, Redactor redactor)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(json);
+            using var document = JsonDocument.ParseValue(ref reader);
+            if (reader.BytesConsumed < json.TrimEnd("\r\n\t "u8).Length
+                || document.RootElement.ValueKind != JsonValueKind.Object
+                || !document.RootElement.TryGetProperty("error"u8, out var error)
+                || error.ValueKind != JsonValueKind.Object)
+            {
+                return null;
+            }
+
+            var text = Encoding.UTF8.GetString(json);
+            var clean = redactor.Apply(text);
+            return ReferenceEquals(clean, text) ? json.ToArray() : Encoding.UTF8.GetBytes(clean);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static string? Find(JsonElement element, int depth)
+    {
+        if (element.ValueKind == JsonValueKind.String)
+        {
+            return element.GetString();
+        }
+
+        if (element.ValueKind != JsonValueKind.Object || depth > 2)
+        {
+            return null;
+        }
+
+        foreach (var name in (ReadOnlySpan<string>)["error", "message", "detail"])
+        {
+            if (element.TryGetProperty(name, out var inner) && Find(inner, depth + 1) is { } text)
+            {
+                return text;
+            }
+        }
+
+        return null;
+    }
+}

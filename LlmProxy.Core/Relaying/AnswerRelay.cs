@@ -1,0 +1,145 @@
+using System.Buffers;
+using System.Text.Json;
+using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Protocol;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmProxy.Core.Relaying;
+
+/// <summary>Passes JSON answers on: held ones whole, large ones as they come.</summary>
+internal static class AnswerRelay
+{
+    private const int Step = 16 * 1024;
+    private const int TailLength = 4096;
+
+    /// <summary>Sends a held answer. Its end is its only piece, so that <paramref name="complete"/> comes before all of it.</summary>
+    /// <param name="http">The response, its headers set.</param>
+    /// <param name="answer">Known to be valid.</param>
+    /// <param name="askedModel">The model name to put back, as a JSON string; empty to leave it.</param>
+    /// <param name="filter">The app's filters, if there are any.</param>
+    /// <param name="complete">Called before the answer goes out.</param>
+    /// <param name="cancellation">The exchange's.</param>
+    public static async ValueTask<RelayOutcome> SendHeldAsync(
+        HttpContext http, UpstreamAnswer answer, ReadOnlyMemory<byte> askedModel, ResponseFilters? filter, Action<RelayOutcome> complete, CancellationToken cancellation)
+    {
+        var response = http.Response;
+        var body = askedModel.IsEmpty || answer.Json.Model.Length == 0 ? answer.ReadMemory : Replace(answer, askedModel);
+        if (filter is not null)
+        {
+            body = await filter.ApplyAsync(body, cancellation);
+        }
+
+        response.ContentType = "application/json";
+        response.ContentLength = body.Length;
+        var outcome = new RelayOutcome { Usage = answer.Json.Usage, Bytes = body.Length };
+        complete(outcome);
+        await response.BodyWriter.WriteAsync(body, CancellationToken.None);
+        answer.ReleaseRead();
+        return outcome;
+    }
+
+    /// <summary>Sends a large answer as it comes; its last bytes wait for its end.</summary>
+    /// <exception cref="BrokenStreamException">See <see cref="ClientStream.BreakAsync"/>.</exception>
+    public static async ValueTask<RelayOutcome> SendLargeAsync(
+        HttpContext http, ClientStream client, UpstreamAnswer answer, ExchangeClock clock, Action<RelayOutcome> complete)
+    {
+        http.Response.ContentType = "application/json";
+        await client.BeginAsync();
+        var pending = new PendingBytes();
+        ProxyError? error = null;
+        try
+        {
+            client.Write(answer.Read[..^TailLength]);
+            pending.Append(answer.Read[^TailLength..]);
+            answer.ReleaseRead();
+            while (true)
+            {
+                await client.FlushAsync();
+                var count = await answer.Rest.ReadAsync(pending.GetMemory(), clock.Token);
+                if (count == 0)
+                {
+                    break;
+                }
+
+                pending.Advance(count);
+                if (pending.Length > Step + TailLength)
+                {
+                    client.Write(pending.Span[..^TailLength]);
+                    pending.Drop(pending.Length - TailLength);
+                }
+            }
+
+            error = pending.Span.TrimEnd(" \r\n\t"u8).EndsWith("}"u8) ? null : ProxyErrors.Truncated;
+        }
+        catch (Exception e)
+        {
+            error = clock.Reason == CutOff.None ? Faults.InAnswer(e) : Faults.OfCutOff(clock.Reason) ?? ProxyErrors.ClientGone;
+        }
+
+        try
+        {
+            return await EndLargeAsync(client, pending.Span.ToArray(), error, complete);
+        }
+        finally
+        {
+            pending.Release();
+        }
+    }
+
+    private static async ValueTask<RelayOutcome> EndLargeAsync(ClientStream client, byte[] tail, ProxyError? error, Action<RelayOutcome> complete)
+    {
+        if (error is null)
+        {
+            client.Write(tail);
+        }
+
+        var outcome = new RelayOutcome { Error = error, Usage = error is null ? UsageIn(tail) : Usage.None, Bytes = client.Bytes };
+        complete(outcome);
+        if (error is null)
+        {
+            await client.EndAsync();
+        }
+        else if (error.Status == 499)
+        {
+            client.Forget();
+        }
+        else
+        {
+            await client.BreakAsync();
+        }
+
+        return outcome;
+    }
+
+    /// <summary>The usage at the end of a large answer, where embeddings have it.</summary>
+    private static Usage UsageIn(ReadOnlySpan<byte> tail)
+    {
+        var name = "\"usage\""u8;
+        var at = tail.LastIndexOf(name);
+        if (at < 1 || tail[at - 1] == (byte)'\\')
+        {
+            return Usage.None;
+        }
+
+        var rest = tail[(at + name.Length)..].TrimStart(" \r\n\t:"u8);
+        try
+        {
+            var reader = new Utf8JsonReader(rest);
+            return reader.Read() && reader.TokenType == JsonTokenType.StartObject ? UsageReader.Read(ref reader) : Usage.None;
+        }
+        catch (JsonException)
+        {
+            return Usage.None;
+        }
+    }
+
+    private static ReadOnlyMemory<byte> Replace(UpstreamAnswer answer, ReadOnlyMemory<byte> askedModel)
+    {
+        var range = answer.Json.Model;
+        var output = new ArrayBufferWriter<byte>(answer.Length + askedModel.Length);
+        output.Write(answer.Read[..range.Start]);
+        output.Write(askedModel.Span);
+        output.Write(answer.Read[range.End..]);
+        return output.WrittenMemory;
+    }
+}

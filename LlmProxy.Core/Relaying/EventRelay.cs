@@ -1,0 +1,291 @@
+using System.Runtime.CompilerServices;
+using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Protocol;
+
+namespace LlmProxy.Core.Relaying;
+
+/// <summary>What one relay needs to know besides its two ends.</summary>
+/// <param name="Inspector">Watches the events.</param>
+/// <param name="Dialect">Says how a broken stream is told.</param>
+/// <param name="LargestEvent">In bytes.</param>
+/// <param name="RequestId">For the error event.</param>
+/// <param name="Contact">For the error event.</param>
+/// <param name="Filter">The app's filters; null where none is registered.</param>
+/// <param name="Complete">Called before the end of a whole answer goes out. Never waits.</param>
+internal sealed record EventRelayPlan(
+    StreamInspector Inspector, Dialect Dialect, int LargestEvent, string RequestId, string? Contact, ResponseFilters? Filter, Action<RelayOutcome> Complete);
+
+/// <summary>
+/// Passes a stream's events on, each the moment it is whole. It alone touches the response; heartbeats, timeouts and
+/// shutdown wake it, they never write.
+/// </summary>
+/// <remarks>
+/// The common way of an event: wait with an empty read (no memory is held), read into the response's own buffer, scan in
+/// place, commit, flush once. Bytes behind the last whole event are copied out first; while there are any, reads go to a
+/// buffer of our own. Whatever is not passed byte for byte is rare and takes that second way, too.
+/// </remarks>
+internal sealed class EventRelay(ClientStream client, ExchangeClock clock, QuietWait wait, TimeProvider time, EventRelayPlan plan)
+{
+    // A burst is flushed in pieces of this size: one flush costs a system call, and memory must stay bounded.
+    private const int MostUnflushed = 16 * 1024;
+
+    private readonly StreamInspector _inspector = plan.Inspector;
+    private SseScanner _scanner;
+    private PendingBytes _pending;
+    private Stop _stop;
+    private SseEvent _stoppedAt;
+    private bool _sawData;
+    private long _events;
+    private long _lastEvent;
+
+    private enum Stop
+    {
+        /// <summary>Everything whole was passed.</summary>
+        NeedMore,
+
+        /// <summary>The next event goes out changed.</summary>
+        Change,
+        Done,
+        Failure,
+    }
+
+    /// <summary>Relays a committed answer to its end. The client has been sent a status.</summary>
+    /// <exception cref="BrokenStreamException">See <see cref="ClientStream.BreakAsync"/>.</exception>
+    public async ValueTask<RelayOutcome> RunAsync(UpstreamAnswer answer)
+    {
+        ProxyError? error;
+        try
+        {
+            _pending.Append(answer.Read);
+            answer.ReleaseRead();
+            error = await PassPendingAsync() ?? await PassAllAsync(answer.Rest);
+        }
+        catch (Exception e)
+        {
+            error = clock.Reason == CutOff.None ? Faults.InAnswer(e) : ErrorOf(clock.Reason);
+        }
+
+        return await EndAsync(error);
+    }
+
+    private static ProxyError ErrorOf(CutOff reason) => reason switch
+    {
+        CutOff.ClientGone => ProxyErrors.ClientGone,
+        CutOff.StalledReader => ProxyErrors.ClientSlow,
+        _ => Faults.OfCutOff(reason)!,
+    };
+
+    /// <returns>Null at a whole end, else why it broke.</returns>
+    private async ValueTask<ProxyError?> PassAllAsync(Stream upstream)
+    {
+        while (_stop != Stop.Done)
+        {
+            var awaiter = upstream.ReadAsync(Memory<byte>.Empty, clock.Token).GetAwaiter();
+            if (client.Unflushed > (awaiter.IsCompleted ? MostUnflushed : 0))
+            {
+                await client.FlushAsync();
+            }
+
+            if (!awaiter.IsCompleted)
+            {
+                wait.Begin();
+                awaiter.UnsafeOnCompleted(wait.OnCompleted);
+                while (!wait.HasCompleted)
+                {
+                    await wait.SleepAsync();
+                    if (clock.IsQuiet && !wait.HasCompleted)
+                    {
+                        client.Write(SseText.Heartbeat);
+                        await client.FlushAsync();
+                        clock.TouchQuiet();
+                    }
+                }
+            }
+
+            awaiter.GetResult();
+            var isInPlace = _pending.Length == 0 && plan.Filter is null;
+            var memory = isInPlace ? client.GetMemory() : _pending.GetMemory();
+            var count = await upstream.ReadAsync(memory, clock.Token);
+            if (count == 0)
+            {
+                return ProxyErrors.Truncated;
+            }
+
+            _sawData = false;
+            if (isInPlace)
+            {
+                PassInPlace(memory.Span[..count]);
+            }
+            else
+            {
+                _pending.Advance(count);
+            }
+
+            if (_pending.Length > 0 && await PassPendingAsync() is { } error)
+            {
+                return error;
+            }
+
+            NoteActivity();
+        }
+
+        return null;
+    }
+
+    // An upstream's comments are seen by the client, but they are no sign that the answer goes on.
+    private void NoteActivity()
+    {
+        if (_sawData || (_pending.Length > 0 && _pending.Span[0] != (byte)':'))
+        {
+            clock.Touch();
+        }
+        else
+        {
+            clock.TouchQuiet();
+        }
+    }
+
+    private void PassInPlace(ReadOnlySpan<byte> bytes)
+    {
+        _stop = Scan(bytes, out var passed);
+
+        // Before the commit: the chunk's own end is written over what stands behind it.
+        if (passed < bytes.Length)
+        {
+            _pending.Append(bytes[passed..]);
+        }
+
+        client.Commit(passed);
+    }
+
+    /// <summary>Passes what is whole in the pending bytes; an event that <see cref="Scan"/> stopped at stands first in them.</summary>
+    private async ValueTask<ProxyError?> PassPendingAsync()
+    {
+        while (true)
+        {
+            if (_stop == Stop.NeedMore)
+            {
+                _stop = Scan(_pending.Span, out var passed);
+                client.Write(_pending.Span[..passed]);
+                _pending.Drop(passed);
+            }
+
+            switch (_stop)
+            {
+                case Stop.NeedMore:
+                    return _pending.Length > plan.LargestEvent ? ProxyErrors.EventTooLarge : null;
+                case Stop.Failure:
+                    return _inspector.Failure;
+                case Stop.Done:
+                    return _inspector.IsWholeAtDone ? null : ProxyErrors.Truncated;
+                default:
+                    await PassChangedAsync(_stoppedAt);
+                    _pending.Drop(_stoppedAt.Length);
+                    _stop = Stop.NeedMore;
+                    break;
+            }
+        }
+    }
+
+    private async ValueTask PassChangedAsync(SseEvent found)
+    {
+        if (plan.Filter is not null)
+        {
+            await plan.Filter.ApplyAsync(_pending.Span[..found.Length].ToArray(), found, _inspector, client, clock.Token);
+        }
+        else
+        {
+            EventChange.Write(_pending.Span[..found.Length], found, _inspector, client);
+        }
+    }
+
+    /// <summary>Looks at events from the first byte on.</summary>
+    /// <param name="bytes">Begins with an event.</param>
+    /// <param name="passed">How many bytes go out as they are.</param>
+    private Stop Scan(ReadOnlySpan<byte> bytes, out int passed)
+    {
+        passed = 0;
+        var outputs = 0;
+        var stop = Stop.NeedMore;
+        while (_scanner.TryRead(bytes[passed..], out var found))
+        {
+            var kind = _inspector.Inspect(bytes.Slice(passed, found.Length), found);
+            outputs += kind == StreamEventKind.Output ? 1 : 0;
+            _sawData |= found.HasData;
+            if (kind >= StreamEventKind.Done || MustChange(found))
+            {
+                _stoppedAt = found;
+                stop = kind switch { StreamEventKind.Done => Stop.Done, StreamEventKind.Failure => Stop.Failure, _ => Stop.Change };
+                break;
+            }
+
+            passed += found.Length;
+        }
+
+        if (outputs > 0)
+        {
+            _events += outputs;
+            _lastEvent = time.GetTimestamp();
+        }
+
+        return stop;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool MustChange(in SseEvent found) => found.MustBeCut || _inspector.Replacements > 0 || plan.Filter is not null;
+
+    private async ValueTask<RelayOutcome> EndAsync(ProxyError? error)
+    {
+        // All that was promised has come: the upstream may end as it likes, unless the client is the one who left.
+        var isMissing = error is not null && _inspector.IsFinished && error.Blame != Blame.Client;
+        var outcome = new RelayOutcome
+        {
+            Error = isMissing ? null : error,
+            Usage = _inspector.Usage,
+            Events = _events,
+            LastEvent = _lastEvent,
+            MissingDone = isMissing,
+            DoneWithoutFinish = error is null && !_inspector.IsFinished,
+        };
+        try
+        {
+            if (outcome.Error is null)
+            {
+                return await EndWholeAsync(outcome);
+            }
+
+            if (outcome.Error.Status == 499)
+            {
+                client.Forget();
+                return outcome with { Bytes = client.Bytes };
+            }
+
+            return await EndBrokenAsync(outcome, outcome.Error);
+        }
+        finally
+        {
+            _pending.Release();
+        }
+    }
+
+    private async ValueTask<RelayOutcome> EndWholeAsync(RelayOutcome outcome)
+    {
+        var mark = outcome.MissingDone ? SseText.Done : _pending.Span[.._stoppedAt.Length];
+        client.Write(mark);
+        outcome = outcome with { Bytes = client.Bytes };
+        plan.Complete(outcome);
+        await client.EndAsync();
+        return outcome;
+    }
+
+    private async ValueTask<RelayOutcome> EndBrokenAsync(RelayOutcome outcome, ProxyError error)
+    {
+        var output = new System.Buffers.ArrayBufferWriter<byte>(512);
+        plan.Dialect.WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.RequestId, output);
+        client.Write(output.WrittenSpan);
+        outcome = outcome with { Bytes = client.Bytes };
+        plan.Complete(outcome);
+        await client.BreakAsync();
+        return outcome;
+    }
+}

@@ -1,0 +1,18 @@
+namespace LlmProxy.Core.Relaying;
+
+/// <summary>
+/// Inspects, replaces, drops or adds events of streamed answers, and rewrites JSON answers. Register any number in DI; they
+/// run in that order. Where none is registered, bytes pass untouched.
+/// </summary>
+/// <remarks>
+/// The end mark of a stream and errors are not shown to filters: whether an answer is whole is decided by what the upstream
+/// sent, and stays so. With a filter, an answer that is too large to be held is refused rather than passed unseen.
+/// </remarks>
+public interface IResponseFilter
+{
+    /// <summary>Looks at one event of a stream. An exception breaks the stream.</summary>
+    ValueTask OnEventAsync(LlmResponseEvent responseEvent, CancellationToken cancellationToken);
+
+    /// <summary>Looks at a whole JSON answer. An exception is answered as a 500.</summary>
+    ValueTask OnAnswerAsync(LlmResponseAnswer answer, CancellationToken cancellationToken);
+}

@@ -1,0 +1,160 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Routing;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmProxy.Core.Relaying;
+
+/// <summary>All that an answer depends on besides the upstream.</summary>
+/// <param name="Http">The client.</param>
+/// <param name="Clock">The exchange's.</param>
+/// <param name="Request">What was asked for.</param>
+/// <param name="Target">Who answers.</param>
+/// <param name="CallerId">For the filters.</param>
+/// <param name="Limits">Sizes.</param>
+/// <param name="Contact">Whom a refused caller should ask.</param>
+/// <param name="Headers">Makes our headers, at the moment they are sent.</param>
+/// <param name="Complete">Called before the end of an answer goes out. Never waits.</param>
+internal sealed record RelayPlan(
+    HttpContext Http,
+    ExchangeClock Clock,
+    ForwardRequest Request,
+    Target Target,
+    string CallerId,
+    LimitOptions Limits,
+    string? Contact,
+    Func<ResponseHeaders> Headers,
+    Action<RelayOutcome> Complete);
+
+/// <summary>Brings the answer to the client: the front door of the eighth stage.</summary>
+internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filters)
+{
+    private readonly IResponseFilter[] _filters = [.. filters];
+
+    /// <summary>Waits for an answer to commit and relays it to its end.</summary>
+    /// <returns>How it ended, or the error that is still to be answered because nothing has been sent yet.</returns>
+    /// <exception cref="BrokenStreamException">See <see cref="ClientStream.BreakAsync"/>.</exception>
+    public async ValueTask<Result<RelayOutcome>> RunAsync(RelayPlan plan, ValueTask<Result<UpstreamAnswer>> sending)
+    {
+        if (!plan.Request.WantsStream)
+        {
+            return (await sending).TryGet(out var answer, out var error) ? await AnswerAsync(plan, answer) : error;
+        }
+
+        var client = new ClientStream(plan.Http, plan.Clock);
+        var wait = new QuietWait();
+        plan.Clock.WatchQuiet(plan.Target.Upstream.Timeouts.Heartbeat, wait);
+        var result = sending.IsCompleted ? await sending : await HoldAsync(plan, client, wait, sending);
+        return result.TryGet(out var events, out var failure)
+            ? await StreamAsync(plan, client, wait, events)
+            : await FailAsync(plan, client, failure);
+    }
+
+    /// <summary>Waits for the commit. A heartbeat that falls due sends the status; it commits nothing else.</summary>
+    private static async ValueTask<Result<UpstreamAnswer>> HoldAsync(
+        RelayPlan plan, ClientStream client, QuietWait wait, ValueTask<Result<UpstreamAnswer>> sending)
+    {
+        var awaiter = sending.GetAwaiter();
+        wait.Begin();
+        awaiter.UnsafeOnCompleted(wait.OnCompleted);
+        while (!wait.HasCompleted)
+        {
+            await wait.SleepAsync();
+            if (plan.Clock.IsQuiet && !wait.HasCompleted && plan.Clock.Reason == CutOff.None)
+            {
+                if (!client.HasBegun)
+                {
+                    await BeginStreamAsync(plan, client, null);
+                }
+
+                client.Write(SseText.Heartbeat);
+                await client.FlushAsync();
+                plan.Clock.TouchQuiet();
+            }
+        }
+
+        return awaiter.GetResult();
+    }
+
+    private async ValueTask<Result<RelayOutcome>> StreamAsync(RelayPlan plan, ClientStream client, QuietWait wait, UpstreamAnswer answer)
+    {
+        using (answer)
+        {
+            if (!client.HasBegun)
+            {
+                await BeginStreamAsync(plan, client, answer);
+            }
+
+            var timeouts = plan.Target.Upstream.Timeouts;
+            plan.Clock.WatchIdle(timeouts.Idle);
+            plan.Clock.WatchReader(timeouts.StalledReader);
+            var dialect = plan.Request.Endpoint.Dialect;
+            var events = new EventRelayPlan(
+                dialect.CreateInspector(Forwarder.Expect(plan.Request, plan.Target.Upstream)),
+                dialect,
+                plan.Limits.Event,
+                plan.Headers().RequestId,
+                plan.Contact,
+                FiltersFor(plan),
+                plan.Complete);
+            return await new EventRelay(client, plan.Clock, wait, time, events).RunAsync(answer);
+        }
+    }
+
+    private async ValueTask<Result<RelayOutcome>> AnswerAsync(RelayPlan plan, UpstreamAnswer answer)
+    {
+        using (answer)
+        {
+            var filter = FiltersFor(plan);
+            if (filter is not null && answer.Kind == AnswerKind.LargeJson)
+            {
+                return ProxyErrors.AnswerTooLarge;
+            }
+
+            plan.Headers().Apply(plan.Http.Response, answer);
+            if (answer.Kind == AnswerKind.LargeJson)
+            {
+                var client = new ClientStream(plan.Http, plan.Clock);
+                plan.Clock.WatchIdle(plan.Target.Upstream.Timeouts.Idle);
+                plan.Clock.WatchReader(plan.Target.Upstream.Timeouts.StalledReader);
+                return await AnswerRelay.SendLargeAsync(plan.Http, client, answer, plan.Clock, plan.Complete);
+            }
+
+            var asked = Forwarder.Expect(plan.Request, plan.Target.Upstream).AskedModel;
+            return await AnswerRelay.SendHeldAsync(plan.Http, answer, asked, filter, plan.Complete, plan.Clock.Token);
+        }
+    }
+
+    /// <summary>Nothing committed. If a heartbeat has sent the status, the failure is told in the stream.</summary>
+    private static async ValueTask<Result<RelayOutcome>> FailAsync(RelayPlan plan, ClientStream client, ProxyError error)
+    {
+        if (!client.HasBegun || error.Status == 499)
+        {
+            client.Forget();
+            return error;
+        }
+
+        var output = new System.Buffers.ArrayBufferWriter<byte>(512);
+        plan.Request.Endpoint.Dialect.WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.Headers().RequestId, output);
+        client.Write(output.WrittenSpan);
+        var outcome = new RelayOutcome { Error = error, Bytes = client.Bytes };
+        plan.Complete(outcome);
+        await client.BreakAsync();
+        return outcome;
+    }
+
+    private static ValueTask BeginStreamAsync(RelayPlan plan, ClientStream client, UpstreamAnswer? answer)
+    {
+        var response = plan.Http.Response;
+        plan.Headers().Apply(response, answer);
+        response.ContentType = "text/event-stream";
+        response.Headers.CacheControl = "no-cache";
+        response.Headers["X-Accel-Buffering"] = "no";
+        return client.BeginAsync();
+    }
+
+    private ResponseFilters? FiltersFor(RelayPlan plan) => _filters.Length == 0
+        ? null
+        : new ResponseFilters(_filters, new LlmResponse(plan.Request.Endpoint.Name, plan.CallerId, plan.Request.Route.Asked));
+}

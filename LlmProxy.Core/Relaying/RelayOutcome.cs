@@ -1,0 +1,27 @@
+using LlmProxy.Core.Protocol;
+
+namespace LlmProxy.Core.Relaying;
+
+/// <summary>How an answer ended and who is to blame. A relay returns it; it never throws.</summary>
+internal readonly record struct RelayOutcome()
+{
+    /// <summary>Null for a whole answer.</summary>
+    public ProxyError? Error { get; init; }
+
+    public Usage Usage { get; init; } = Usage.None;
+
+    /// <summary>Bytes of the body handed to the connection, framing not counted.</summary>
+    public long Bytes { get; init; }
+
+    /// <summary>Events with output.</summary>
+    public long Events { get; init; }
+
+    /// <summary>A timestamp of the last event with output; 0 if there was none.</summary>
+    public long LastEvent { get; init; }
+
+    /// <summary>The closing mark was ours.</summary>
+    public bool MissingDone { get; init; }
+
+    /// <summary>The closing mark came though not every choice had finished.</summary>
+    public bool DoneWithoutFinish { get; init; }
+}

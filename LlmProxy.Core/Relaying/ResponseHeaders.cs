@@ -1,0 +1,54 @@
+using System.Globalization;
+using LlmProxy.Core.Forwarding;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmProxy.Core.Relaying;
+
+/// <summary>The headers of our answers.</summary>
+/// <param name="RequestId">Ours.</param>
+/// <param name="ClientId">The client's own, if it may be echoed.</param>
+/// <param name="Overhead">Our part of the time so far; null where nothing went upstream.</param>
+/// <param name="Upstream">Shown to callers that debug; else null.</param>
+/// <param name="UpstreamModel">Shown to callers that debug; else null.</param>
+/// <param name="Attempts">Shown along with the upstream.</param>
+internal readonly record struct ResponseHeaders(
+    string RequestId, string? ClientId, TimeSpan? Overhead = null, string? Upstream = null, string? UpstreamModel = null, int Attempts = 0)
+{
+    /// <summary>Puts them on an answer.</summary>
+    /// <param name="response">Not begun.</param>
+    /// <param name="answer">Whose headers pass as far as the allow-list goes; null if there is none.</param>
+    public void Apply(HttpResponse response, UpstreamAnswer? answer)
+    {
+        var headers = response.Headers;
+        headers["x-request-id"] = RequestId;
+        if (ClientId is not null)
+        {
+            headers["x-client-request-id"] = ClientId;
+        }
+
+        if (Overhead is { } overhead)
+        {
+            headers["x-llmproxy-overhead-ms"] = overhead.TotalMilliseconds.ToString("0.###", CultureInfo.InvariantCulture);
+        }
+
+        if (Upstream is not null)
+        {
+            headers["x-llmproxy-upstream"] = Upstream;
+            headers["x-llmproxy-model"] = ForwardedHeaders.IsSafe(UpstreamModel) ? UpstreamModel : "?";
+            headers["x-llmproxy-attempts"] = Attempts.ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (answer is null)
+        {
+            return;
+        }
+
+        foreach (var (name, values) in answer.Headers)
+        {
+            if (ForwardedHeaders.GoesDown(name) is { } passed && values.ToString() is var value && ForwardedHeaders.IsSafe(value))
+            {
+                headers[passed] = value;
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+using LlmProxy.Core.Protocol;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace LlmProxy.Core.Requests;
+
+/// <summary>Reads a request's body whole, within a limit, and leaves it in the server's buffers.</summary>
+internal static class BodyReader
+{
+    /// <summary>Refuses what need not be read: a type that is not JSON, an unknown encoding, a length over the limit.</summary>
+    public static ProxyError? CheckHeaders(HttpRequest request, long limit)
+    {
+        var types = request.Headers.ContentType;
+        if (types.Count > 1)
+        {
+            return ProxyErrors.BadRequest("invalid_header", "The request carries more than one Content-Type header. Send one.");
+        }
+
+        if (types.Count == 1 && types[0] is { Length: > 0 } type && CheckType(type) is { } error)
+        {
+            return error;
+        }
+
+        if (request.Headers.ContentEncoding.Count > 0 && !BodyDecoder.IsSupported(request.Headers.ContentEncoding))
+        {
+            return ProxyErrors.UnsupportedEncoding;
+        }
+
+        if (request.ContentLength > limit)
+        {
+            return ProxyErrors.RequestTooLarge(limit);
+        }
+
+        // The server's own limit would answer in its own words, and an app's may be meant for its other pages.
+        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
+        {
+            feature.MaxRequestBodySize = null;
+        }
+
+        return null;
+    }
+
+    /// <summary>Reads it. Throws only if the client goes away.</summary>
+    /// <exception cref="OperationCanceledException">The client has gone.</exception>
+    public static async ValueTask<Result<RequestBody>> ReadAsync(HttpRequest request, long limit, CancellationToken cancellation)
+    {
+        try
+        {
+            return request.Headers.ContentEncoding.Count > 0 && !BodyDecoder.IsIdentity(request.Headers.ContentEncoding)
+                ? await BodyDecoder.ReadAsync(request, limit, cancellation)
+                : await ReadPlainAsync(request, limit, cancellation);
+        }
+        catch (BadHttpRequestException e)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            return e.StatusCode switch
+            {
+                StatusCodes.Status408RequestTimeout => ProxyErrors.RequestTimeout,
+                StatusCodes.Status413PayloadTooLarge => ProxyErrors.RequestTooLarge(limit),
+                _ => ProxyErrors.BadRequest("invalid_request", "The body could not be read: its framing is broken.") with { ClosesConnection = true },
+            };
+        }
+        catch (IOException) when (cancellation.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(cancellation);
+        }
+    }
+
+    private static async ValueTask<Result<RequestBody>> ReadPlainAsync(HttpRequest request, long limit, CancellationToken cancellation)
+    {
+        var reader = request.BodyReader;
+        while (true)
+        {
+            var read = await reader.ReadAsync(cancellation);
+            var bytes = read.Buffer;
+            if (bytes.Length > limit)
+            {
+                reader.AdvanceTo(bytes.End);
+                return ProxyErrors.RequestTooLarge(limit);
+            }
+
+            if (read.IsCompleted)
+            {
+                return new RequestBody(bytes, reader);
+            }
+
+            reader.AdvanceTo(bytes.Start, bytes.End);
+        }
+    }
+
+    private static ProxyError? CheckType(string type)
+    {
+        if (type == "application/json")
+        {
+            return null;
+        }
+
+        if (!Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(type, out var parsed)
+            || !parsed.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
+        {
+            return ProxyErrors.UnsupportedMediaType;
+        }
+
+        return parsed.Charset.HasValue && !Microsoft.Net.Http.Headers.HeaderUtilities.RemoveQuotes(parsed.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase)
+            ? ProxyErrors.UnsupportedCharset
+            : null;
+    }
+}

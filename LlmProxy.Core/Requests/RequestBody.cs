@@ -1,0 +1,54 @@
+using System.Buffers;
+using System.IO.Pipelines;
+
+namespace LlmProxy.Core.Requests;
+
+/// <summary>
+/// A request's body in the server's own buffers, with a count of those who still read it. The exchange holds it, and so
+/// does every attempt whose content is being sent: an HTTP/2 upstream may answer long before it has taken the whole body, and
+/// a buffer given back too early would be sent with somebody else's bytes in it.
+/// </summary>
+internal sealed class RequestBody
+{
+    private readonly PipeReader? _reader;
+    private int _holders = 1;
+
+    /// <param name="bytes">All of the body.</param>
+    /// <param name="reader">Where the buffers belong to; null if they are the garbage collector's.</param>
+    public RequestBody(in ReadOnlySequence<byte> bytes, PipeReader? reader)
+    {
+        Bytes = bytes;
+        _reader = reader;
+    }
+
+    public ReadOnlySequence<byte> Bytes { get; }
+
+    public long Length => Bytes.Length;
+
+    /// <summary>One more reader; fails if the last has already gone.</summary>
+    public bool TryHold()
+    {
+        var holders = Volatile.Read(ref _holders);
+        while (holders > 0)
+        {
+            var seen = Interlocked.CompareExchange(ref _holders, holders + 1, holders);
+            if (seen == holders)
+            {
+                return true;
+            }
+
+            holders = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>One reader less; the last gives the buffers back.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _holders) == 0)
+        {
+            _reader?.AdvanceTo(Bytes.End);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Protocol;
+using Microsoft.AspNetCore.Http;
+using Endpoint = LlmProxy.Core.Endpoints.Endpoint;
+
+namespace LlmProxy.Core.Requests;
+
+/// <summary>A request that has been read: its body, which must be released, and its fields.</summary>
+internal readonly record struct ReadRequest(RequestBody Body, RequestFields Fields);
+
+/// <summary>Reads the body and finds its fields: the front door of the third stage.</summary>
+internal sealed class RequestReader(IEnumerable<IRequestFilter> filters)
+{
+    private readonly IRequestFilter[] _filters = [.. filters];
+
+    /// <exception cref="OperationCanceledException">The client has gone.</exception>
+    public async ValueTask<Result<ReadRequest>> ReadAsync(
+        HttpRequest request, Endpoint endpoint, Caller caller, FieldNames names, long limit, CancellationToken cancellation)
+    {
+        if (BodyReader.CheckHeaders(request, limit) is { } refused)
+        {
+            return refused;
+        }
+
+        if (!(await BodyReader.ReadAsync(request, limit, cancellation)).TryGet(out var body, out var error))
+        {
+            return error;
+        }
+
+        if (!RequestFields.Read(body.Bytes, names).TryGet(out var fields, out error))
+        {
+            body.Release();
+            return error;
+        }
+
+        var read = new ReadRequest(body, fields);
+        return _filters.Length == 0 ? read : await FilterAsync(read, endpoint, caller, names, cancellation);
+    }
+
+    private async ValueTask<Result<ReadRequest>> FilterAsync(
+        ReadRequest read, Endpoint endpoint, Caller caller, FieldNames names, CancellationToken cancellation)
+    {
+        var body = read.Body;
+        try
+        {
+            var request = new LlmRequest(endpoint.Name, caller.Id, caller.Group, read.Fields.Model, body.Bytes);
+            foreach (var filter in _filters)
+            {
+                await filter.InvokeAsync(request, cancellation);
+                if (request.Refusal is { } refusal)
+                {
+                    body.Release();
+                    return refusal;
+                }
+            }
+
+            if (!request.IsReplaced)
+            {
+                return read;
+            }
+
+            body.Release();
+            body = new RequestBody(request.Body, null);
+            return RequestFields.Read(body.Bytes, names).TryGet(out var fields, out var error) ? new ReadRequest(body, fields) : error;
+        }
+        catch
+        {
+            body.Release();
+            throw;
+        }
+    }
+}

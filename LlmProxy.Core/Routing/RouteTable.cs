@@ -1,0 +1,101 @@
+using System.Collections.Frozen;
+using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Protocol;
+
+namespace LlmProxy.Core.Routing;
+
+/// <summary>Model name to route: the front door of the fourth stage. Immutable; a reload swaps it whole.</summary>
+internal sealed class RouteTable
+{
+    private readonly FrozenDictionary<string, Route> _byName;
+    private readonly Route[] _patterns;
+    private readonly (string Name, Route Route)[] _listed;
+
+    /// <param name="byName">Exact names and aliases.</param>
+    /// <param name="patterns">Names with a star.</param>
+    /// <param name="upstreams">All that are configured.</param>
+    /// <param name="fields">Parameters that requests are scanned for.</param>
+    public RouteTable(IReadOnlyDictionary<string, Route> byName, IEnumerable<Route> patterns, IReadOnlyList<Upstream> upstreams, FieldNames fields)
+    {
+        _byName = byName.ToFrozenDictionary(StringComparer.Ordinal);
+        // The longest pattern that fits is the one that was meant.
+        _patterns = [.. patterns.OrderByDescending(p => p.Name.Length)];
+        _listed = [.. byName.Select(e => (e.Key, e.Value)).OrderBy(e => e.Key, StringComparer.Ordinal)];
+        Upstreams = upstreams;
+        Fields = fields;
+    }
+
+    public IReadOnlyList<Upstream> Upstreams { get; }
+
+    public FieldNames Fields { get; }
+
+    /// <summary>The names a caller may use, in order; patterns are not listed, nobody knows what they hold.</summary>
+    public IEnumerable<string> NamesFor(Caller caller) =>
+        _listed.Where(e => caller.Allows(e.Route.Name)).Select(e => e.Name);
+
+    /// <summary>Finds the route of a model that this caller may use.</summary>
+    /// <param name="model">As the client wrote it.</param>
+    /// <param name="caller">Whose models it may be.</param>
+    /// <param name="reveals">A model of others is called forbidden rather than unknown.</param>
+    public Result<RouteMatch> Resolve(string model, Caller caller, bool reveals)
+    {
+        if (!TryFind(model, out var match))
+        {
+            return ProxyErrors.ModelNotFound(DisplayText.Name(model), Nearest(model, caller));
+        }
+
+        if (caller.Allows(match.Resolved))
+        {
+            return match;
+        }
+
+        return reveals
+            ? ProxyErrors.ModelNotAllowed(DisplayText.Name(model), Nearest(model, caller))
+            : ProxyErrors.ModelNotFound(DisplayText.Name(model), Nearest(model, caller));
+    }
+
+    /// <summary>A model of this caller that serves an operation which another does not.</summary>
+    public string? OtherFor(Operations operation, Caller caller) =>
+        _listed.FirstOrDefault(e => caller.Allows(e.Route.Name) && e.Route.Targets.Any(t => (t.Upstream.Operations & operation) != 0)).Name;
+
+    private bool TryFind(string model, out RouteMatch match)
+    {
+        if (_byName.TryGetValue(model, out var route))
+        {
+            match = new RouteMatch(route, model, route.Name, "");
+            return true;
+        }
+
+        foreach (var pattern in _patterns)
+        {
+            var prefix = pattern.Name.AsSpan(0, pattern.Name.Length - 1);
+            if (model.AsSpan().StartsWith(prefix, StringComparison.Ordinal))
+            {
+                match = new RouteMatch(pattern, model, model, model[prefix.Length..]);
+                return true;
+            }
+        }
+
+        match = default;
+        return false;
+    }
+
+    private string? Nearest(string model, Caller caller)
+    {
+        // Of a name cut to what is shown anywhere: the distance costs the product of the lengths.
+        var wanted = DisplayText.Name(model);
+        string? best = null;
+        var bestDistance = int.MaxValue;
+        foreach (var name in NamesFor(caller))
+        {
+            var distance = EditDistance.Between(wanted, name);
+            if (distance < bestDistance)
+            {
+                (best, bestDistance) = (name, distance);
+            }
+        }
+
+        return best;
+    }
+}

@@ -1,0 +1,77 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Protocol;
+
+namespace LlmProxy.Core.Routing;
+
+/// <summary>A provider account, compiled: addresses, credentials and clocks ready for use. Immutable.</summary>
+internal sealed class Upstream
+{
+    private readonly UpstreamKindRules _rules;
+    private readonly Dictionary<Endpoint, Uri> _addresses = [];
+
+    /// <param name="name">As configured.</param>
+    /// <param name="options">Validated.</param>
+    /// <param name="endpoints">Whose addresses are worked out now rather than for each request.</param>
+    public Upstream(string name, UpstreamOptions options, IEnumerable<Endpoint> endpoints)
+    {
+        Name = name;
+        Options = options;
+        _rules = UpstreamKindRules.For(options.Kind);
+        Address = WithVersion(options.Url ?? new Uri(_rules.Address!));
+        Operations = Apply(options.Operations, _rules.Operations);
+        Authorization = options.ApiKey is null ? null : "Bearer " + options.ApiKey;
+        Redactor = new Redactor(options.ApiKey, Address.AbsoluteUri.TrimEnd('/'), IsTelling(Address) ? Address.Authority : null);
+        foreach (var endpoint in endpoints.Where(e => !e.IsLocal))
+        {
+            _addresses[endpoint] = new Uri(Address, Address.AbsolutePath.TrimEnd('/') + endpoint.Path);
+        }
+    }
+
+    public string Name { get; }
+
+    /// <summary>The base address, version included.</summary>
+    public Uri Address { get; }
+
+    public string Provider => _rules.Provider;
+
+    public UpstreamOptions Options { get; }
+
+    public TimeoutOptions Timeouts => Options.Timeouts;
+
+    public Operations Operations { get; }
+
+    public bool MapsFinishReasons => _rules.MapsFinishReasons;
+
+    /// <summary>The value of the Authorization header; null if none is sent.</summary>
+    public string? Authorization { get; }
+
+    public Redactor Redactor { get; }
+
+    /// <summary>Where an operation is. Made of configuration and constants only: nothing a client sends is part of it.</summary>
+    public Uri AddressOf(Endpoint endpoint) => _addresses[endpoint];
+
+    public override string ToString() => Name;
+
+    // "http://host:8000" and "http://host:8000/v1" mean the same; a path that names a version anywhere is left alone.
+    private static Uri WithVersion(Uri url)
+    {
+        var path = url.AbsolutePath.TrimEnd('/');
+        var hasVersion = path.Split('/').Any(part => part.Length >= 2 && part[0] == 'v' && char.IsAsciiDigit(part[1]));
+        return new UriBuilder(url) { Path = hasVersion ? path : path + "/v1" }.Uri;
+    }
+
+    // A name of two letters would redact half of every message.
+    private static bool IsTelling(Uri url) => url.Host.Length > 3;
+
+    private static Operations Apply(IList<string> changes, Operations operations)
+    {
+        foreach (var change in changes)
+        {
+            var operation = Enum.Parse<Operations>(change.AsSpan(1), ignoreCase: true);
+            operations = change[0] == '+' ? operations | operation : operations & ~operation;
+        }
+
+        return operations;
+    }
+}

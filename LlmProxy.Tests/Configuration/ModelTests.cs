@@ -1,0 +1,131 @@
+using LlmProxy.Core.Configuration;
+using NUnit.Framework;
+
+namespace LlmProxy.Tests.Configuration;
+
+internal sealed class ModelTests
+{
+    [TestCase("\"gpt-*\": \"openai/*\"", "gpt-*", "openai/*")]
+    [TestCase("\"*\": \"openai/gpt-5\"", "*", "openai/gpt-5")]
+    [TestCase("\"gpt-*\": \"openai/ft:gpt-*-team\"", "gpt-*", "openai/ft:gpt-*-team")]
+    [TestCase("\"qwen\": \"openai/Qwen/Qwen3-Coder-30B\"", "qwen", "openai/Qwen/Qwen3-Coder-30B")]
+    [TestCase("\"qwen3-coder:30b\": \"openai/qwen3-coder:30b\"", "qwen3-coder:30b", "openai/qwen3-coder:30b")]
+    [TestCase("\"m\": [\"openai/m\"]", "m", "openai/m")]
+    [TestCase("\"m\": [{ \"Upstream\": \"openai\", \"Model\": \"m\" }]", "m", "openai/m")]
+    [TestCase("\"m\": [\"azure-eu/m\", { \"Upstream\": \"openai\", \"Model\": \"x/y\", \"Weight\": 3 }]", "m", "azure-eu/m openai/x/y")]
+    [TestCase("\"m\": { \"Targets\": [\"azure-eu/m\", { \"Upstream\": \"openai\", \"Model\": \"m\" }] }", "m", "azure-eu/m openai/m")]
+    public void A_model_is_written_short_or_long_and_split_at_the_first_slash(string models, string name, string targets)
+    {
+        var model = Written.Read(Written.Models(models)).Models[name];
+        Assert.That(string.Join(' ', model.Targets.Select(static t => $"{t.Upstream}/{t.Model}")), Is.EqualTo(targets));
+        Assert.That(model.Targets.Select(static t => t.Upstream), Is.SubsetOf(new[] { "openai", "azure-eu" }));
+    }
+
+    [Test]
+    public void The_long_form_holds_everything()
+    {
+        var model = Written.Read(Written.Models("""
+            "m": { "Targets": ["openai/m"], "Aliases": ["n", "o"], "ResponseModel": "Asked", "Headers": { "X-Team": "llm" },
+                   "Set": { "temperature": 0.20, "stop": ["a", "ä"], "metadata": { "on": true, "n": null, "big": 12345678901234567890 } },
+                   "Default": { "max_tokens": 1e3, "user": "x" }, "Remove": ["logit_bias"] }
+            """)).Models["m"];
+        Assert.That(model.ResponseModel, Is.EqualTo(ResponseModelName.Asked));
+        Assert.That(model.Aliases, Is.EqualTo(new[] { "n", "o" }));
+        Assert.That(model.Headers["x-team"], Is.EqualTo("llm"));
+        Assert.That(model.Set["temperature"].GetRawText(), Is.EqualTo("0.20"), "numbers stay as written");
+        Assert.That(model.Set["stop"].GetRawText(), Is.EqualTo("[\"a\",\"ä\"]"));
+        Assert.That(model.Set["metadata"].GetRawText(), Is.EqualTo("{\"on\":true,\"n\":null,\"big\":12345678901234567890}"));
+        Assert.That(model.Default["max_tokens"].GetRawText(), Is.EqualTo("1e3"));
+        Assert.That(model.Default["user"].GetString(), Is.EqualTo("x"));
+        Assert.That(model.Remove, Is.EqualTo(new[] { "logit_bias" }));
+    }
+
+    [TestCase("[\"openai/m\", \"azure-eu/m\"]", "the second target")]
+    [TestCase("[\"openai/m\", \"azure-eu/m\", \"openai/n\"]", "the 2 targets after the first")]
+    [TestCase("{ \"Targets\": [\"openai/m\"], \"Context\": 1000 }", "Context")]
+    [TestCase("{ \"Targets\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Weight\": 2 }, \"azure-eu/m\"], \"Balance\": \"Affinity\", \"Context\": 1 }", "the second target, Weight, Balance, Context")]
+    public void What_has_no_effect_yet_is_one_warning_per_model(string model, string idle)
+    {
+        Assert.That(
+            Written.Warned(Written.Models("\"m\": " + model)),
+            Is.EqualTo(new[] { "warn   line 2  Models › m: this version uses the first target only. Without effect yet: " + idle + "." }));
+    }
+
+    [TestCase("\"openai/m\"")]
+    [TestCase("[\"openai/m\"]")]
+    [TestCase("{ \"Targets\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Weight\": 1 }], \"Balance\": \"InOrder\" }")]
+    public void Where_nothing_is_without_effect_nothing_is_warned_of(string model)
+    {
+        Assert.That(Written.Warned(Written.Models("\"m\": " + model)), Is.Empty);
+    }
+
+    [TestCase("\"m\": \"gpt-5\"", "m: \"gpt-5\" does not name an upstream and a model: write \"upstream/model\".")]
+    [TestCase("\"m\": \"openai/\"", "m: \"openai/\" does not name an upstream and a model: write \"upstream/model\".")]
+    [TestCase("\"m\": \"/gpt-5\"", "m: \"/gpt-5\" does not name an upstream and a model: write \"upstream/model\".")]
+    [TestCase("\"m\": \"opanai/gpt-5\"", "m: unknown upstream \"opanai\". Did you mean \"openai\"?")]
+    [TestCase("\"m\": \"OpenAI/gpt-5\"", "m: unknown upstream \"OpenAI\". Did you mean \"openai\"?")]
+    [TestCase("\"m\": \"mistral/gpt-5\"", "m: unknown upstream \"mistral\". Known: azure-eu, openai.")]
+    [TestCase("\"m\": [\"openai/a\", \"azure-ue/b\"]", "m[1]: unknown upstream \"azure-ue\". Did you mean \"azure-eu\"?")]
+    [TestCase("\"m\": [{ \"Upstream\": \"azure-ue\", \"Model\": \"b\" }]", "m[0] › Upstream: unknown upstream \"azure-ue\". Did you mean \"azure-eu\"?")]
+    [TestCase("\"m\": { \"Targets\": [\"azure-ue/b\"] }", "m › Targets[0]: unknown upstream \"azure-ue\". Did you mean \"azure-eu\"?")]
+    [TestCase("\"m\": [{ \"Upstream\": \"openai\" }]", "m[0] › Model: is missing: the name of the model at the upstream.")]
+    [TestCase("\"m\": [{ \"Model\": \"m\" }]", "m[0] › Upstream: is missing: the name of an upstream.")]
+    [TestCase("\"m\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Weight\": 0 }]", "m[0] › Weight: is out of range: 1 to 1000000.")]
+    [TestCase("\"m\": [{ \"Upstream\": \"openai\", \"Modell\": \"m\" }]", "m[0] › Modell: unknown member \"Modell\". Did you mean \"Model\"?")]
+    [TestCase("\"m\": []", "m: no target: at least one is needed, for example \"openai/gpt-5\".")]
+    [TestCase("\"m\": { \"Aliases\": [\"n\"] }", "m › Targets: no target: at least one is needed, for example \"openai/gpt-5\".")]
+    [TestCase("\"m\": { \"Targets\": \"openai/m\" }", "m › Targets: needs a list [ … ], not text.")]
+    [TestCase("\"m\": null", "m: null is no value here: leave the member out, or write \"upstream/model\", a list of them, or an object with Targets.")]
+    [TestCase("\"m\": \"openai/*\"", "m: the star of \"*\" stands for nothing: \"m\" is one name, not a pattern.")]
+    [TestCase("\"m*\": \"openai/*-*\"", "m*: \"*-*\" has more than one star.")]
+    [TestCase("\"m*n\": \"openai/m\"", "m*n: the name of a model has 1 to 256 characters on one line, and a star only at its end.")]
+    [TestCase("\"m**\": \"openai/m\"", "m**: the name of a model has 1 to 256 characters on one line, and a star only at its end.")]
+    [TestCase("\" m\": \"openai/m\"", " m: the name of a model has 1 to 256 characters on one line, and a star only at its end.")]
+    [TestCase("\"m\": { \"Targets\": [\"openai/m\"], \"Context\": 0 }", "m › Context: needs a number of tokens above 0.")]
+    [TestCase("\"m\": { \"Targets\": [\"openai/m\"], \"Balance\": \"Random\" }", "m › Balance: unknown value \"Random\". Known: InOrder, Affinity.")]
+    [TestCase("\"m\": { \"Targets\": [\"openai/m\"], \"ResponseModel\": \"asked\" }", "m › ResponseModel: unknown value \"asked\". Did you mean \"Asked\"?")]
+    public void A_model_that_leads_nowhere_is_refused(string models, string problem)
+    {
+        Assert.That(Written.Refused(Written.Models(models)), Is.EqualTo(new[] { "error  line 2  Models › " + problem }));
+    }
+
+    [TestCase("\"Aliases\": [\"n\"]", "Aliases[0]: the alias \"n\" is the name of a model.")]
+    [TestCase("\"Aliases\": [\"x\", \"m\"]", "Aliases[1]: the alias \"m\" is the name of a model.")]
+    [TestCase("\"Aliases\": [\"x\", \"x\"]", "Aliases[1]: the alias \"x\" is taken by \"m\".")]
+    [TestCase("\"Aliases\": [\"x*\"]", "Aliases[0]: an alias is one name without a star.")]
+    [TestCase("\"Aliases\": [\"\"]", "Aliases[0]: an alias is one name without a star.")]
+    [TestCase("\"Set\": { \"model\": \"x\" }", "Set › model: \"model\" is the caller's and cannot be changed here.")]
+    [TestCase("\"Default\": { \"Stream\": true }", "Default › Stream: \"Stream\" is the caller's and cannot be changed here.")]
+    [TestCase("\"Remove\": [\"messages\"]", "Remove[0]: \"messages\" is the caller's and cannot be changed here.")]
+    [TestCase("\"Set\": { \"a b\": 1 }", "Set › a b: the name of a parameter has 1 to 100 letters (a to z), digits, \"_\", \"-\" and \".\".")]
+    [TestCase("\"Set\": { \"ſtream\": true }", "Set › ſtream: the name of a parameter has 1 to 100 letters (a to z), digits, \"_\", \"-\" and \".\".")]
+    [TestCase("\"Set\": { \"seed\": 1 }, \"Default\": { \"seed\": 2 }", "Default › seed: the parameter \"seed\" stands in Set as well as in Default: only one can hold.")]
+    [TestCase("\"Set\": { \"seed\": 1 }, \"Remove\": [\"seed\"]", "Remove[0]: the parameter \"seed\" stands in Set as well as in Remove: only one can hold.")]
+    [TestCase("\"Default\": { \"seed\": 1 }, \"Remove\": [\"Seed\"]", "Remove[0]: the parameter \"Seed\" stands in Default as well as in Remove: only one can hold.")]
+    [TestCase("\"Remove\": [\"seed\", \"seed\"]", "Remove[1]: the parameter \"seed\" stands twice in Remove.")]
+    [TestCase("\"Set\": [1]", "Set: needs an object { … }, not a list.")]
+    [TestCase("\"Headers\": { \"Host\": \"x\" }", "Headers › Host: is set by the proxy and cannot be configured.")]
+    [TestCase("\"Headers\": { \"X-A\": \"x\", \"x-a\": \"y\" }", "Headers › x-a: \"x-a\" stands here twice: upper and lower case are the same.")]
+    public void A_change_that_cannot_be_meant_is_refused(string members, string problem)
+    {
+        Assert.That(
+            Written.Refused(Written.Models($$"""  "m": { "Targets": ["openai/m"], {{members}} }, "n": "openai/n" """)),
+            Is.EqualTo(new[] { "error  line 2  Models › m › " + problem }));
+    }
+
+    [Test]
+    public void An_alias_of_two_models_and_one_without_anything_for_the_star_are_refused()
+    {
+        Assert.That(
+            Written.Refused(Written.Models("""
+                "m": { "Targets": ["openai/m"], "Aliases": ["x"] },
+                "n": { "Targets": ["openai/n"], "Aliases": ["x"] },
+                "p-*": { "Targets": ["openai/*"], "Aliases": ["y"] }
+                """)),
+            Is.EqualTo(new[]
+            {
+                "error  line 3  Models › n › Aliases[0]: the alias \"x\" is taken by \"m\".",
+                "error  line 4  Models › p-* › Aliases[0]: the alias \"y\" has nothing to put where the target has its star. Make it a model of its own.",
+            }));
+    }
+}
