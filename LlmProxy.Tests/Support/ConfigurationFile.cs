@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using LlmProxy.Core.Configuration;
+
+namespace LlmProxy.Tests.Support;
+
+/// <summary>Writes options as the file that an operator would have written; what is at its default is left out.</summary>
+public static class ConfigurationFile
+{
+    public static string Write(LlmProxyOptions options)
+    {
+        var file = new JsonObject
+        {
+            ["Upstreams"] = Map(options.Upstreams, Upstream),
+            ["Models"] = Map(options.Models, Model),
+        };
+        Add(file, "Groups", Map(options.Groups, group => List("Models", group.Models)));
+        Add(file, "Keys", Map(options.Keys, Key));
+        Add(file, "Contact", options.Contact);
+        Add(file, "AllowAnonymous", options.AllowAnonymous);
+        Add(file, "RevealForbiddenModels", options.RevealForbiddenModels);
+        Add(file, "Limits", Limits(options.Limits));
+        return file.ToJsonString();
+    }
+
+    private static JsonObject Upstream(UpstreamOptions upstream)
+    {
+        var json = new JsonObject
+        {
+            ["Kind"] = upstream.Kind == UpstreamKind.VLlm ? "vLLM" : upstream.Kind.ToString(),
+            ["Url"] = upstream.Url?.ToString(),
+        };
+        Add(json, "ApiKey", upstream.ApiKey);
+        Add(json, "Headers", Map(upstream.Headers, value => JsonValue.Create(value)));
+        Add(json, "Timeouts", Timeouts(upstream.Timeouts));
+        Add(json, "RequireFinishReason", upstream.RequireFinishReason);
+        if (upstream.Operations.Count > 0)
+        {
+            json["Operations"] = Strings(upstream.Operations);
+        }
+
+        return json;
+    }
+
+    private static JsonObject Timeouts(TimeoutOptions timeouts)
+    {
+        var defaults = new TimeoutOptions();
+        var json = new JsonObject();
+        foreach (System.Reflection.PropertyInfo property in typeof(TimeoutOptions).GetProperties())
+        {
+            var value = (TimeSpan)property.GetValue(timeouts)!;
+            if (value != (TimeSpan)property.GetValue(defaults)!)
+            {
+                json[property.Name] = value.TotalMilliseconds.ToString(CultureInfo.InvariantCulture) + "ms";
+            }
+        }
+
+        return json;
+    }
+
+    private static JsonObject Model(ModelOptions model)
+    {
+        var json = new JsonObject
+        {
+            ["Targets"] = new JsonArray(
+                [.. model.Targets.Select(t => (JsonNode)new JsonObject { ["Upstream"] = t.Upstream, ["Model"] = t.Model })]),
+        };
+        Add(json, "Set", Map(model.Set, value => JsonNode.Parse(value.GetRawText())));
+        Add(json, "Default", Map(model.Default, value => JsonNode.Parse(value.GetRawText())));
+        Add(json, "Headers", Map(model.Headers, value => JsonValue.Create(value)));
+        if (model.Aliases.Count > 0)
+        {
+            json["Aliases"] = Strings(model.Aliases);
+        }
+
+        if (model.Remove.Count > 0)
+        {
+            json["Remove"] = Strings(model.Remove);
+        }
+
+        if (model.ResponseModel != default)
+        {
+            json["ResponseModel"] = model.ResponseModel.ToString();
+        }
+
+        return json;
+    }
+
+    private static JsonObject Key(KeyOptions key)
+    {
+        JsonObject json = List("Models", key.Models);
+        json["Hash"] = key.Hash ?? Core.Authentication.ApiKeys.Hash(key.Key!);
+        Add(json, "Group", key.Group);
+        Add(json, "Debug", key.Debug);
+        return json;
+    }
+
+    private static JsonObject Limits(LimitOptions limits)
+    {
+        var defaults = new LimitOptions();
+        var json = new JsonObject();
+        foreach (System.Reflection.PropertyInfo property in typeof(LimitOptions).GetProperties())
+        {
+            object value = property.GetValue(limits)!;
+            if (!value.Equals(property.GetValue(defaults)))
+            {
+                json[property.Name] = Convert.ToInt64(value, CultureInfo.InvariantCulture);
+            }
+        }
+
+        return json;
+    }
+
+    private static JsonObject List(string name, IEnumerable<string>? values)
+    {
+        var json = new JsonObject();
+        if (values is not null)
+        {
+            json[name] = Strings(values);
+        }
+
+        return json;
+    }
+
+    private static JsonArray Strings(IEnumerable<string> values) => [.. values.Select(value => (JsonNode)value)];
+
+    private static JsonObject Map<T>(IDictionary<string, T> entries, Func<T, JsonNode?> write) =>
+        new(entries.Select(entry => KeyValuePair.Create(entry.Key, write(entry.Value))));
+
+    private static void Add(JsonObject json, string name, string? value)
+    {
+        if (value is not null)
+        {
+            json[name] = value;
+        }
+    }
+
+    private static void Add(JsonObject json, string name, bool value)
+    {
+        if (value)
+        {
+            json[name] = value;
+        }
+    }
+
+    private static void Add(JsonObject json, string name, JsonObject value)
+    {
+        if (value.Count > 0)
+        {
+            json[name] = value;
+        }
+    }
+}
