@@ -150,10 +150,18 @@ internal sealed class RequestFields
         return CheckAll() ?? error;
     }
 
-    private ProxyError? CheckAll() =>
-        CheckUnambiguous(FieldNames.Model) ?? CheckUnambiguous(FieldNames.Stream)
-        ?? CheckUnambiguous(FieldNames.StreamOptions) ?? CheckUnambiguous(FieldNames.Choices)
-        ?? (Find(FieldNames.Model) is null ? ProxyErrors.ModelRequired : null);
+    private ProxyError? CheckAll()
+    {
+        for (var name = 0; name < FieldNames.AlwaysCount; name++)
+        {
+            if (CheckUnambiguous(name) is { } error)
+            {
+                return error;
+            }
+        }
+
+        return Find(FieldNames.Model) is null ? ProxyErrors.ModelRequired : null;
+    }
 
     private int Identify(ref Utf8JsonReader reader, out bool isExact)
     {
