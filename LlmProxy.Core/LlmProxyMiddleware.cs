@@ -35,7 +35,7 @@ internal sealed partial class LlmProxyMiddleware(
         {
             var matched = EndpointTable.Match(http.Request.Method, path, http.Request.Path.Value ?? "");
             dialect = matched.Value.Endpoint?.Dialect ?? dialect;
-            if ((matched.Error ?? await ServeAsync(http, matched.Value, snapshot, exchange)) is { } error)
+            if ((HttpEdge.Check(http.Request) ?? matched.Error ?? await ServeAsync(http, matched.Value, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, dialect, error, snapshot, exchange);
             }
