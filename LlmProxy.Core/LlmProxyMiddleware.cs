@@ -64,7 +64,8 @@ internal sealed partial class LlmProxyMiddleware(
     {
         // 1. Which operation is this?
         var endpoint = match.Endpoint;
-        exchange.Operation = endpoint.GenAiName;
+        exchange.Operation = endpoint.Name;
+        exchange.GenAiOperation = endpoint.GenAiName;
 
         // 2. Who calls?
         if (!Authenticator.Authenticate(http, snapshot.Keys).TryGet(out var caller, out var error))

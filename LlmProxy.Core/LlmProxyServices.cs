@@ -66,7 +66,7 @@ internal static class LlmProxyServices
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => new AuthorizationResults(
             before is null ? new AuthorizationMiddlewareResultHandler() : (IAuthorizationMiddlewareResultHandler)Create(provider, before),
             provider.GetRequiredService<LlmProxySnapshots>(),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<Accountant>()));
     }
 
     private static object Create(IServiceProvider provider, ServiceDescriptor descriptor) =>

@@ -24,7 +24,8 @@ internal static class EndpointTable
     /// <param name="fullPath">For the message.</param>
     public static Result<EndpointMatch> Match(string method, string path, string fullPath)
     {
-        if (method is "TRACE" or "CONNECT" || path is "" or "*")
+        // What CONNECT and "OPTIONS *" ask for has no path of ours.
+        if (method is "TRACE" or "CONNECT" || (method == "OPTIONS" && path is "" or "*"))
         {
             return ProxyErrors.MethodNotAllowed(DisplayText.Name(method), "POST");
         }

@@ -14,7 +14,9 @@ internal sealed class FieldNames
     public const int StreamOptions = 2;
     public const int Choices = 3;
 
-    private static readonly string[] _always = ["model", "stream", "stream_options", "n"];
+    // The first four in the order of the constants. The others decide what a request may cost.
+    private static readonly string[] _always =
+        ["model", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "max_output_tokens", "previous_response_id"];
 
     private readonly string[] _names;
     private readonly byte[][] _bytes;
@@ -31,6 +33,9 @@ internal sealed class FieldNames
             _lengths |= LengthBit(_bytes[i].Length);
         }
     }
+
+    /// <summary>How many names, from the first on, the proxy itself acts on.</summary>
+    public static int AlwaysCount => _always.Length;
 
     /// <summary>Only what the proxy itself acts on.</summary>
     public static FieldNames Standard { get; } = new([]);

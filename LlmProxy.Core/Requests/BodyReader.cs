@@ -53,6 +53,11 @@ internal static class BodyReader
         catch (BadHttpRequestException e)
         {
             cancellation.ThrowIfCancellationRequested();
+            if (e.StatusCode == StatusCodes.Status400BadRequest && HasGone(request))
+            {
+                throw new OperationCanceledException("The client went away within its body.", e);
+            }
+
             return e.StatusCode switch
             {
                 StatusCodes.Status408RequestTimeout => ProxyErrors.RequestTimeout,
@@ -65,6 +70,11 @@ internal static class BodyReader
             throw new OperationCanceledException(cancellation);
         }
     }
+
+    // A body with a length has no framing that could be broken: if it ends early, its sender has gone.
+    private static bool HasGone(HttpRequest request) =>
+        request.ContentLength is not null
+        || request.HttpContext.Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionLifetimeFeature>()?.ConnectionClosed.IsCancellationRequested == true;
 
     private static async ValueTask<Result<RequestBody>> ReadPlainAsync(HttpRequest request, long limit, CancellationToken cancellation)
     {
