@@ -19,6 +19,8 @@ internal sealed partial class LlmProxyMiddleware(
     Forwarder forwarder,
     Relay relay,
     Accountant accountant,
+    LlmProxyLifetime lifetime,
+    LoopGuard loops,
     ClockWheel wheel,
     TimeProvider time,
     ILogger<LlmProxyMiddleware> logger)
@@ -35,7 +37,8 @@ internal sealed partial class LlmProxyMiddleware(
         {
             var matched = EndpointTable.Match(http.Request.Method, path, http.Request.Path.Value ?? "");
             dialect = matched.Value.Endpoint?.Dialect ?? dialect;
-            if ((HttpEdge.Check(http.Request) ?? matched.Error ?? await ServeAsync(http, matched.Value, snapshot, exchange)) is { } error)
+            var refused = lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping : HttpEdge.Check(http.Request);
+            if ((refused ?? matched.Error ?? await ServeAsync(http, matched.Value, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, dialect, error, snapshot, exchange);
             }
@@ -80,10 +83,15 @@ internal sealed partial class LlmProxyMiddleware(
             return await ListModelsAsync(http, match.Rest, caller, snapshot, exchange);
         }
 
+        if (loops.IsLoop(http.Request.Headers))
+        {
+            return ProxyErrors.LoopDetected;
+        }
+
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
 
         // 3. What does it ask for?
-        var read = await requests.ReadAsync(http.Request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits.RequestBody, clock.Token);
+        var read = await requests.ReadAsync(http.Request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock.Token);
         if (!read.TryGet(out var request, out error))
         {
             return error;

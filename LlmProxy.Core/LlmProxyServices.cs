@@ -36,15 +36,19 @@ internal static class LlmProxyServices
 
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(new LlmProxySnapshots(new LlmProxySnapshot(options)));
+        services.AddSingleton<BodyBudget>();
+        services.AddSingleton<LoopGuard>();
         services.AddSingleton<RequestReader>();
         AddForwarding(services);
         services.AddSingleton<Relay>();
         services.AddAccounting();
+        services.AddSingleton(provider => new LlmProxyLifetime(provider.GetRequiredService<Accountant>(), provider.GetRequiredService<ClockWheel>()));
         services.AddSingleton<LlmProxyMiddleware>();
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(
             warnings, source, provider.GetRequiredService<Accountant>(), provider.GetRequiredService<LlmProxySnapshots>(),
             provider.GetRequiredService<ILogger<LlmProxyMiddleware>>()));
+        services.AddSingleton<IHostedService, LastResort>();
     }
 
     private static void AddForwarding(IServiceCollection services)

@@ -6,7 +6,7 @@ namespace LlmProxy.Core.Protocol;
 /// </summary>
 /// <remarks>
 /// It is exact, not a guess: same bytes before, same bytes after, and between them the inside of one JSON string that is
-/// not empty (no unescaped quote, no escape left open). What differs in any way is read in full.
+/// not empty (no quote but escaped ones, no escape left open). What differs in any way is read in full.
 /// </remarks>
 internal struct DeltaTemplate
 {
@@ -36,13 +36,34 @@ internal struct DeltaTemplate
             return false;
         }
 
-        var inside = raw.Slice(_before, length);
-        if (inside[^1] == (byte)'\\' || inside.Contains((byte)'"'))
+        if (!IsInsideOfString(raw.Slice(_before, length)))
         {
             return false;
         }
 
         _misses = 0;
+        return true;
+    }
+
+    /// <summary>No quote in it ends the string, and no escape is left open at its end.</summary>
+    private static bool IsInsideOfString(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes[^1] == (byte)'\\')
+        {
+            return false;
+        }
+
+        while (bytes.IndexOf((byte)'"') is >= 0 and var quote)
+        {
+            var escapes = quote - 1 - bytes[..quote].LastIndexOfAnyExcept((byte)'\\');
+            if (escapes % 2 == 0)
+            {
+                return false;
+            }
+
+            bytes = bytes[(quote + 1)..];
+        }
+
         return true;
     }
 

@@ -151,6 +151,8 @@ internal static class ProxyErrors
     public static ProxyError ShuttingDown { get; } =
         new(503, "server_shutting_down", "The proxy is shutting down. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
 
+    public static ProxyError RefusedWhileStopping { get; } = ShuttingDown with { ClosesConnection = true };
+
     private static ProxyError Upstream(int status, string code, string message) =>
         new(status, code, message) { Blame = Blame.Upstream, RetryAfterMs = SoonMs };
 }
