@@ -33,7 +33,7 @@ internal sealed partial class LlmProxyMiddleware(
         var dialect = Dialect.Plain;
         try
         {
-            var matched = EndpointTable.Match(http.Request.Method, path);
+            var matched = EndpointTable.Match(http.Request.Method, path, http.Request.Path.Value ?? "");
             dialect = matched.Value.Endpoint?.Dialect ?? dialect;
             if ((matched.Error ?? await ServeAsync(http, matched.Value, snapshot, exchange)) is { } error)
             {

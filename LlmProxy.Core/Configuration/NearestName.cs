@@ -33,6 +33,13 @@ internal static class NearestName
         return nearest;
     }
 
+    /// <summary>The known name nearest to <paramref name="asked"/>, however far it is; null only if none is known.</summary>
+    public static string? Closest(string asked, IEnumerable<string> known)
+    {
+        asked = asked.Length > Longest ? asked[..Longest] : asked;
+        return known.MinBy(name => Distance(asked, name));
+    }
+
     /// <summary>How to go on after "unknown …": the nearest name, or all there are if none is near.</summary>
     public static string Advise(string asked, IReadOnlyCollection<string> known)
     {

@@ -19,7 +19,10 @@ internal static class EndpointTable
     ];
 
     /// <summary>Finds the endpoint of a path behind the prefix. Methods and paths are compared exactly: there is one way to write each.</summary>
-    public static Result<EndpointMatch> Match(string method, string path)
+    /// <param name="method">As it came.</param>
+    /// <param name="path">Behind the prefix.</param>
+    /// <param name="fullPath">For the message.</param>
+    public static Result<EndpointMatch> Match(string method, string path, string fullPath)
     {
         if (method is "TRACE" or "CONNECT" || path is "" or "*")
         {
@@ -37,8 +40,8 @@ internal static class EndpointTable
         }
 
         return path.StartsWith("/v1/", StringComparison.Ordinal)
-            ? ProxyErrors.DoubledPrefix(DisplayText.Name("/v1" + path))
-            : ProxyErrors.UnknownUrl(DisplayText.Name(path));
+            ? ProxyErrors.DoubledPrefix(DisplayText.Name(fullPath))
+            : ProxyErrors.UnknownUrl(DisplayText.Name(fullPath));
     }
 
     private static bool IsPath(string path, string row) =>

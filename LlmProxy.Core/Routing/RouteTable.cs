@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 
@@ -81,21 +82,5 @@ internal sealed class RouteTable
         return false;
     }
 
-    private string? Nearest(string model, Caller caller)
-    {
-        // Of a name cut to what is shown anywhere: the distance costs the product of the lengths.
-        var wanted = DisplayText.Name(model);
-        string? best = null;
-        var bestDistance = int.MaxValue;
-        foreach (var name in NamesFor(caller))
-        {
-            var distance = EditDistance.Between(wanted, name);
-            if (distance < bestDistance)
-            {
-                (best, bestDistance) = (name, distance);
-            }
-        }
-
-        return best;
-    }
+    private string? Nearest(string model, Caller caller) => NearestName.Closest(model, NamesFor(caller));
 }

@@ -18,7 +18,7 @@ internal sealed class Upstream
         Name = name;
         Options = options;
         _rules = UpstreamKindRules.For(options.Kind);
-        Address = WithVersion(options.Url ?? new Uri(_rules.Address!));
+        Address = WithVersion(options.Url ?? UpstreamKinds.WellKnownAddress(options.Kind)!);
         Operations = Apply(options.Operations, _rules.Operations);
         Authorization = options.ApiKey is null ? null : "Bearer " + options.ApiKey;
         Redactor = new Redactor(options.ApiKey, Address.AbsoluteUri.TrimEnd('/'), IsTelling(Address) ? Address.Authority : null);

@@ -34,6 +34,8 @@ internal sealed class ProxyServer : IAsyncDisposable
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<ILoggerProvider, StandardErrorLog>();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan));
+        // The same on the server's side; see Program.cs for what it asks of the code.
+        builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
 
         builder.AddLlmProxy(configuration.Options);
         builder.Services.RemoveAll<IRecordSink>();

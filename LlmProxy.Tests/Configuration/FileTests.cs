@@ -100,6 +100,16 @@ internal sealed class FileTests
             }));
     }
 
+    [TestCase("[7, \"openai/m\", \"opnai/m\"]", "Targets", "Targets[0]: needs \"upstream/model\" or an object with Upstream and Model, not a number.", "Targets[2]: unknown upstream \"opnai\". Did you mean \"openai\"?")]
+    [TestCase("[null, \"seed\", \"model\"]", "Remove", "Remove[0]: null is no value here: leave the member out, or write text in quotes.", "Remove[2]: \"model\" is the caller's and cannot be changed here.")]
+    public void An_item_of_a_list_that_cannot_be_read_keeps_its_place(string list, string member, string first, string second)
+    {
+        var targets = member == "Targets" ? "" : "\"Targets\": [\"openai/m\"], ";
+        Assert.That(
+            Written.Refused(Written.Models($$"""  "m": { {{targets}}"{{member}}": {{list}} } """)),
+            Is.EqualTo(new[] { "error  line 2  Models › m › " + first, "error  line 2  Models › m › " + second }));
+    }
+
     [Test]
     public void A_file_is_read_from_disk_and_a_missing_one_is_named()
     {

@@ -88,7 +88,7 @@ public sealed class OpenAIClientTests : ProxyFixture
     public async Task A_wrong_key_is_a_401()
     {
         await StartAsync();
-        ClientResultException refusal = Assert.ThrowsAsync<ClientResultException>(
+        ClientResultException? refusal = Assert.ThrowsAsync<ClientResultException>(
             () => NewOpenAIClient("sk-nobody-gave-me-this").GetChatClient("gpt-4o-mini").CompleteChatAsync("hello"));
         Assert.That(refusal.Status, Is.EqualTo(401));
         Assert.That(refusal.Message, Does.Contain("invalid_api_key"));
@@ -101,7 +101,7 @@ public sealed class OpenAIClientTests : ProxyFixture
         await StartAsync();
         AsyncCollectionResult<StreamingChatCompletionUpdate> updates =
             NewOpenAIClient("sk-nobody-gave-me-this").GetChatClient("gpt-4o-mini").CompleteChatStreamingAsync("hello");
-        ClientResultException refusal = Assert.ThrowsAsync<ClientResultException>(async () => await updates.GetAsyncEnumerator().MoveNextAsync());
+        ClientResultException? refusal = Assert.ThrowsAsync<ClientResultException>(async () => await updates.GetAsyncEnumerator().MoveNextAsync());
         Assert.That(refusal.Status, Is.EqualTo(401));
         ExpectUpstreamRequests(0);
     }
@@ -110,7 +110,7 @@ public sealed class OpenAIClientTests : ProxyFixture
     public async Task An_unknown_model_is_a_404_that_names_the_nearest()
     {
         await StartAsync();
-        ClientResultException refusal = Assert.ThrowsAsync<ClientResultException>(
+        ClientResultException? refusal = Assert.ThrowsAsync<ClientResultException>(
             () => NewOpenAIClient().GetChatClient("gpt-4o-mimi").CompleteChatAsync("hello"));
         using (Assert.EnterMultipleScope())
         {

@@ -98,8 +98,10 @@ internal sealed class PageTests : HostTest
     {
         var host = await Start("--urls", "http://127.0.0.1:0").StartedAsync();
         using var client = host.Client();
-        using var response = await PostAsync(client, "/v1/chat/completions", """{"model":"a\u001b[31mb","messages":[{"role":"user","content":"a secret question"}]}""");
+        using var response = await PostAsync(client, "/v1/chat/completions", """{"model":"demo","messages":[{"role":"user","content":"a secret question"}]}""");
+        using var hostile = await PostAsync(client, "/v1/chat/completions", """{"model":"a\u001b[31mb\n{}","messages":[{"role":"user","content":"a secret question"}]}""");
         var line = (await host.ResultsInAsync("^{.*}$")).Value;
+        var second = (await host.ResultsInAsync("(?<=^{.*}\n){.*}$")).Value;
         using var record = JsonDocument.Parse(line);
         Assert.Multiple(() =>
         {
@@ -108,7 +110,8 @@ internal sealed class PageTests : HostTest
             Assert.That(record.RootElement.GetProperty("status").GetInt32(), Is.EqualTo(200));
             Assert.That(record.RootElement.GetProperty("end").GetString(), Is.EqualTo("ok"));
             Assert.That(record.RootElement.GetProperty("output_tokens").GetInt64(), Is.GreaterThan(0));
-            Assert.That(line, Does.Not.Contain("secret").And.Not.Contain(host.Key!).And.Not.Contain("\u001b"));
+            Assert.That(second, Does.Contain(hostile.Headers.GetValues("x-request-id").Single()));
+            Assert.That(line + second, Does.Not.Contain("secret").And.Not.Contain(host.Key!).And.Not.Contain("\u001b"));
         });
     }
 

@@ -12,8 +12,16 @@ public sealed class SupportTests
     {
         RecordView sink = RecordView.Of(new ExchangeRecord
         {
-            Id = "01JD", Started = default, Duration = default, End = "upstream_reset", Blame = "upstream", UsageSource = "none",
-            Status = 200, Attempts = 1, Streamed = true, OutputTokens = 3,
+            Id = "01JD",
+            Started = default,
+            Duration = default,
+            End = "upstream_reset",
+            Blame = "upstream",
+            UsageSource = "none",
+            Status = 200,
+            Attempts = 1,
+            Streamed = true,
+            OutputTokens = 3,
         });
         RecordView line = RecordView.Of(
             """{"id":"01JD","end":"upstream_reset","blame":"upstream","usage_source":"none","status":200,"attempts":1,"streamed":true,"output_tokens":3,"input_tokens":null}""")!;
