@@ -99,6 +99,7 @@ public sealed class HostAppTests : ProxyFixture
         RawResponse page = await AskAsync("/private", "X-None: 1");
         Assert.That((page.Status, page.Text), Is.EqualTo((401, "")), "the app's own endpoints keep ASP.NET's empty answer");
         ExpectUpstreamRequests(1);
+        ExpectRecords(1);
     }
 
     [Test]
@@ -115,6 +116,8 @@ public sealed class HostAppTests : ProxyFixture
             await client.SendAsync(RawClient.Request("POST", ChatPath, Encoding.UTF8.GetBytes(Chat.Request()), Authorization, "Content-Type: application/json"));
             Assert.That((await client.ReadAsync()).Text, Is.EqualTo(Chat.Completion("from the other")));
         }
+
+        await Deadline.Until(() => otherUpstream.OpenConnections == 0, TimeSpan.FromSeconds(2), "an app that has ended closes its connections to upstreams");
 
         Assert.That((await PostAsync(Chat.Request())).Text, Is.EqualTo(Chat.Completion("Hello there")), "the first goes on when the second has ended");
         ExpectUpstreamRequests(2);
