@@ -1,6 +1,7 @@
 using System.Globalization;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Relaying;
 using LlmProxy.Core.Routing;
@@ -28,6 +29,12 @@ internal sealed partial class LlmProxyMiddleware
 
         return exchange;
     }
+
+    /// <summary>What is refused whatever it asks for.</summary>
+    private ProxyError? RefuseUnread(HttpRequest request) =>
+        lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping
+        : loops.IsLoop(request.Headers) ? ProxyErrors.LoopDetected
+        : HttpEdge.Check(request);
 
     /// <summary>A client's own id is echoed if it cannot break a header or a log line; it never identifies a record.</summary>
     private static string? ClientIdOf(IHeaderDictionary headers)

@@ -37,8 +37,7 @@ internal sealed partial class LlmProxyMiddleware(
         {
             var matched = EndpointTable.Match(http.Request.Method, path, http.Request.Path.Value ?? "");
             dialect = matched.Value.Endpoint?.Dialect ?? dialect;
-            var refused = lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping : HttpEdge.Check(http.Request);
-            if ((refused ?? matched.Error ?? await ServeAsync(http, matched.Value, snapshot, exchange)) is { } error)
+            if ((RefuseUnread(http.Request) ?? matched.Error ?? await ServeAsync(http, matched.Value, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, dialect, error, snapshot, exchange);
             }
@@ -81,11 +80,6 @@ internal sealed partial class LlmProxyMiddleware(
         if (endpoint.IsLocal)
         {
             return await ListModelsAsync(http, match.Rest, caller, snapshot, exchange);
-        }
-
-        if (loops.IsLoop(http.Request.Headers))
-        {
-            return ProxyErrors.LoopDetected;
         }
 
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
