@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace LlmProxy.Core.Protocol;
 
 /// <summary>
@@ -6,12 +8,15 @@ namespace LlmProxy.Core.Protocol;
 /// </summary>
 /// <remarks>
 /// It is exact, not a guess: same bytes before, same bytes after, and between them the inside of one JSON string that is
-/// not empty (no quote but escaped ones, no escape left open). What differs in any way is read in full.
+/// not empty (no quote but escaped ones, no escape left open or unknown, no control characters). What differs in any way is read in full.
 /// </remarks>
 internal struct DeltaTemplate
 {
     private const int Longest = 1024;
     private const int MostMisses = 8;
+
+    private static readonly SearchValues<byte> _notPlain = SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(c => (byte)c), (byte)'"', (byte)'\\']);
+    private static readonly SearchValues<byte> _hexDigits = SearchValues.Create("0123456789abcdefABCDEF"u8);
 
     private byte[]? _bytes;
     private int _before;
@@ -45,26 +50,32 @@ internal struct DeltaTemplate
         return true;
     }
 
-    /// <summary>No quote in it ends the string, and no escape is left open at its end.</summary>
+    /// <summary>Whole escapes, no quote that ends the string, none of the control characters that JSON forbids.</summary>
     private static bool IsInsideOfString(ReadOnlySpan<byte> bytes)
     {
-        if (bytes[^1] == (byte)'\\')
+        while (bytes.IndexOfAny(_notPlain) is >= 0 and var at)
         {
-            return false;
-        }
-
-        while (bytes.IndexOf((byte)'"') is >= 0 and var quote)
-        {
-            var escapes = quote - 1 - bytes[..quote].LastIndexOfAnyExcept((byte)'\\');
-            if (escapes % 2 == 0)
+            if (bytes[at] != (byte)'\\' || EscapeLength(bytes[(at + 1)..]) is not (> 0 and var length))
             {
                 return false;
             }
 
-            bytes = bytes[(quote + 1)..];
+            bytes = bytes[(at + 1 + length)..];
         }
 
         return true;
+    }
+
+    private static int EscapeLength(ReadOnlySpan<byte> behind)
+    {
+        if (behind.IsEmpty || "\"\\/bfnrtu"u8.IndexOf(behind[0]) < 0)
+        {
+            return 0;
+        }
+
+        return behind[0] != (byte)'u' ? 1
+            : behind.Length >= 5 && behind[1..5].IndexOfAnyExcept(_hexDigits) < 0 ? 5
+            : 0;
     }
 
     /// <summary>Remembers an event whose only changing part is the string <paramref name="value"/> (quotes included, offsets in <paramref name="raw"/>).</summary>
