@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 
 namespace LlmProxy.Core.Protocol;
@@ -41,9 +40,7 @@ internal static class UpstreamMessage
                 return null;
             }
 
-            var text = Encoding.UTF8.GetString(json);
-            var clean = redactor.Apply(text);
-            return ReferenceEquals(clean, text) ? json.ToArray() : Encoding.UTF8.GetBytes(clean);
+            return redactor.TryRewrite(document.RootElement) ?? json.ToArray();
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
