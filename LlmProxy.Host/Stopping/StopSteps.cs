@@ -69,13 +69,13 @@ internal sealed partial class StopSteps(LlmProxyLifetime proxy, StopSignals sign
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Information, "Stopping, {Active} requests in flight. They have {Seconds} s; a second signal ends them at once.")]
+        [LoggerMessage(1, LogLevel.Information, "Stopping, requests in flight: {Active}. What still runs in {Seconds} s, or at a second signal, is ended.")]
         public static partial void Stopping(ILogger logger, long active, double seconds);
 
-        [LoggerMessage(2, LogLevel.Information, "Stopping, {Active} requests in flight.")]
+        [LoggerMessage(2, LogLevel.Information, "Stopping, requests in flight: {Active}.")]
         public static partial void Waiting(ILogger logger, long active);
 
-        [LoggerMessage(3, LogLevel.Warning, "Ending {Active} requests: {Why}.")]
+        [LoggerMessage(3, LogLevel.Warning, "Ending all requests in flight, {Active}: {Why}.")]
         public static partial void EndingAll(ILogger logger, long active, string why);
     }
 }

@@ -34,8 +34,15 @@ internal sealed class FileLimitTests : HostTest
         for (var i = 0; i < Room + 300; i++)
         {
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            await socket.ConnectAsync(IPAddress.Loopback, port);
             sockets.Add(socket);
+            try
+            {
+                await socket.ConnectAsync(IPAddress.Loopback, port);
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
+            {
+                // Closed at once indeed.
+            }
         }
 
         await host.SaysAsync($"Connections are closed at once: {Room} are open");
@@ -56,7 +63,7 @@ internal sealed class FileLimitTests : HostTest
         Assert.That(host.People, Does.Not.Contain("open files"));
     }
 
-    private static bool IsClosed(Socket socket) => socket.Poll(0, SelectMode.SelectRead);
+    private static bool IsClosed(Socket socket) => !socket.Connected || socket.Poll(0, SelectMode.SelectRead);
 
     private static async Task<bool> Answers(HttpClient client)
     {

@@ -63,7 +63,7 @@ internal sealed class ShutdownTests : HostTest
         Assert.That((await ReadyAsync(http)).Status, Is.EqualTo(HttpStatusCode.OK), "SIGHUP changes nothing");
 
         await host.SignalAsync("TERM");
-        await host.SaysAsync("Stopping, 1 requests in flight. They have 600 s");
+        await host.SaysAsync("Stopping, requests in flight: 1. What still runs in 600 s");
         var (status, ready) = await ReadyAsync(http);
         using var refused = await PostAsync(http, "/v1/chat/completions", Chat.Request(stream: true, model: "small"));
         Assert.Multiple(() =>
@@ -75,7 +75,7 @@ internal sealed class ShutdownTests : HostTest
             Assert.That(refused.Headers.ConnectionClose, Is.True);
             Assert.That(refused.Headers.RetryAfter, Is.Not.Null);
         });
-        await host.SaysAsync(@"Stopping, 1 requests in flight\.$");
+        await host.SaysAsync(@"Stopping, requests in flight: 1\.$");
 
         _gate.SetResult();
         await stream.ReadToEndAsync();
@@ -105,7 +105,7 @@ internal sealed class ShutdownTests : HostTest
         await host.SignalAsync("TERM");
         if (second)
         {
-            await host.SaysAsync("Stopping, 3 requests in flight");
+            await host.SaysAsync("Stopping, requests in flight: 3");
             await host.SignalAsync("INT");
         }
 
@@ -120,7 +120,7 @@ internal sealed class ShutdownTests : HostTest
         {
             Assert.That(took, Is.LessThan(TimeSpan.FromSeconds(10)), "3 s, but for a busy machine");
             Assert.That(Ends(host), Is.EqualTo(Enumerable.Repeat("server_shutting_down", 3)));
-            Assert.That(host.People, Does.Contain("Ending 3 requests: " + (second ? "a second signal came" : "the deadline has passed")));
+            Assert.That(host.People, Does.Contain("Ending all requests in flight, 3: " + (second ? "a second signal came" : "the deadline has passed")));
         });
         foreach (var client in clients)
         {
