@@ -256,7 +256,7 @@ internal sealed class EventRelay(ClientStream client, ExchangeClock clock, Quiet
 
             if (outcome.Error.Status == 499)
             {
-                    return outcome with { Bytes = client.Bytes };
+                return outcome with { Bytes = client.Bytes };
             }
 
             return await EndBrokenAsync(outcome, outcome.Error);
