@@ -10,6 +10,7 @@ import { generateText, streamText } from 'ai';
 import OpenAI from 'openai';
 
 const timeout = 20_000;
+const atOnce = 16;
 
 const { baseUrl, key, prompt, cases } = JSON.parse(await readAll(process.stdin));
 const messages = [{ role: 'user', content: prompt }];
@@ -133,6 +134,14 @@ async function judge({ client, model }) {
   console.log(JSON.stringify(seen));
 }
 
+// What a client rejects besides what it throws to its user is not what the user sees.
 process.on('unhandledRejection', () => {});
-await Promise.all(cases.map(judge));
+
+const waiting = cases.values();
+const work = async () => {
+  for (const one of waiting) {
+    await judge(one);
+  }
+};
+await Promise.all(Array.from({ length: atOnce }, work));
 process.exit(0);
