@@ -37,8 +37,7 @@ internal sealed partial class LlmProxyMiddleware(
         {
             var matched = EndpointTable.Match(http.Request.Method, path, http.Request.Path.Value ?? "");
             dialect = matched.Value.Endpoint?.Dialect ?? dialect;
-            var refused = lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping : HttpEdge.Check(http.Request);
-            if ((refused ?? matched.Error ?? await ServeAsync(http, matched.Value, snapshot, exchange)) is { } error)
+            if ((RefuseUnread(http.Request) ?? matched.Error ?? await ServeAsync(http, matched.Value, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, dialect, error, snapshot, exchange);
             }
@@ -49,7 +48,7 @@ internal sealed partial class LlmProxyMiddleware(
         }
         catch (Exception e) when (http.RequestAborted.IsCancellationRequested || e is OperationCanceledException)
         {
-            Note(exchange, ProxyErrors.ClientGone);
+            await RefuseAsync(http, dialect, ProxyErrors.ClientGone, snapshot, exchange);
         }
         catch (Exception e)
         {
@@ -83,15 +82,10 @@ internal sealed partial class LlmProxyMiddleware(
             return await ListModelsAsync(http, match.Rest, caller, snapshot, exchange);
         }
 
-        if (loops.IsLoop(http.Request.Headers))
-        {
-            return ProxyErrors.LoopDetected;
-        }
-
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
 
         // 3. What does it ask for?
-        var read = await requests.ReadAsync(http.Request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock.Token);
+        var read = await ReadAsync(http.Request, endpoint, caller, snapshot, clock);
         if (!read.TryGet(out var request, out error))
         {
             return error;
@@ -120,7 +114,8 @@ internal sealed partial class LlmProxyMiddleware(
         }
         finally
         {
-            request.Body.Release();
+            // Whoever still sends the body stops now: the answer is over.
+            await EndAsync(request.Body, clock);
         }
     }
 
@@ -170,6 +165,7 @@ internal sealed partial class LlmProxyMiddleware(
             accountant.AuthFailed(target.Upstream.Name);
         }
 
+        forward.Body.End();
         accountant.Attempted(target.Upstream.Name, result.Error?.Code);
         return result;
     }

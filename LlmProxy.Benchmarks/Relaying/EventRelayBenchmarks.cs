@@ -88,7 +88,7 @@ public class EventRelayBenchmarks : IDisposable
         var wait = new QuietWait();
         clock.WatchIdle(TimeSpan.FromMinutes(5));
         clock.WatchQuiet(TimeSpan.FromSeconds(15), wait);
-        clock.WatchReader(TimeSpan.FromSeconds(60));
+        clock.WatchReader(TimeSpan.FromSeconds(60), null);
         var client = new ClientStream(http, clock);
         await client.BeginAsync();
         var inspector = Dialect.Chat.CreateInspector(new StreamExpectation(1, false, default, false, new Redactor()));

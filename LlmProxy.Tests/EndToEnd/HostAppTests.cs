@@ -88,6 +88,7 @@ public sealed class HostAppTests : ProxyFixture
         RawResponse anonymous = await AskAsync("/v1/chat/completions", "X-None: 1");
         RawResponse stranger = await AskAsync("/v1/chat/completions", "X-Test-User: stranger");
         RawResponse friend = await AskAsync("/v1/chat/completions", "X-Test-User: friend");
+        await Deadline.Until(() => Proxy.Records.Count == 3, what: "a record of each, the app's own refusals included");
         using (Assert.EnterMultipleScope())
         {
             Assert.That((anonymous.Status, stranger.Status, friend.Status), Is.EqualTo((401, 403, 200)));
@@ -99,7 +100,6 @@ public sealed class HostAppTests : ProxyFixture
         RawResponse page = await AskAsync("/private", "X-None: 1");
         Assert.That((page.Status, page.Text), Is.EqualTo((401, "")), "the app's own endpoints keep ASP.NET's empty answer");
         ExpectUpstreamRequests(1);
-        ExpectRecords(1);
     }
 
     [Test]

@@ -131,7 +131,7 @@ public sealed class StreamRelayTests : ProxyFixture
         RawResponse response = await PostAsync("""{"model":"gpt-4o-mini","prompt":"hello","stream":true}""", "/v1/completions");
         Contract.AssertWhole(response, Sse.Whole(Chat.LegacyDelta("Hello"), Chat.LegacyDelta(" there", "stop")));
         Assert.That(Upstream.Request.Target, Is.EqualTo("/v1/completions"));
-        Assert.That((await RecordAsync()).Operation, Is.EqualTo("text_completion"));
+        Assert.That((await RecordAsync()).Operation, Is.EqualTo("completions"));
     }
 
     [Test]
