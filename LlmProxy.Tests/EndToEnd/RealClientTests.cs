@@ -19,14 +19,48 @@ public sealed class RealClientTests : ProxyFixture
     /// <summary>How a stream breaks is a race between what was sent and how it ends: once is luck.</summary>
     private const int Rounds = 3;
 
+    private static readonly string[] s_chat = ["openai-node", "openai-node stream()", "AI SDK", "LangChain.js"];
+    private static readonly string[] s_responses = ["openai-node responses", "openai-node responses stream()", "AI SDK responses"];
+    private static readonly string[] s_messages = ["Anthropic TypeScript", "Anthropic TypeScript stream()"];
+
     [SetUp]
     public void RequireClients() => NodeClients.Require();
 
     [Test]
-    public Task Chat_streams_are_seen_as_what_they_are() =>
-        JudgeAsync(StreamSample.Chat, DotNet, "openai-node", "openai-node stream()", "AI SDK", "LangChain.js");
+    public Task Chat_streams_are_seen_as_what_they_are() => JudgeAsync(StreamSample.Chat, [DotNet, .. s_chat]);
 
-    private async Task JudgeAsync(StreamSample sample, params string[] clients)
+    [Test]
+    [Ignore("/v1/responses is not served yet.")]
+    public Task Responses_streams_are_seen_as_what_they_are() => JudgeAsync(StreamSample.Responses, s_responses);
+
+    [Test]
+    [Ignore("/v1/messages is not served yet.")]
+    public Task Messages_streams_are_seen_as_what_they_are() => JudgeAsync(StreamSample.Messages, s_messages);
+
+    [Test]
+    public async Task Without_the_proxy_whole_streams_are_whole_to_every_client()
+    {
+        Upstream.Otherwise(exchange => Replies.StreamOf(SampleFor(exchange.Request.Target).Whole)(exchange));
+        string[] clients = [.. s_chat, .. s_responses, .. s_messages];
+        IReadOnlyList<Judgement> seen = await NodeClients.JudgeAsync(Upstream.Url, clients.Select(client => (client, "whole")));
+        Assert.That(seen.Select(s => (s.Client, s.Saw, s.Text)), Is.EquivalentTo(clients.Select(client => (client, "success", StreamSample.Text))),
+            string.Join('\n', seen));
+    }
+
+    [Test]
+    public async Task Without_the_proxy_a_client_does_take_a_broken_stream_for_a_whole_answer()
+    {
+        Upstream.Otherwise(StreamEnding.Of(StreamSample.Chat).Single(e => e.Name == "clean-end").Script);
+        Judgement judgement = (await NodeClients.JudgeAsync(Upstream.Url, [("openai-node", "clean-end")])).Single();
+        Assert.That((judgement.Saw, judgement.Text), Is.EqualTo(("success", "Hello")), "else the judges would prove nothing");
+    }
+
+    private static StreamSample SampleFor(string path) =>
+        path.EndsWith("/messages", StringComparison.Ordinal) ? StreamSample.Messages
+        : path.EndsWith("/responses", StringComparison.Ordinal) ? StreamSample.Responses
+        : StreamSample.Chat;
+
+    private async Task JudgeAsync(StreamSample sample, string[] clients)
     {
         IReadOnlyList<StreamEnding> endings = StreamEnding.Of(sample);
         Configure(endings);
@@ -150,9 +184,11 @@ public sealed class RealClientTests : ProxyFixture
     }
 
     private static string Cell(Judgement[] cells) => string.Join(" / ", cells
-        .Select(cell => cell.IsSuccess ? $"success \"{cell.Text}\" {cell.Finish}" : $"error after \"{cell.Text}\": {OneLine(cell.Error!)}")
+        .Select(cell => cell.IsSuccess ? $"success \"{cell.Text}\" {cell.Finish}" : $"error after \"{Short(cell.Text)}\": {OneLine(cell.Error!)}")
         .Distinct()
         .Order(StringComparer.Ordinal));
+
+    private static string Short(string text) => text.Length > StreamSample.Text.Length ? text[..StreamSample.Text.Length] + "…" : text;
 
     private static string OneLine(string text) => string.Join(' ', text.Replace('|', '/').Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
 
