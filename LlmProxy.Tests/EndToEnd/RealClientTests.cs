@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using LlmProxy.Core;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Tests.Support;
@@ -11,7 +12,7 @@ namespace LlmProxy.Tests.EndToEnd;
 
 /// <summary>Real clients as judges: none takes a broken stream for a whole answer, none a whole one for broken.</summary>
 [Category("Clients")]
-public sealed class RealClientTests : ProxyFixture
+public sealed partial class RealClientTests : ProxyFixture
 {
     private const string DotNet = "OpenAI .NET";
     private const string Shutdown = "server-shutdown";
@@ -190,7 +191,7 @@ public sealed class RealClientTests : ProxyFixture
 
     private static string Short(string text) => text.Length > StreamSample.Text.Length ? text[..StreamSample.Text.Length] + "…" : text;
 
-    private static string OneLine(string text) => string.Join(' ', text.Replace('|', '/').Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+    private static string OneLine(string text) => string.Join(' ', RequestId().Replace(text, "").Replace('|', '/').Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
 
     private static async Task ShowAsync(string table)
     {
@@ -199,4 +200,7 @@ public sealed class RealClientTests : ProxyFixture
         TestContext.AddTestAttachment(file, "stream × client: what the client saw");
         await TestContext.Out.WriteLineAsync(table);
     }
+
+    [GeneratedRegex(",\"request_id\":\"[^\"]*\"")]
+    private static partial Regex RequestId();
 }

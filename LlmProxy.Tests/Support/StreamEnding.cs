@@ -54,13 +54,13 @@ public sealed record StreamEnding(string Name, Script Script, string End, string
     private static IEnumerable<StreamEnding> Unusable(StreamSample sample) =>
     [
         new("empty-stream", Replies.StreamOf(": hello\n\n"), "upstream_truncated"),
-        new("done-alone", Replies.StreamOf(sample.Done), "upstream_invalid_response"),
         new("html", Replies.Html(200), "upstream_invalid_response"),
         new("json-error", Replies.Json(200, Chat.Error("It burns.")), "upstream_error"),
     ];
 
     private static IEnumerable<StreamEnding> OfChat(StreamSample sample) =>
     [
+        new("done-alone", Replies.StreamOf(sample.Done), "upstream_invalid_response"),
         new("whole-no-done", Replies.StreamOf(sample.Begun + sample.Rest + sample.Finished), "ok"),
         new("whole-no-done-reset", Play(sample.Begun + sample.Rest + sample.Finished, ResetAsync), "ok"),
         new("json-completion", Replies.Json(200, Chat.Completion(StreamSample.Text)), "upstream_not_streaming"),
