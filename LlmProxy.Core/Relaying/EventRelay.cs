@@ -284,7 +284,7 @@ internal sealed class EventRelay(ClientStream client, ExchangeClock clock, Quiet
         client.Write(output.WrittenSpan);
         outcome = outcome with { Bytes = client.Bytes };
         plan.Complete(outcome);
-        await client.BreakAsync();
+        await client.BreakAsync(time);
         return outcome;
     }
 }
