@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Relaying;
 using Microsoft.AspNetCore.Authorization;
@@ -16,7 +17,7 @@ internal sealed class AuthorizationResults(IAuthorizationMiddlewareResultHandler
 {
     public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
     {
-        if (authorizeResult.Succeeded || context.GetEndpoint()?.Metadata.GetMetadata<LlmProxyEndpointMark>() is null)
+        if (authorizeResult.Succeeded || context.GetEndpoint()?.Metadata.GetMetadata<LlmProxyEndpointMark>() is not { } mark)
         {
             await before.HandleAsync(next, context, policy, authorizeResult);
             return;
@@ -24,10 +25,15 @@ internal sealed class AuthorizationResults(IAuthorizationMiddlewareResultHandler
 
         // A challenge of the app's scheme may be a redirect to a sign-in page: nothing that a client of an API can follow.
         var error = authorizeResult.Forbidden ? ProxyErrors.Forbidden : ProxyErrors.InvalidApiKey;
-        var headers = new ResponseHeaders(RequestIds.Create(time.GetUtcNow()), null);
-        await ErrorReply.WriteAsync(context, Dialect.Plain, error, snapshots.Current.Options.Contact, headers);
+        var dialect = EndpointTable.DialectOf(context.Request, (context.Request.Path.Value ?? "")[mark.Prefix.Length..]);
+        var headers = new ResponseHeaders(RequestIds.Create(time.GetUtcNow()), null) { RequestIdHeader = dialect.RequestIdHeader };
+        await ErrorReply.WriteAsync(context, dialect, error, snapshots.Current.Options.Contact, headers);
     }
 }
 
 /// <summary>Marks the endpoints that <c>MapLlmProxy</c> maps.</summary>
-internal sealed class LlmProxyEndpointMark;
+/// <param name="prefix">What they stand under.</param>
+internal sealed class LlmProxyEndpointMark(string prefix)
+{
+    public string Prefix { get; } = prefix;
+}

@@ -3,6 +3,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Relaying;
 using LlmProxy.Core.Requests;
+using LlmProxy.Core.Routing;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.Extensions.DependencyInjection;
@@ -37,6 +38,7 @@ internal static class LlmProxyServices
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(new LlmProxySnapshots(new LlmProxySnapshot(options)));
         services.AddSingleton<RequestReader>();
+        services.AddSingleton(new StoredResponses());
         AddForwarding(services);
         services.AddSingleton<Relay>();
         services.AddAccounting();

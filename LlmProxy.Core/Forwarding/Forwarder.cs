@@ -23,12 +23,14 @@ internal sealed class Forwarder(UpstreamClients clients)
         var message = UpstreamRequest.Build(request, target, parts);
         HttpResponseMessage? response = null;
         var isCommitted = false;
+        var isWaiting = false;
         try
         {
             response = await clients.For(upstream).SendAsync(message, clock.Token);
             var reader = new AnswerReader(request, upstream, Expect(request, upstream), limits.HeldAnswer, limits.Event);
             var result = await reader.ReadAsync(response, clock.Token);
             isCommitted = result.Error is null;
+            isWaiting = result.Value is { HasOutput: false };
             return result;
         }
         catch (Exception e)
@@ -42,7 +44,11 @@ internal sealed class Forwarder(UpstreamClients clients)
         }
         finally
         {
-            clock.EndPhase();
+            if (!isWaiting)
+            {
+                clock.EndPhase();
+            }
+
             if (!isCommitted)
             {
                 response?.Dispose();
@@ -54,7 +60,7 @@ internal sealed class Forwarder(UpstreamClients clients)
     public static StreamExpectation Expect(ForwardRequest request, Upstream upstream) => new(
         request.Fields.Choices,
         upstream.Options.RequireFinishReason,
-        request.Route.Route.PutsModelBack ? Target.Encode(request.Route.Asked) : default,
+        request.Route.Route.PutsModelBack && request.Route.Asked.Length > 0 ? Target.Encode(request.Route.Asked) : default,
         upstream.MapsFinishReasons,
         upstream.Redactor);
 }

@@ -13,8 +13,10 @@ internal sealed class FieldNames
     public const int Stream = 1;
     public const int StreamOptions = 2;
     public const int Choices = 3;
+    public const int PreviousResponse = 4;
+    public const int Conversation = 5;
 
-    private static readonly string[] _always = ["model", "stream", "stream_options", "n"];
+    private static readonly string[] _always = ["model", "stream", "stream_options", "n", "previous_response_id", "conversation"];
 
     private readonly string[] _names;
     private readonly byte[][] _bytes;

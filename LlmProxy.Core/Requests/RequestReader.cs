@@ -17,6 +17,11 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters)
     public async ValueTask<Result<ReadRequest>> ReadAsync(
         HttpRequest request, Endpoint endpoint, Caller caller, FieldNames names, long limit, CancellationToken cancellation)
     {
+        if (endpoint.IsBodyless)
+        {
+            return new ReadRequest(new RequestBody(default, null), RequestFields.Bodyless(endpoint.CanStream && request.Query["stream"] == "true"));
+        }
+
         if (BodyReader.CheckHeaders(request, limit) is { } refused)
         {
             return refused;
