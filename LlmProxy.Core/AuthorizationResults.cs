@@ -12,7 +12,7 @@ namespace LlmProxy.Core;
 /// Gives the host app's own refusals (<c>RequireAuthorization()</c>) the body that clients of this API can read. Only on our
 /// endpoints: all others are left to the handler that was there before.
 /// </summary>
-internal sealed class AuthorizationResults(IAuthorizationMiddlewareResultHandler before, LlmProxySnapshots snapshots, TimeProvider time)
+internal sealed class AuthorizationResults(IAuthorizationMiddlewareResultHandler before, LlmProxySnapshots snapshots, Accountant accountant)
     : IAuthorizationMiddlewareResultHandler
 {
     public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
@@ -25,9 +25,18 @@ internal sealed class AuthorizationResults(IAuthorizationMiddlewareResultHandler
 
         // A challenge of the app's scheme may be a redirect to a sign-in page: nothing that a client of an API can follow.
         var error = authorizeResult.Forbidden ? ProxyErrors.Forbidden : ProxyErrors.InvalidApiKey;
-        var dialect = EndpointTable.DialectOf(context.Request, (context.Request.Path.Value ?? "")[mark.Prefix.Length..]);
-        var headers = new ResponseHeaders(RequestIds.Create(time.GetUtcNow()), null) { RequestIdHeader = dialect.RequestIdHeader };
-        await ErrorReply.WriteAsync(context, dialect, error, snapshots.Current.Options.Contact, headers);
+        var exchange = accountant.Begin();
+        (exchange.Status, exchange.End, exchange.Blame) = (error.Status, error.Code, error.Blame);
+        try
+        {
+            var dialect = EndpointTable.DialectOf(context.Request, (context.Request.Path.Value ?? "")[mark.Prefix.Length..]);
+            var headers = new ResponseHeaders(exchange.Id, null) { RequestIdHeader = dialect.RequestIdHeader };
+            exchange.ResponseBytes = await ErrorReply.WriteAsync(context, dialect, error, snapshots.Current.Options.Contact, headers);
+        }
+        finally
+        {
+            accountant.Complete(exchange);
+        }
     }
 }
 

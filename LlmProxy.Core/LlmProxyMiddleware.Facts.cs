@@ -30,6 +30,12 @@ internal sealed partial class LlmProxyMiddleware
         return exchange;
     }
 
+    /// <summary>What is refused whatever it asks for.</summary>
+    private ProxyError? RefuseUnread(HttpRequest request) =>
+        lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping
+        : loops.IsLoop(request.Headers) ? ProxyErrors.LoopDetected
+        : HttpEdge.Check(request);
+
     /// <summary>A client's own id is echoed if it cannot break a header or a log line; it never identifies a record.</summary>
     private static string? ClientIdOf(IHeaderDictionary headers)
     {

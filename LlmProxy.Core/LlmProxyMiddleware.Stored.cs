@@ -26,11 +26,6 @@ internal sealed partial class LlmProxyMiddleware
     /// <summary>What goes on from a response or belongs to a conversation is for the upstream that has it; if nobody knows which that is, for any.</summary>
     private Result<RouteMatch> LeadBack(in RouteMatch route, RequestFields fields, Caller caller)
     {
-        if ((fields.CheckUnambiguous(FieldNames.PreviousResponse) ?? fields.CheckUnambiguous(FieldNames.Conversation)) is { } ambiguous)
-        {
-            return ambiguous;
-        }
-
         var keeper = route.Keeper;
         foreach (var (id, param) in (ReadOnlySpan<(string?, string)>)[(fields.Conversation, "conversation"), (fields.PreviousResponse, "previous_response_id")])
         {

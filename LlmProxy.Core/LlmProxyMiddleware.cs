@@ -20,6 +20,8 @@ internal sealed partial class LlmProxyMiddleware(
     Forwarder forwarder,
     Relay relay,
     Accountant accountant,
+    LlmProxyLifetime lifetime,
+    LoopGuard loops,
     ClockWheel wheel,
     TimeProvider time,
     ILogger<LlmProxyMiddleware> logger)
@@ -34,7 +36,7 @@ internal sealed partial class LlmProxyMiddleware(
         var match = EndpointTable.Match(http.Request, path);
         try
         {
-            if ((match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
+            if ((RefuseUnread(http.Request) ?? match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, match.Dialect, error, snapshot, exchange);
             }
@@ -63,7 +65,8 @@ internal sealed partial class LlmProxyMiddleware(
     {
         // 1. Which operation is this?
         var endpoint = match.Endpoint!;
-        exchange.Operation = endpoint.GenAiName;
+        exchange.Operation = endpoint.Name;
+        exchange.GenAiOperation = endpoint.GenAiName;
 
         // 2. Who calls?
         if (!Authenticator.Authenticate(http, snapshot.Keys).TryGet(out var caller, out var error))
@@ -81,7 +84,7 @@ internal sealed partial class LlmProxyMiddleware(
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
 
         // 3. What does it ask for?
-        var read = await requests.ReadAsync(http.Request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits.RequestBody, clock.Token);
+        var read = await requests.ReadAsync(http.Request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock.Token);
         if (!read.TryGet(out var request, out error))
         {
             return error;

@@ -37,16 +37,20 @@ internal static class LlmProxyServices
 
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(new LlmProxySnapshots(new LlmProxySnapshot(options)));
+        services.AddSingleton<BodyBudget>();
+        services.AddSingleton<LoopGuard>();
         services.AddSingleton<RequestReader>();
         services.AddSingleton(new StoredResponses());
         AddForwarding(services);
         services.AddSingleton<Relay>();
         services.AddAccounting();
+        services.AddSingleton(provider => new LlmProxyLifetime(provider.GetRequiredService<Accountant>(), provider.GetRequiredService<ClockWheel>()));
         services.AddSingleton<LlmProxyMiddleware>();
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(
             warnings, source, provider.GetRequiredService<Accountant>(), provider.GetRequiredService<LlmProxySnapshots>(),
             provider.GetRequiredService<ILogger<LlmProxyMiddleware>>()));
+        services.AddSingleton<IHostedService, LastResort>();
     }
 
     private static void AddForwarding(IServiceCollection services)
@@ -68,7 +72,7 @@ internal static class LlmProxyServices
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => new AuthorizationResults(
             before is null ? new AuthorizationMiddlewareResultHandler() : (IAuthorizationMiddlewareResultHandler)Create(provider, before),
             provider.GetRequiredService<LlmProxySnapshots>(),
-            provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<Accountant>()));
     }
 
     private static object Create(IServiceProvider provider, ServiceDescriptor descriptor) =>

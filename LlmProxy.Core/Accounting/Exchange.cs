@@ -27,7 +27,11 @@ internal sealed class Exchange
     /// <summary>When the last event with output was relayed, for the time per output token.</summary>
     public long LastEvent { get; set; }
 
+    /// <summary>The operation as records name it.</summary>
     public string? Operation { get; set; }
+
+    /// <summary>The operation in the words of the GenAI conventions.</summary>
+    public string? GenAiOperation { get; set; }
 
     public string? Caller { get; set; }
 

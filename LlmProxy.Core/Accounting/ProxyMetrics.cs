@@ -102,7 +102,7 @@ internal sealed class ProxyMetrics
     private void Record(Exchange exchange, long ended)
     {
         var tags = default(TagList);
-        AddIfKnown(ref tags, Label.Operation, exchange.Operation);
+        AddIfKnown(ref tags, Label.Operation, exchange.GenAiOperation);
         if (exchange.SentUpstream != 0)
         {
             _overhead.Record(Seconds(exchange.Started, exchange.SentUpstream), tags);

@@ -66,9 +66,9 @@ internal sealed class ProxyTracing : IDisposable
 
     private static void Describe(Activity activity, Exchange exchange)
     {
-        var operation = exchange.Operation ?? "unknown";
+        var operation = exchange.GenAiOperation ?? "unknown";
         activity.DisplayName = exchange.Route is null ? operation : $"{operation} {exchange.Route}";
-        activity.SetTag(Label.Operation, exchange.Operation);
+        activity.SetTag(Label.Operation, exchange.GenAiOperation);
         activity.SetTag(Label.Provider, exchange.Provider);
         activity.SetTag(Label.RequestModel, exchange.Route);
         activity.SetTag(Label.ResponseModel, exchange.ResponseModel);

@@ -17,6 +17,7 @@ internal static class OptionsRules
         ModelRules.Check(options, problems);
         CallerRules.Check(options, problems);
         CheckSize("RequestBody", options.Limits.RequestBody, 1L << 10, 4L << 30, "1KiB to 4GiB", problems);
+        CheckSize("AllRequestBodies", options.Limits.AllRequestBodies, 1L << 10, 1L << 50, "1KiB or more", problems);
         CheckSize("Event", options.Limits.Event, 1L << 10, 1L << 30, "1KiB to 1GiB", problems);
         CheckSize("HeldAnswer", options.Limits.HeldAnswer, 1L << 10, 1L << 30, "1KiB to 1GiB", problems);
     }

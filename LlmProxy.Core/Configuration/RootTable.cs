@@ -19,6 +19,7 @@ internal static class RootTable
         static () => new LimitOptions(),
         [
             new Member<LimitOptions, long>("RequestBody", LongSizeShape.Instance, static (o, v) => o.RequestBody = v),
+            new Member<LimitOptions, long>("AllRequestBodies", LongSizeShape.Instance, static (o, v) => o.AllRequestBodies = v),
             new Member<LimitOptions, int>("Event", BufferSizeShape.Instance, static (o, v) => o.Event = v),
             new Member<LimitOptions, int>("HeldAnswer", BufferSizeShape.Instance, static (o, v) => o.HeldAnswer = v),
         ]);

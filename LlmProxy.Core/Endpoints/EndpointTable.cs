@@ -35,7 +35,9 @@ internal static class EndpointTable
     public static EndpointMatch Match(HttpRequest request, string path)
     {
         var method = request.Method;
-        if (method is "TRACE" or "CONNECT" || path is "" or "*")
+
+        // What CONNECT and "OPTIONS *" ask for has no path of ours.
+        if (method is "TRACE" or "CONNECT" || (method == "OPTIONS" && path is "" or "*"))
         {
             return Refuse(request, path, ProxyErrors.MethodNotAllowed(DisplayText.Name(method), "POST"));
         }

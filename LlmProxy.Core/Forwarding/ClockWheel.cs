@@ -58,6 +58,18 @@ internal sealed class ClockWheel : IDisposable
         Interlocked.Decrement(ref _watched);
     }
 
+    /// <summary>Cuts off every exchange that is watched now.</summary>
+    public void CutAll(CutOff reason)
+    {
+        foreach (var stripe in _stripes)
+        {
+            foreach (var clock in stripe.ToArray())
+            {
+                clock.Cut(reason);
+            }
+        }
+    }
+
     public void Dispose() => _timer.Dispose();
 
     private long Measure() => (long)_time.GetElapsedTime(_origin).TotalMilliseconds;
@@ -125,6 +137,14 @@ internal sealed class ClockWheel : IDisposable
                 _clocks[clock.Slot] = last;
                 last.Slot = clock.Slot;
                 _clocks[_count] = null;
+            }
+        }
+
+        public ExchangeClock[] ToArray()
+        {
+            lock (_lock)
+            {
+                return [.. _clocks.AsSpan(0, _count)!];
             }
         }
 

@@ -39,6 +39,8 @@ internal sealed class ExchangeClock : IDisposable
     private long _lastSign;
     private ISleeper? _sleeper;
     private long _stall;
+    private Func<long>? _progress;
+    private long _taken;
     private long _waitingForReader = Never;
     private int _reason;
 
@@ -85,7 +87,13 @@ internal sealed class ExchangeClock : IDisposable
     }
 
     /// <summary>From now on a client may take at most this long to take what it was sent.</summary>
-    public void WatchReader(TimeSpan stalled) => Volatile.Write(ref _stall, (long)stalled.TotalMilliseconds);
+    /// <param name="stalled">Zero: as long as it likes.</param>
+    /// <param name="progress">Says how many bytes it has taken; null if nobody knows.</param>
+    public void WatchReader(TimeSpan stalled, Func<long>? progress)
+    {
+        _progress = progress;
+        Volatile.Write(ref _stall, (long)stalled.TotalMilliseconds);
+    }
 
     /// <summary>Something was read from the upstream.</summary>
     public void Touch()
@@ -101,7 +109,11 @@ internal sealed class ExchangeClock : IDisposable
     /// <summary>A heartbeat is due.</summary>
     public bool IsQuiet => Volatile.Read(ref _heartbeat) is > 0 and var heartbeat && _wheel.Now - Volatile.Read(ref _lastSign) >= heartbeat;
 
-    public void BeginWaitForReader() => Volatile.Write(ref _waitingForReader, _wheel.Now);
+    public void BeginWaitForReader()
+    {
+        _taken = _progress?.Invoke() ?? -1;
+        Volatile.Write(ref _waitingForReader, _wheel.Now);
+    }
 
     public void EndWaitForReader() => Volatile.Write(ref _waitingForReader, Never);
 
@@ -171,10 +183,24 @@ internal sealed class ExchangeClock : IDisposable
         return StalledAt(now);
     }
 
-    private CutOff StalledAt(long now) =>
-        Volatile.Read(ref _stall) is > 0 and var stall && Volatile.Read(ref _waitingForReader) is var since && since != Never && now - since >= stall
-            ? CutOff.StalledReader
-            : CutOff.None;
+    private CutOff StalledAt(long now)
+    {
+        if (Volatile.Read(ref _stall) is not (> 0 and var stall)
+            || Volatile.Read(ref _waitingForReader) is var since && (since == Never || now - since < stall))
+        {
+            return CutOff.None;
+        }
+
+        // Slow but moving: never cut.
+        if (_progress?.Invoke() is { } taken && taken > _taken)
+        {
+            _taken = taken;
+            Interlocked.CompareExchange(ref _waitingForReader, now, since);
+            return CutOff.None;
+        }
+
+        return CutOff.StalledReader;
+    }
 
     private long EndOf(TimeSpan after) => after > TimeSpan.Zero ? _wheel.Now + (long)after.TotalMilliseconds : Never;
 }

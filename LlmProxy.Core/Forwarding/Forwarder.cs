@@ -1,11 +1,12 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
 
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>Asks upstreams until one commits: the front door of the seventh stage.</summary>
-internal sealed class Forwarder(UpstreamClients clients)
+internal sealed class Forwarder(UpstreamClients clients, LoopGuard loops)
 {
     /// <summary>Sends the request to a target and reads its answer up to the commit. Never throws for what an upstream does.</summary>
     /// <param name="request">What the client asks for.</param>
@@ -21,6 +22,7 @@ internal sealed class Forwarder(UpstreamClients clients)
             request.WantsStream ? CutOff.FirstEvent : CutOff.Response,
             ClientTimeout.Bound(request.Headers, request.WantsStream ? upstream.Timeouts.FirstEvent : upstream.Timeouts.Response));
         var message = UpstreamRequest.Build(request, target, parts);
+        message.Headers.TryAddWithoutValidation(LoopGuard.Header, loops.Next(request.Headers));
         HttpResponseMessage? response = null;
         var isCommitted = false;
         var isWaiting = false;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Routing;
@@ -11,8 +12,11 @@ namespace LlmProxy.Core.Forwarding;
 /// Makes the HTTP handlers of upstreams. Configured for every name with our prefix at once, so that upstreams that appear
 /// later are treated alike, and no other client of the application is touched.
 /// </summary>
-internal sealed class UpstreamHandlers(Func<string, Upstream?> find) : IConfigureNamedOptions<HttpClientFactoryOptions>, IHttpMessageHandlerBuilderFilter
+internal sealed class UpstreamHandlers(Func<string, Upstream?> find) : IConfigureNamedOptions<HttpClientFactoryOptions>, IHttpMessageHandlerBuilderFilter, IDisposable
 {
+    // The factory never disposes a handler without a lifetime; the app closes its connections when it goes.
+    private readonly ConcurrentBag<SocketsHttpHandler> _made = [];
+
     public void Configure(HttpClientFactoryOptions options)
     {
         // Only named clients are ours.
@@ -45,11 +49,19 @@ internal sealed class UpstreamHandlers(Func<string, Upstream?> find) : IConfigur
         }
     };
 
-    private static SocketsHttpHandler Create(Upstream upstream)
+    public void Dispose()
+    {
+        foreach (var handler in _made)
+        {
+            handler.Dispose();
+        }
+    }
+
+    private SocketsHttpHandler Create(Upstream upstream)
     {
         var connect = upstream.Timeouts.Connect;
         var proxy = EgressProxy.Create(upstream.Options.Proxy, upstream.Address);
-        return new SocketsHttpHandler
+        var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
@@ -66,6 +78,8 @@ internal sealed class UpstreamHandlers(Func<string, Upstream?> find) : IConfigur
             ResponseDrainTimeout = TimeSpan.FromSeconds(1),
             MaxResponseDrainSize = 64 * 1024,
         };
+        _made.Add(handler);
+        return handler;
     }
 
     // Below the upstream's keep-alive, or a request meets a connection that is just being closed: uvicorn, under vLLM and

@@ -14,8 +14,8 @@ internal readonly record struct DeltaValues(SseRange Delta, SseRange Number = de
 /// reading them as JSON.
 /// </summary>
 /// <remarks>
-/// It is exact, not a guess: the same bytes in the same order, and between them the inside of one JSON string (no quote,
-/// no escape left open; not empty if it is the token) or a run of digits. What differs in any way is read in full.
+/// It is exact, not a guess: the same bytes in the same order, and between them the inside of a JSON string (no quote
+/// but escaped ones; not empty if it is the token) or a run of digits. What differs in any way is read in full.
 /// </remarks>
 internal struct DeltaTemplate
 {
@@ -148,8 +148,27 @@ internal struct DeltaTemplate
             return digits == 0 ? -1 : digits;
         }
 
-        var length = bytes.IndexOf((byte)'"');
-        return length > 0 ? (bytes[length - 1] == (byte)'\\' ? -1 : length) : kind == Kind.Filler ? length : -1;
+        var length = EndOfString(bytes);
+        return length > 0 || kind == Kind.Filler ? length : -1;
+    }
+
+    /// <summary>Where the quote stands that ends the string: one with no backslash, or an even number of them, before it.</summary>
+    private static int EndOfString(ReadOnlySpan<byte> bytes)
+    {
+        var start = 0;
+        while (bytes[start..].IndexOf((byte)'"') is >= 0 and var offset)
+        {
+            var quote = start + offset;
+            var escapes = quote - 1 - bytes[..quote].LastIndexOfAnyExcept((byte)'\\');
+            if (escapes % 2 == 0)
+            {
+                return quote;
+            }
+
+            start = quote + 1;
+        }
+
+        return -1;
     }
 
     [InlineArray(3)]

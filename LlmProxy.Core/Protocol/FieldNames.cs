@@ -16,7 +16,9 @@ internal sealed class FieldNames
     public const int PreviousResponse = 4;
     public const int Conversation = 5;
 
-    private static readonly string[] _always = ["model", "stream", "stream_options", "n", "previous_response_id", "conversation"];
+    // The first in the order of the constants. The others decide what a request may cost.
+    private static readonly string[] _always =
+        ["model", "stream", "stream_options", "n", "previous_response_id", "conversation", "max_tokens", "max_completion_tokens", "max_output_tokens"];
 
     private readonly string[] _names;
     private readonly byte[][] _bytes;
@@ -33,6 +35,9 @@ internal sealed class FieldNames
             _lengths |= LengthBit(_bytes[i].Length);
         }
     }
+
+    /// <summary>How many names, from the first on, the proxy itself acts on.</summary>
+    public static int AlwaysCount => _always.Length;
 
     /// <summary>Only what the proxy itself acts on.</summary>
     public static FieldNames Standard { get; } = new([]);

@@ -80,6 +80,21 @@ internal static class ProxyErrors
     public static ProxyError UnsupportedEncoding { get; } =
         new(415, "unsupported_content_encoding", "Send the body uncompressed, or with \"Content-Encoding: gzip\" or \"br\".") { Param = "Content-Encoding" };
 
+    public static ProxyError AmbiguousFraming(string why) =>
+        new(400, "invalid_request", why) { ClosesConnection = true };
+
+    public static ProxyError UnsupportedTransferEncoding { get; } =
+        new(501, "unsupported_transfer_encoding", "The only transfer coding served is chunked.") { IsFinal = true, ClosesConnection = true };
+
+    public static ProxyError ExpectationFailed { get; } =
+        new(417, "expectation_failed", "The only expectation served is 100-continue.") { Param = "Expect", ClosesConnection = true };
+
+    public static ProxyError LoopDetected { get; } =
+        new(508, "loop_detected", "The request came back to a proxy that had sent it on. Check the upstreams' addresses.") { IsFinal = true };
+
+    public static ProxyError Overloaded { get; } =
+        new(503, "overloaded", "The proxy holds as many request bodies as it may. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
+
     public static ProxyError Forbidden { get; } =
         new(403, "forbidden", "You may not use this API.") { IsFinal = true };
 
@@ -142,6 +157,8 @@ internal static class ProxyErrors
 
     public static ProxyError ShuttingDown { get; } =
         new(503, "server_shutting_down", "The proxy is shutting down. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
+
+    public static ProxyError RefusedWhileStopping { get; } = ShuttingDown with { ClosesConnection = true };
 
     private static ProxyError Upstream(int status, string code, string message) =>
         new(status, code, message) { Blame = Blame.Upstream, RetryAfterMs = SoonMs };

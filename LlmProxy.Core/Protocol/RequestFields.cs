@@ -7,6 +7,7 @@ namespace LlmProxy.Core.Protocol;
 /// <summary>One top-level member of a request, as offsets into its body.</summary>
 /// <param name="Name">Its index in the <see cref="FieldNames"/>.</param>
 /// <param name="IsExact">False for a twin: the name in another case.</param>
+/// <param name="IsEscaped">Its name is written with escapes.</param>
 /// <param name="Type">What its value is.</param>
 /// <param name="NameStart">The opening quote of its name.</param>
 /// <param name="ValueStart">The first byte of its value.</param>
@@ -14,7 +15,7 @@ namespace LlmProxy.Core.Protocol;
 /// <param name="PreviousEnd">One past the value of the member before it, or -1 for the first.</param>
 /// <param name="NextStart">Where the name of the member behind it begins, or -1 for the last.</param>
 internal record struct RequestField(
-    int Name, bool IsExact, JsonTokenType Type, long NameStart, long ValueStart, long ValueEnd, long PreviousEnd, long NextStart);
+    int Name, bool IsExact, bool IsEscaped, JsonTokenType Type, long NameStart, long ValueStart, long ValueEnd, long PreviousEnd, long NextStart);
 
 /// <summary>The top level of a request's JSON body, read once: what it asks for and where that stands.</summary>
 internal sealed class RequestFields
@@ -139,12 +140,13 @@ internal sealed class RequestFields
                 last = -1;
             }
 
+            var isEscaped = reader.ValueIsEscaped;
             var name = Identify(ref reader, out var isExact);
             reader.Read();
             if (name >= 0)
             {
                 last = _fields.Count;
-                _fields.Add(new RequestField(name, isExact, reader.TokenType, start, reader.TokenStartIndex, 0, previousEnd, -1));
+                _fields.Add(new RequestField(name, isExact, isEscaped, reader.TokenType, start, reader.TokenStartIndex, 0, previousEnd, -1));
                 error ??= isExact ? Take(name, ref reader) : null;
             }
 
@@ -161,10 +163,18 @@ internal sealed class RequestFields
         return CheckAll() ?? error;
     }
 
-    private ProxyError? CheckAll() =>
-        CheckUnambiguous(FieldNames.Model) ?? CheckUnambiguous(FieldNames.Stream)
-        ?? CheckUnambiguous(FieldNames.StreamOptions) ?? CheckUnambiguous(FieldNames.Choices)
-        ?? (Find(FieldNames.Model) is null ? ProxyErrors.ModelRequired : null);
+    private ProxyError? CheckAll()
+    {
+        for (var name = 0; name < FieldNames.AlwaysCount; name++)
+        {
+            if (CheckUnambiguous(name) is { } error)
+            {
+                return error;
+            }
+        }
+
+        return Find(FieldNames.Model) is null ? ProxyErrors.ModelRequired : null;
+    }
 
     private int Identify(ref Utf8JsonReader reader, out bool isExact)
     {

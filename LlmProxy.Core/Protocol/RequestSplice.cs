@@ -42,7 +42,7 @@ internal static class RequestSplice
 
         var changes = new List<(long Start, long End, ReadOnlyMemory<byte> With)>(4);
         var field = fields.Find(FieldNames.Model)!.Value;
-        changes.Add((field.NameStart, field.ValueEnd, PutModel(fields, field, model)));
+        changes.Add(field.IsEscaped ? (field.NameStart, field.ValueEnd, WithPlainName(model)) : (field.ValueStart, field.ValueEnd, model));
 
         var added = new List<ParameterEdit>(0);
         foreach (var edit in edits.Set)
@@ -69,14 +69,7 @@ internal static class RequestSplice
     }
 
     // A name written with escapes is rewritten plainly, so that no two readers of it can differ.
-    private static ReadOnlyMemory<byte> PutModel(RequestFields fields, in RequestField field, ReadOnlyMemory<byte> model)
-    {
-        var plain = "\"model\":"u8;
-        var result = new byte[plain.Length + model.Length];
-        plain.CopyTo(result);
-        model.CopyTo(result.AsMemory(plain.Length));
-        return result;
-    }
+    private static byte[] WithPlainName(ReadOnlyMemory<byte> model) => [.. "\"model\":"u8, .. model.Span];
 
     private static ProxyError? Check(RequestFields fields, RequestEdits edits)
     {

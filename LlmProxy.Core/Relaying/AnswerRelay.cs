@@ -49,8 +49,9 @@ internal static class AnswerRelay
         ProxyError? error = null;
         try
         {
-            client.Write(answer.Read[..^TailLength]);
-            pending.Append(answer.Read[^TailLength..]);
+            var tail = Math.Min(TailLength, answer.Length);
+            client.Write(answer.Read[..^tail]);
+            pending.Append(answer.Read[^tail..]);
             answer.ReleaseRead();
             while (true)
             {

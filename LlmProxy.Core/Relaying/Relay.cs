@@ -91,7 +91,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
             }
 
             var timeouts = plan.Target.Upstream.Timeouts;
-            plan.Clock.WatchReader(timeouts.StalledReader);
+            plan.Clock.WatchReader(timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
             var events = new EventRelayPlan(
                 CreateInspector(plan),
                 timeouts.Idle,
@@ -119,7 +119,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
             {
                 var client = new ClientStream(plan.Http, plan.Clock);
                 plan.Clock.WatchIdle(plan.Target.Upstream.Timeouts.Idle);
-                plan.Clock.WatchReader(plan.Target.Upstream.Timeouts.StalledReader);
+                plan.Clock.WatchReader(plan.Target.Upstream.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
                 return await AnswerRelay.SendLargeAsync(plan.Http, client, answer, plan.Clock, plan.Complete);
             }
 

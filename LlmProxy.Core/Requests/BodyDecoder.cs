@@ -15,7 +15,7 @@ internal static class BodyDecoder
 
     public static bool IsIdentity(StringValues encoding) => Name(encoding) is "identity" or "";
 
-    public static async ValueTask<Result<RequestBody>> ReadAsync(HttpRequest request, long limit, CancellationToken cancellation)
+    public static async ValueTask<Result<RequestBody>> ReadAsync(HttpRequest request, BodyShare share, CancellationToken cancellation)
     {
         await using var decoded = Name(request.Headers.ContentEncoding) == "br"
             ? (Stream)new BrotliStream(request.BodyReader.AsStream(leaveOpen: true), CompressionMode.Decompress)
@@ -28,13 +28,13 @@ internal static class BodyDecoder
                 var count = await decoded.ReadAsync(output.GetMemory(Step), cancellation);
                 if (count == 0)
                 {
-                    return new RequestBody(new ReadOnlySequence<byte>(output.WrittenMemory), null);
+                    return new RequestBody(new ReadOnlySequence<byte>(output.WrittenMemory), null, share.Budget, share.Taken);
                 }
 
                 output.Advance(count);
-                if (output.WrittenCount > limit)
+                if (share.Check(output.WrittenCount) is { } error)
                 {
-                    return ProxyErrors.RequestTooLarge(limit);
+                    return error;
                 }
             }
         }

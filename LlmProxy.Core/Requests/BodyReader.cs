@@ -1,3 +1,4 @@
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -42,46 +43,64 @@ internal static class BodyReader
 
     /// <summary>Reads it. Throws only if the client goes away.</summary>
     /// <exception cref="OperationCanceledException">The client has gone.</exception>
-    public static async ValueTask<Result<RequestBody>> ReadAsync(HttpRequest request, long limit, CancellationToken cancellation)
+    public static async ValueTask<Result<RequestBody>> ReadAsync(HttpRequest request, LimitOptions limits, BodyBudget budget, CancellationToken cancellation)
     {
+        var share = new BodyShare(budget, limits);
         try
         {
-            return request.Headers.ContentEncoding.Count > 0 && !BodyDecoder.IsIdentity(request.Headers.ContentEncoding)
-                ? await BodyDecoder.ReadAsync(request, limit, cancellation)
-                : await ReadPlainAsync(request, limit, cancellation);
+            // A length is taken before anything is read, so that a body that has no place is not asked for.
+            var body = !share.TryReach(request.ContentLength ?? 0) ? ProxyErrors.Overloaded with { ClosesConnection = true }
+                : BodyDecoder.IsIdentity(request.Headers.ContentEncoding) ? await ReadPlainAsync(request, share, cancellation)
+                : await BodyDecoder.ReadAsync(request, share, cancellation);
+            share.IsKept = body.Error is null;
+            return body;
         }
         catch (BadHttpRequestException e)
         {
             cancellation.ThrowIfCancellationRequested();
+            if (e.StatusCode == StatusCodes.Status400BadRequest && HasGone(request))
+            {
+                throw new OperationCanceledException("The client went away within its body.", e);
+            }
+
             return e.StatusCode switch
             {
                 StatusCodes.Status408RequestTimeout => ProxyErrors.RequestTimeout,
-                StatusCodes.Status413PayloadTooLarge => ProxyErrors.RequestTooLarge(limit),
-                _ => ProxyErrors.BadRequest("invalid_request", "The body could not be read: its framing is broken.") with { ClosesConnection = true },
+                StatusCodes.Status413PayloadTooLarge => ProxyErrors.RequestTooLarge(limits.RequestBody),
+                _ => ProxyErrors.AmbiguousFraming("The body could not be read: its framing is broken."),
             };
         }
         catch (IOException) when (cancellation.IsCancellationRequested)
         {
             throw new OperationCanceledException(cancellation);
         }
+        finally
+        {
+            share.GiveBackUnlessKept();
+        }
     }
 
-    private static async ValueTask<Result<RequestBody>> ReadPlainAsync(HttpRequest request, long limit, CancellationToken cancellation)
+    // A body with a length has no framing that could be broken: if it ends early, its sender has gone.
+    private static bool HasGone(HttpRequest request) =>
+        request.ContentLength is not null
+        || request.HttpContext.Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionLifetimeFeature>()?.ConnectionClosed.IsCancellationRequested == true;
+
+    private static async ValueTask<Result<RequestBody>> ReadPlainAsync(HttpRequest request, BodyShare share, CancellationToken cancellation)
     {
         var reader = request.BodyReader;
         while (true)
         {
             var read = await reader.ReadAsync(cancellation);
             var bytes = read.Buffer;
-            if (bytes.Length > limit)
+            if (share.Check(bytes.Length) is { } error)
             {
                 reader.AdvanceTo(bytes.End);
-                return ProxyErrors.RequestTooLarge(limit);
+                return error;
             }
 
             if (read.IsCompleted)
             {
-                return new RequestBody(bytes, reader);
+                return new RequestBody(bytes, reader, share.Budget, share.Taken);
             }
 
             reader.AdvanceTo(bytes.Start, bytes.End);

@@ -11,12 +11,18 @@ namespace LlmProxy.Core.Requests;
 internal sealed class RequestBody
 {
     private readonly PipeReader? _reader;
+    private readonly BodyBudget? _budget;
+    private readonly long _taken;
     private int _holders = 1;
 
     /// <param name="bytes">All of the body.</param>
     /// <param name="reader">Where the buffers belong to; null if they are the garbage collector's.</param>
-    public RequestBody(in ReadOnlySequence<byte> bytes, PipeReader? reader)
+    /// <param name="budget">What the body was taken from; null if from none.</param>
+    /// <param name="taken">How much of it.</param>
+    public RequestBody(in ReadOnlySequence<byte> bytes, PipeReader? reader, BodyBudget? budget = null, long taken = 0)
     {
+        _budget = budget;
+        _taken = taken;
         Bytes = bytes;
         _reader = reader;
     }
@@ -49,6 +55,7 @@ internal sealed class RequestBody
         if (Interlocked.Decrement(ref _holders) == 0)
         {
             _reader?.AdvanceTo(Bytes.End);
+            _budget?.GiveBack(_taken);
         }
     }
 }

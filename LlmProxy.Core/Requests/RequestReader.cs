@@ -1,4 +1,5 @@
 using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
 using Endpoint = LlmProxy.Core.Endpoints.Endpoint;
@@ -9,25 +10,25 @@ namespace LlmProxy.Core.Requests;
 internal readonly record struct ReadRequest(RequestBody Body, RequestFields Fields);
 
 /// <summary>Reads the body and finds its fields: the front door of the third stage.</summary>
-internal sealed class RequestReader(IEnumerable<IRequestFilter> filters)
+internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBudget budget)
 {
     private readonly IRequestFilter[] _filters = [.. filters];
 
     /// <exception cref="OperationCanceledException">The client has gone.</exception>
     public async ValueTask<Result<ReadRequest>> ReadAsync(
-        HttpRequest request, Endpoint endpoint, Caller caller, FieldNames names, long limit, CancellationToken cancellation)
+        HttpRequest request, Endpoint endpoint, Caller caller, FieldNames names, LimitOptions limits, CancellationToken cancellation)
     {
         if (endpoint.IsBodyless)
         {
             return new ReadRequest(new RequestBody(default, null), RequestFields.Bodyless(endpoint.CanStream && request.Query["stream"] == "true"));
         }
 
-        if (BodyReader.CheckHeaders(request, limit) is { } refused)
+        if (BodyReader.CheckHeaders(request, limits.RequestBody) is { } refused)
         {
             return refused;
         }
 
-        if (!(await BodyReader.ReadAsync(request, limit, cancellation)).TryGet(out var body, out var error))
+        if (!(await BodyReader.ReadAsync(request, limits, budget, cancellation)).TryGet(out var body, out var error))
         {
             return error;
         }

@@ -16,7 +16,7 @@ internal sealed class AccountantTests
         var whole = Allocated(() =>
         {
             var exchange = books.Accountant.Begin();
-            (exchange.Operation, exchange.Route, exchange.UpstreamModel, exchange.Upstream) = ("chat", "gpt-*", "gpt-5", "a");
+            (exchange.GenAiOperation, exchange.Route, exchange.UpstreamModel, exchange.Upstream) = ("chat", "gpt-*", "gpt-5", "a");
             (exchange.Streamed, exchange.MissingDone, exchange.Usage) = (true, true, new Usage(1, 1, 1));
             exchange.SentUpstream = exchange.FirstEvent = exchange.Started;
             books.Accountant.Attempted("a");

@@ -160,7 +160,7 @@ internal sealed class MetricsTests
     private Exchange Stream()
     {
         var exchange = _books.Accountant.Begin();
-        (exchange.Operation, exchange.Model, exchange.Route, exchange.Streamed) = ("chat", "gpt-fast", "gpt-fast", true);
+        (exchange.GenAiOperation, exchange.Model, exchange.Route, exchange.Streamed) = ("chat", "gpt-fast", "gpt-fast", true);
         (exchange.Upstream, exchange.Provider, exchange.UpstreamModel) = ("a", "openai", "gpt-5-mini");
         _books.Time.Advance(TimeSpan.FromSeconds(0.5));
         exchange.SentUpstream = _books.Time.GetTimestamp();

@@ -85,7 +85,7 @@ internal sealed class TracingTests
     {
         using var listener = Listen(LlmProxyTelemetry.ActivitySourceName);
         var exchange = _books.Accountant.Begin();
-        (exchange.Operation, exchange.Model, exchange.Route, exchange.Status) = ("chat", "canary", "gpt-*", 502);
+        (exchange.GenAiOperation, exchange.Model, exchange.Route, exchange.Status) = ("chat", "canary", "gpt-*", 502);
         (exchange.End, exchange.Blame, exchange.Usage) = ("upstream_timeout", blame, new Usage(5, -1, -1));
         _books.Accountant.Complete(exchange);
 

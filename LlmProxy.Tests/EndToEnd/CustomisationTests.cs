@@ -73,17 +73,6 @@ public sealed class CustomisationTests : ProxyFixture
     }
 
     [Test]
-    public async Task A_set_stream_decides_in_which_shape_the_answer_comes()
-    {
-        Setup.Mini.Set["stream"] = Json("true");
-        await StartAsync();
-        RawResponse response = await PostAsync("""{"model":"gpt-4o-mini","stream":false}""");
-        Assert.That(Upstream.Request.AsksForStream);
-        Assert.That(response.Status, Is.EqualTo(200), response.Text);
-        Assert.That(response.Headers["Content-Type"], Does.StartWith("text/event-stream"));
-    }
-
-    [Test]
     public async Task Headers_of_the_upstream_and_of_the_model_go_up()
     {
         Setup.Main.Headers["X-Tenant"] = "tenant-1";

@@ -50,7 +50,7 @@ public sealed class HeaderTests : ProxyFixture
                 Is.EqualTo(new[]
                 {
                     "accept", "anthropic-version", "authorization", "content-length", "content-type", "host", "idempotency-key",
-                    "openai-beta", "openai-organization", "user-agent", "x-stainless-lang", "x-stainless-retry-count",
+                    "openai-beta", "openai-organization", "user-agent", "x-llmproxy-via", "x-stainless-lang", "x-stainless-retry-count",
                 }));
             foreach (string field in good)
             {
@@ -73,7 +73,7 @@ public sealed class HeaderTests : ProxyFixture
         await PostAsync(Chat.Request());
         Assert.That(
             Upstream.Request.Headers.Names().Where(name => name is not ("accept-encoding" or "user-agent" or "accept")),
-            Is.EqualTo(new[] { "authorization", "content-length", "content-type", "host" }));
+            Is.EqualTo(new[] { "authorization", "content-length", "content-type", "host", "x-llmproxy-via" }));
     }
 
     [Test]

@@ -88,6 +88,7 @@ public sealed class HostAppTests : ProxyFixture
         RawResponse anonymous = await AskAsync("/v1/chat/completions", "X-None: 1");
         RawResponse stranger = await AskAsync("/v1/chat/completions", "X-Test-User: stranger");
         RawResponse friend = await AskAsync("/v1/chat/completions", "X-Test-User: friend");
+        await Deadline.Until(() => Proxy.Records.Count == 3, what: "a record of each, the app's own refusals included");
         using (Assert.EnterMultipleScope())
         {
             Assert.That((anonymous.Status, stranger.Status, friend.Status), Is.EqualTo((401, 403, 200)));
@@ -115,6 +116,8 @@ public sealed class HostAppTests : ProxyFixture
             await client.SendAsync(RawClient.Request("POST", ChatPath, Encoding.UTF8.GetBytes(Chat.Request()), Authorization, "Content-Type: application/json"));
             Assert.That((await client.ReadAsync()).Text, Is.EqualTo(Chat.Completion("from the other")));
         }
+
+        await Deadline.Until(() => otherUpstream.OpenConnections == 0, TimeSpan.FromSeconds(2), "an app that has ended closes its connections to upstreams");
 
         Assert.That((await PostAsync(Chat.Request())).Text, Is.EqualTo(Chat.Completion("Hello there")), "the first goes on when the second has ended");
         ExpectUpstreamRequests(2);

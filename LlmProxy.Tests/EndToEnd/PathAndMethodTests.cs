@@ -111,7 +111,10 @@ public sealed class PathAndMethodTests : ProxyFixture
             RawResponse response = await (await SendAsync(RawClient.Request("GET", path, [], trick))).ReadAsync();
             Assert.That(response.Status, Is.AnyOf(401, 404), $"{path} with {trick}");
             Assert.That(response.Text, Does.Not.Contain("gpt-4o-mini"), "no model is revealed");
-            Contract.AssertErrorBody(response.Text, response.Status, code: null);
+            if (path.StartsWith("/v1", StringComparison.Ordinal))
+            {
+                Contract.AssertErrorBody(response.Text, response.Status, code: null);
+            }
         }
     }
 

@@ -104,7 +104,7 @@ public sealed class UpstreamDownTests : ProxyFixture
         RawResponse response = await (await SendJsonAsync(Chat.Request(stream: true))).ReadHeadAsync();
         await response.ReadUntilAsync("Hel");
         Task<RawResponse> end = response.ReadToEndAsync();
-        await AdvanceAsync(clock, end, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(59));
+        await AdvanceAsync(clock, end, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(55));
         Assert.That(response.End, Is.EqualTo(BodyEnd.Open), "not before it is due");
         await AdvanceUntilAsync(clock, end, TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(3));
         Contract.AssertBroken(await end, "upstream_idle_timeout");

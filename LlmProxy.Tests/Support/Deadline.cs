@@ -48,7 +48,7 @@ public static class Deadline
                 return condition();
             }
 
-            await (looks < 50 ? YieldAsync() : Task.Delay(2));
+            await (looks < 50 ? YieldAsync() : Task.Delay(5));
         }
 
         return true;

@@ -51,7 +51,9 @@ public sealed class InProcessProxy : IProxyUnderTest
 
     public CapturedLogs Logs => _logs;
 
-    public IEnumerable<string> LogLines => _logs.Entries.Select(e => e.ToString());
+    /// <remarks>Without ASP.NET's own request log, which holds the URL as it came: whether an app writes that is its own setting.</remarks>
+    public IEnumerable<string> LogLines =>
+        _logs.Entries.Where(e => e.Category != "Microsoft.AspNetCore.Hosting.Diagnostics").Select(e => e.ToString());
 
     public IEnumerable<string> ErrorLines => _logs.Entries.Where(e => e.Level >= LogLevel.Error).Select(e => e.ToString());
 
@@ -94,7 +96,7 @@ public sealed class InProcessProxy : IProxyUnderTest
 
     private Task CountAsync(HttpContext context, RequestDelegate next)
     {
-        if (context.Request.Path.StartsWithSegments(_prefix, StringComparison.OrdinalIgnoreCase))
+        if (context.Request.Path.StartsWithSegments(_prefix, StringComparison.Ordinal))
         {
             Interlocked.Increment(ref _entered);
         }

@@ -3,6 +3,9 @@ using NUnit.Framework;
 
 namespace LlmProxy.Tests.Support;
 
+/// <summary>What a test says of itself where the default does not hold.</summary>
+public sealed record Expectation(int? UpstreamRequests, int? Records, string? ErrorsAllowedBecause);
+
 /// <summary>What must hold after every test, whatever it did.</summary>
 public static class Invariants
 {
@@ -18,7 +21,7 @@ public static class Invariants
             {
                 await client.SendAsync(again);
                 RawResponse answer = await client.ReadAsync();
-                Assert.That(answer.Status, Is.AnyOf(200, 401, 403), $"I7: the connection to {proxy.Address} is usable after a whole answer");
+                Assert.That(answer.Status, Is.LessThan(500), $"I7: the connection to {proxy.Address} is usable after a whole answer");
             }
             catch (IOException)
             {
@@ -29,23 +32,18 @@ public static class Invariants
 
     /// <summary>I1, I2, I4, I5, I6; ends the proxy.</summary>
     public static async Task AssertProxyAsync(
-        IProxyUnderTest proxy,
-        Evidence evidence,
-        IReadOnlyList<ScriptedUpstream> upstreams,
-        int? expectedUpstreamRequests,
-        string? errorsAllowedBecause)
+        IProxyUnderTest proxy, Evidence evidence, IReadOnlyList<ScriptedUpstream> upstreams, Expectation expected)
     {
         await AssertNothingInFlightAsync(proxy);
-        await Deadline.TryUntil(() => AllRecorded(proxy, evidence), s_soon);
         string? unclean = await proxy.StopAsync();
         IReadOnlyList<RecordView> records = proxy.Records;
         using (Assert.EnterMultipleScope())
         {
             Assert.That(unclean, Is.Null);
-            AssertRecords(proxy, evidence, records);
+            AssertRecords(proxy, evidence, records, expected.Records);
             AssertNoSecret(proxy, evidence, records, upstreams);
-            AssertUpstreams(upstreams, expectedUpstreamRequests ?? records.Count(r => r.Attempts > 0));
-            if (errorsAllowedBecause is null)
+            AssertUpstreams(upstreams, expected.UpstreamRequests ?? records.Count(r => r.Attempts > 0));
+            if (expected.ErrorsAllowedBecause is null)
             {
                 Assert.That(proxy.ErrorLines, Is.Empty, "I6: no error is logged");
             }
@@ -76,20 +74,18 @@ public static class Invariants
         Assert.That(active, Is.Null.Or.Zero, $"I2: {ActiveRequests.Name} is back to 0");
     }
 
-    private static bool AllRecorded(IProxyUnderTest proxy, Evidence evidence)
-    {
-        HashSet<string> recorded = [.. proxy.Records.Select(r => r.Id)];
-        return evidence.RequestIds.All(recorded.Contains) && (proxy.Entered is not { } entered || recorded.Count >= entered);
-    }
-
-    private static void AssertRecords(IProxyUnderTest proxy, Evidence evidence, IReadOnlyList<RecordView> records)
+    private static void AssertRecords(IProxyUnderTest proxy, Evidence evidence, IReadOnlyList<RecordView> records, int? expected)
     {
         string[] ids = [.. records.Select(r => r.Id)];
         Assert.That(ids, Is.Unique, "I1: no request is recorded twice");
-        Assert.That(evidence.RequestIds, Is.SubsetOf(ids), "I1: every answered request is recorded");
-        if (proxy.Entered is { } entered)
+        if (expected is null)
         {
-            Assert.That(records, Has.Count.EqualTo(entered), "I1: one record per request");
+            Assert.That(evidence.RequestIds, Is.SubsetOf(ids), "I1: every answered request is recorded");
+        }
+
+        if ((expected ?? proxy.Entered) is { } count)
+        {
+            Assert.That(records, Has.Count.EqualTo(count), "I1: one record per request");
         }
     }
 

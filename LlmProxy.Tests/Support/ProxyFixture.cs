@@ -22,6 +22,7 @@ public abstract class ProxyFixture
     private Evidence _evidence = new();
     private IProxyUnderTest? _proxy;
     private int? _expectedUpstreamRequests;
+    private int? _expectedRecords;
     private string? _errorsAllowedBecause;
     private int _socketsBefore;
 
@@ -44,6 +45,7 @@ public abstract class ProxyFixture
         _socketsBefore = SocketQueues.Open();
         _proxy = null;
         _expectedUpstreamRequests = null;
+        _expectedRecords = null;
         _errorsAllowedBecause = null;
         _evidence = new Evidence();
         Upstream = NewUpstream();
@@ -55,22 +57,7 @@ public abstract class ProxyFixture
     {
         try
         {
-            if (_proxy is not null)
-            {
-                await Invariants.AssertConnectionsAsync(_clients, _proxy);
-            }
-        }
-        finally
-        {
-            await DisposeClientsAsync();
-        }
-
-        try
-        {
-            if (_proxy is not null)
-            {
-                await Invariants.AssertProxyAsync(_proxy, _evidence, _upstreams, _expectedUpstreamRequests, _errorsAllowedBecause);
-            }
+            await AssertWhileRunningAsync();
         }
         finally
         {
@@ -109,6 +96,9 @@ public abstract class ProxyFixture
 
     /// <summary>Says how many requests the upstreams together must have seen. Default: one for each record with an attempt.</summary>
     protected void ExpectUpstreamRequests(int count) => _expectedUpstreamRequests = count;
+
+    /// <summary>Says how many records there must be, where the app itself answers some requests under the prefix. Default: one for each.</summary>
+    protected void ExpectRecords(int count) => _expectedRecords = count;
 
     /// <summary>Error logs do not fail the test.</summary>
     protected void AllowErrorLogs(string because) => _errorsAllowedBecause = because;
@@ -175,6 +165,27 @@ public abstract class ProxyFixture
     {
         await Deadline.Until(() => Proxy.Records.Count > 0, what: "the completion record");
         return Proxy.Records.Single();
+    }
+
+    private async Task AssertWhileRunningAsync()
+    {
+        try
+        {
+            if (_proxy is not null)
+            {
+                await Invariants.AssertConnectionsAsync(_clients, _proxy);
+            }
+        }
+        finally
+        {
+            await DisposeClientsAsync();
+        }
+
+        if (_proxy is not null)
+        {
+            await Invariants.AssertProxyAsync(
+                _proxy, _evidence, _upstreams, new Expectation(_expectedUpstreamRequests, _expectedRecords, _errorsAllowedBecause));
+        }
     }
 
     private async Task DisposeClientsAsync()

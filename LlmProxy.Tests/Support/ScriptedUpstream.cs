@@ -77,6 +77,11 @@ public sealed class ScriptedUpstream : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stopping.IsCancellationRequested)
+        {
+            return;
+        }
+
         await _stopping.CancelAsync();
         _listener.Stop();
         foreach (Socket socket in _connections.Keys)
@@ -85,7 +90,6 @@ public sealed class ScriptedUpstream : IAsyncDisposable
         }
 
         await Deadline.In(Task.WhenAll(_connections.Values.Append(_accepting)));
-        _stopping.Dispose();
     }
 
     private async Task AcceptAsync()
