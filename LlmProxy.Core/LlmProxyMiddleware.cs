@@ -101,6 +101,7 @@ internal sealed partial class LlmProxyMiddleware(
             }
 
             exchange.Route = route.Route.Name;
+            exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
 
             // 5. Nothing is limited yet.
             // 6. Which target now?

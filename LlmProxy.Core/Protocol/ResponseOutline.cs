@@ -17,45 +17,36 @@ internal static class ResponseOutline
     private const int LargestMember = 512;
 
     /// <summary>What is kept of a response object.</summary>
-    /// <param name="response">The object, valid JSON.</param>
+    /// <param name="response">The object, known to be valid JSON on one line.</param>
     /// <param name="model">The model's name to put in its place, as a JSON string; empty to leave it.</param>
-    /// <exception cref="InvalidOperationException">A name in it is not text.</exception>
-    public static byte[] Of(ReadOnlySpan<byte> response, ReadOnlyMemory<byte> model)
+    public static byte[] Of(ReadOnlySpan<byte> response, ReadOnlySpan<byte> model)
     {
-        var isSmall = response.Length <= LargestWhole;
+        var largest = response.Length <= LargestWhole ? LargestWhole : LargestMember;
         var output = new ArrayBufferWriter<byte>(Math.Min(response.Length, LargestWhole) + 256);
         var reader = new Utf8JsonReader(response, new JsonReaderOptions { MaxDepth = JsonCopy.Reading.MaxDepth });
-        using var document = JsonDocument.ParseValue(ref reader);
-        using (var json = new Utf8JsonWriter(output, ErrorText.JsonOptions))
+        reader.Read();
+        output.Write("{"u8);
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            json.WriteStartObject();
-            foreach (var member in document.RootElement.EnumerateObject())
+            var start = (int)reader.TokenStartIndex;
+            var isModel = reader.ValueTextEquals("model"u8);
+            var emptied = reader.ValueTextEquals("instructions"u8) ? "null"u8 : reader.ValueTextEquals("tools"u8) ? "[]"u8 : default;
+            reader.Read();
+            var valueStart = (int)reader.TokenStartIndex;
+            reader.Skip();
+            var value = response[valueStart..(int)reader.BytesConsumed];
+            value = isModel && !model.IsEmpty ? model : value.Length <= largest ? value : emptied;
+            if (value.IsEmpty)
             {
-                var size = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(member.Value).Length;
-                if (!isSmall && size > LargestMember && !member.NameEquals("instructions"u8) && !member.NameEquals("tools"u8))
-                {
-                    continue;
-                }
-
-                json.WritePropertyName(member.Name);
-                if (isSmall || size <= LargestMember)
-                {
-                    Write(member, json, model);
-                }
-                else if (member.NameEquals("tools"u8))
-                {
-                    json.WriteStartArray();
-                    json.WriteEndArray();
-                }
-                else
-                {
-                    json.WriteNullValue();
-                }
+                continue;
             }
 
-            json.WriteEndObject();
+            output.Write(output.WrittenCount > 1 ? ","u8 : default);
+            output.Write(response[start..valueStart]);
+            output.Write(value);
         }
 
+        output.Write("}"u8);
         return output.WrittenSpan.ToArray();
     }
 
@@ -117,18 +108,6 @@ internal static class ResponseOutline
         }
 
         output.Write("\n\n"u8);
-    }
-
-    private static void Write(JsonProperty member, Utf8JsonWriter json, ReadOnlyMemory<byte> model)
-    {
-        if (!model.IsEmpty && member.NameEquals("model"u8))
-        {
-            json.WriteRawValue(model.Span, skipInputValidation: true);
-        }
-        else
-        {
-            JsonCopy.Write(member.Value, json);
-        }
     }
 
     private static void WriteOthers(Utf8JsonWriter json, byte[] outline)

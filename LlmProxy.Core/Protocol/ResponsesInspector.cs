@@ -77,9 +77,10 @@ internal sealed class ResponsesInspector(StreamExpectation expectation) : NamedE
     {
         StoredId ??= StoredIds.Read(read.Id.In(data));
         Usage = read.Usage.IsKnown ? read.Usage : Usage;
-        if (read.Kind == ResponsesEvent.Kinds.Begun)
+        var response = read.Response.In(data);
+        if (read.Kind == ResponsesEvent.Kinds.Begun && !response.Contains((byte)'\n'))
         {
-            _response = ResponseOutline.Of(read.Response.In(data), expectation.AskedModel);
+            _response = ResponseOutline.Of(response, expectation.AskedModel.Span);
             _heartbeat = null;
         }
 

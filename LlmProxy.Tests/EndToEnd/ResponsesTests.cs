@@ -1,6 +1,9 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Relaying;
 using LlmProxy.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.EndToEnd;
@@ -150,6 +153,18 @@ public sealed class ResponsesTests : ProxyFixture
         ExpectUpstreamRequests(0);
     }
 
+    [Test]
+    public async Task Filters_see_the_final_event_too_for_it_repeats_the_whole_answer()
+    {
+        Setup.Services = services => services.AddSingleton<IResponseFilter>(new Censor());
+        Upstream.Next(Replies.StreamOf(ResponseEvents.Whole("Hi")));
+        Upstream.Next(Replies.StreamOf(Sse.Whole(Chat.Words("Hi"))));
+        await StartAsync();
+        RawResponse response = await PostAsync(ResponseEvents.Request(stream: true), ResponseEvents.Path);
+        Contract.AssertWhole(response, ResponseEvents.Whole("Hi").Replace("\"Hi\"", "\"**\"", StringComparison.Ordinal));
+        Contract.AssertWhole(await PostAsync(Chat.Request(stream: true)), Sse.Whole(Chat.Words("**")));
+    }
+
     private async Task<JsonObject> AssertBrokenAsync(RawResponse response, string begun, long number, string code)
     {
         using (Assert.EnterMultipleScope())
@@ -171,5 +186,18 @@ public sealed class ResponsesTests : ProxyFixture
         RecordView record = await RecordAsync();
         Assert.That((record.End, record.Blame), Is.EqualTo((code, "upstream")));
         return failed;
+    }
+
+    private sealed class Censor : IResponseFilter
+    {
+        public ValueTask OnEventAsync(LlmResponseEvent responseEvent, CancellationToken cancellationToken)
+        {
+            string text = Encoding.UTF8.GetString(responseEvent.Data.Span);
+            Assert.That(text, Is.Not.EqualTo("[DONE]"));
+            responseEvent.Replace(Encoding.UTF8.GetBytes(text.Replace("\"Hi\"", "\"**\"", StringComparison.Ordinal)));
+            return ValueTask.CompletedTask;
+        }
+
+        public ValueTask OnAnswerAsync(LlmResponseAnswer answer, CancellationToken cancellationToken) => ValueTask.CompletedTask;
     }
 }
