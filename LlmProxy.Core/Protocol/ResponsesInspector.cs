@@ -13,7 +13,9 @@ internal sealed class ResponsesInspector(StreamExpectation expectation) : NamedE
     private byte[]? _response;
     private byte[]? _heartbeat;
 
-    public override ReadOnlySpan<byte> Heartbeat => _response is null
+    // Once there is output a repeated response would take it back: some clients (openai-node's stream()) put the response of
+    // this event in the place of all that they have gathered.
+    public override ReadOnlySpan<byte> Heartbeat => _response is null || HasOutput
         ? base.Heartbeat
         : _heartbeat ??= ResponseOutline.InProgress(_response, _sequence);
 

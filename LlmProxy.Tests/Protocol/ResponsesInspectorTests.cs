@@ -129,16 +129,17 @@ internal sealed class ResponsesInspectorTests
     }
 
     [Test]
-    public void The_heartbeat_is_a_comment_until_there_is_a_response_to_repeat()
+    public void The_heartbeat_repeats_the_response_while_it_has_no_output_that_a_repetition_would_take_back()
     {
         Assert.That(Heartbeat(Read("")), Is.EqualTo(": keep-alive\n"));
-        WatchedStream read = WatchedStream.Read(Dialect.Responses, ResponseEvents.Begun + ResponseEvents.Delta("a", 2) + ResponseEvents.Delta("b", 3), "asked");
+        Assert.That(Heartbeat(Read(ResponseEvents.Begun + ResponseEvents.ItemAdded)), Is.EqualTo(": keep-alive\n"));
+        WatchedStream read = WatchedStream.Read(Dialect.Responses, ResponseEvents.Begun, "asked");
         string heartbeat = Heartbeat(read);
         JsonObject data = JsonNode.Parse(Sse.Data(heartbeat).Single())!.AsObject();
         using (Assert.EnterMultipleScope())
         {
             Assert.That(heartbeat, Does.StartWith("event: response.in_progress\ndata: ").And.EndWith("\n\n"));
-            Assert.That(((string?)data["type"], (long?)data["sequence_number"]), Is.EqualTo(("response.in_progress", 3L)));
+            Assert.That(((string?)data["type"], (long?)data["sequence_number"]), Is.EqualTo(("response.in_progress", 1L)));
             Assert.That((string?)data["response"]!["model"], Is.EqualTo("asked"));
             Assert.That((string?)data["response"]!["status"], Is.EqualTo("in_progress"));
         }
