@@ -44,7 +44,6 @@ internal sealed partial class EventRelay
 
             if (outcome.Error.Status == 499)
             {
-                client.Forget();
                 return outcome with { Bytes = client.Bytes };
             }
 

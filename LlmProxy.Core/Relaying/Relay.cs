@@ -123,8 +123,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
                 return await AnswerRelay.SendLargeAsync(plan.Http, client, answer, plan.Clock, plan.Complete);
             }
 
-            var asked = Forwarder.Expect(plan.Request, plan.Target.Upstream).AskedModel;
-            return await AnswerRelay.SendHeldAsync(plan.Http, answer, asked, filter, plan.Complete, plan.Clock.Token);
+            return await AnswerRelay.SendHeldAsync(plan, answer, filter);
         }
     }
 
@@ -133,7 +132,6 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
     {
         if (!client.HasBegun || error.Status == 499)
         {
-            client.Forget();
             return error;
         }
 
