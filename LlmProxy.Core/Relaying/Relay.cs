@@ -51,7 +51,10 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
             : await FailAsync(plan, client, failure);
     }
 
-    /// <summary>Waits for the commit. A heartbeat that falls due sends the status; it commits nothing else.</summary>
+    /// <summary>
+    /// Waits for the commit. A heartbeat that falls due sends the status; it commits nothing else, but for clients that ignore
+    /// comments: there it asks for the events that are held.
+    /// </summary>
     private static async ValueTask<Result<UpstreamAnswer>> HoldAsync(
         RelayPlan plan, ClientStream client, QuietWait wait, ValueTask<Result<UpstreamAnswer>> sending)
     {
@@ -71,6 +74,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
                 client.Write(SseText.Heartbeat);
                 await client.FlushAsync();
                 plan.Clock.TouchQuiet();
+                plan.Request.Held?.Ask();
             }
         }
 
@@ -87,12 +91,10 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
             }
 
             var timeouts = plan.Target.Upstream.Timeouts;
-            plan.Clock.WatchIdle(timeouts.Idle);
             plan.Clock.WatchReader(timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
-            var dialect = plan.Request.Endpoint.Dialect;
             var events = new EventRelayPlan(
-                dialect.CreateInspector(Forwarder.Expect(plan.Request, plan.Target.Upstream)),
-                dialect,
+                CreateInspector(plan),
+                timeouts.Idle,
                 plan.Limits.Event,
                 plan.Headers().RequestId,
                 plan.Contact,
@@ -134,7 +136,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         }
 
         var output = new System.Buffers.ArrayBufferWriter<byte>(512);
-        plan.Request.Endpoint.Dialect.WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.Headers().RequestId, output);
+        CreateInspector(plan).WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.Headers().RequestId, output);
         client.Write(output.WrittenSpan);
         var outcome = new RelayOutcome { Error = error, Bytes = client.Bytes };
         plan.Complete(outcome);
@@ -151,6 +153,9 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         response.Headers["X-Accel-Buffering"] = "no";
         return client.BeginAsync();
     }
+
+    private static StreamInspector CreateInspector(RelayPlan plan) =>
+        plan.Request.Endpoint.Dialect.CreateInspector(Forwarder.Expect(plan.Request, plan.Target.Upstream));
 
     private ResponseFilters? FiltersFor(RelayPlan plan) => _filters.Length == 0
         ? null

@@ -31,11 +31,9 @@ public sealed partial class RealClientTests : ProxyFixture
     public Task Chat_streams_are_seen_as_what_they_are() => JudgeAsync(StreamSample.Chat, [DotNet, .. s_chat]);
 
     [Test]
-    [Ignore("/v1/responses is not served yet.")]
     public Task Responses_streams_are_seen_as_what_they_are() => JudgeAsync(StreamSample.Responses, s_responses);
 
     [Test]
-    [Ignore("/v1/messages is not served yet.")]
     public Task Messages_streams_are_seen_as_what_they_are() => JudgeAsync(StreamSample.Messages, s_messages);
 
     [Test]
@@ -134,6 +132,12 @@ public sealed partial class RealClientTests : ProxyFixture
         TimeoutOptions heartbeat = AddUpstream("heartbeat").Timeouts;
         heartbeat.Heartbeat = TimeSpan.FromMilliseconds(200);
         heartbeat.FirstEvent = TimeSpan.FromSeconds(1);
+        foreach (UpstreamOptions upstream in Setup.Options.Upstreams.Values)
+        {
+            upstream.Operations.Add("+responses");
+            upstream.Operations.Add("+messages");
+        }
+
         foreach ((string name, string upstream) in endings.Select(e => (e.Name, e.Upstream)).Append((Shutdown, "main")))
         {
             Setup.Options.Models[name] = ProxySetup.Model(upstream, name);

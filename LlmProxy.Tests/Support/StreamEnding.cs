@@ -63,7 +63,7 @@ public sealed record StreamEnding(string Name, Script Script, string End, string
         new("done-alone", Replies.StreamOf(sample.Done), "upstream_invalid_response"),
         new("whole-no-done", Replies.StreamOf(sample.Begun + sample.Rest + sample.Finished), "ok"),
         new("whole-no-done-reset", Play(sample.Begun + sample.Rest + sample.Finished, ResetAsync), "ok"),
-        new("json-completion", Replies.Json(200, Chat.Completion(StreamSample.Text)), "upstream_not_streaming"),
+        new("json-completion", Replies.Json(200, Chat.Completion(StreamSample.Text)), "ok"),
         new("finish-reason-error", Replies.StreamOf(sample.Begun + sample.Rest + Sse.Event(Chat.Finish("error")) + sample.Done), "upstream_error"),
         new("finish-reason-abort", Replies.StreamOf(sample.Begun + sample.Rest + Sse.Event(Chat.Finish("abort")) + sample.Done), "upstream_error"),
         new("error-after-finish", Replies.StreamOf(sample.Begun + sample.Rest + sample.Finished + sample.Failure + sample.Done), "upstream_error"),
