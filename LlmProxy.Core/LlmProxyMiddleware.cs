@@ -149,7 +149,15 @@ internal sealed partial class LlmProxyMiddleware(
         return null;
     }
 
+    // A kept connection may be closed by the upstream in the moment in which it is used again: then it is asked once more.
     private async ValueTask<Result<UpstreamAnswer>> SendAsync(
+        ForwardRequest forward, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
+    {
+        var result = await AttemptAsync(forward, target, parts, snapshot, clock, exchange);
+        return result.Error is { MayRepeat: true } ? await AttemptAsync(forward, target, parts, snapshot, clock, exchange) : result;
+    }
+
+    private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(
         ForwardRequest forward, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
     {
         exchange.Attempts++;
