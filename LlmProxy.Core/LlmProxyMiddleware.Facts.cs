@@ -2,8 +2,10 @@ using System.Globalization;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Relaying;
+using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -80,11 +82,42 @@ internal sealed partial class LlmProxyMiddleware
         return null;
     }
 
+    private async ValueTask<Result<ReadRequest>> ReadAsync(
+        HttpRequest request, Endpoints.Endpoint endpoint, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
+    {
+        try
+        {
+            return await requests.ReadAsync(request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock.Token);
+        }
+        catch (OperationCanceledException) when (Faults.OfCutOff(clock.Reason) is not null && clock.Reason != CutOff.None)
+        {
+            return Faults.OfCutOff(clock.Reason)! with { ClosesConnection = true };
+        }
+    }
+
+    private static Task EndAsync(RequestBody body, ExchangeClock clock)
+    {
+        var end = body.EndAsync();
+        if (!end.IsCompleted)
+        {
+            clock.Cut(CutOff.ClientGone);
+        }
+
+        return end;
+    }
+
     private async ValueTask RefuseAsync(HttpContext http, Dialect dialect, ProxyError error, LlmProxySnapshot snapshot, Exchange exchange)
     {
         Note(exchange, error);
-        if (error.Status == StatusCodes.Status499ClientClosedRequest || http.Response.HasStarted || http.RequestAborted.IsCancellationRequested)
+        if (http.Response.HasStarted)
         {
+            return;
+        }
+
+        if (error.Status == StatusCodes.Status499ClientClosedRequest || http.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody reads it, but the app's own logs do: not a 200.
+            http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
             return;
         }
 

@@ -48,7 +48,7 @@ internal sealed partial class LlmProxyMiddleware(
         }
         catch (Exception e) when (http.RequestAborted.IsCancellationRequested || e is OperationCanceledException)
         {
-            Note(exchange, ProxyErrors.ClientGone);
+            await RefuseAsync(http, dialect, ProxyErrors.ClientGone, snapshot, exchange);
         }
         catch (Exception e)
         {
@@ -85,7 +85,7 @@ internal sealed partial class LlmProxyMiddleware(
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
 
         // 3. What does it ask for?
-        var read = await requests.ReadAsync(http.Request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock.Token);
+        var read = await ReadAsync(http.Request, endpoint, caller, snapshot, clock);
         if (!read.TryGet(out var request, out error))
         {
             return error;
@@ -114,7 +114,8 @@ internal sealed partial class LlmProxyMiddleware(
         }
         finally
         {
-            request.Body.Release();
+            // Whoever still sends the body stops now: the answer is over.
+            await EndAsync(request.Body, clock);
         }
     }
 
@@ -172,6 +173,7 @@ internal sealed partial class LlmProxyMiddleware(
             accountant.AuthFailed(target.Upstream.Name);
         }
 
+        forward.Body.End();
         accountant.Attempted(target.Upstream.Name, result.Error?.Code);
         return result;
     }

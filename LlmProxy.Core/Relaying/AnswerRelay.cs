@@ -12,28 +12,31 @@ internal static class AnswerRelay
     private const int Step = 16 * 1024;
     private const int TailLength = 4096;
 
-    /// <summary>Sends a held answer. Its end is its only piece, so that <paramref name="complete"/> comes before all of it.</summary>
-    /// <param name="http">The response, its headers set.</param>
+    /// <summary>Sends a held answer. Its end is its only piece, so that it is complete before any of it goes out.</summary>
+    /// <param name="plan">The response's headers are set.</param>
     /// <param name="answer">Known to be valid.</param>
-    /// <param name="askedModel">The model name to put back, as a JSON string; empty to leave it.</param>
     /// <param name="filter">The app's filters, if there are any.</param>
-    /// <param name="complete">Called before the answer goes out.</param>
-    /// <param name="cancellation">The exchange's.</param>
-    public static async ValueTask<RelayOutcome> SendHeldAsync(
-        HttpContext http, UpstreamAnswer answer, ReadOnlyMemory<byte> askedModel, ResponseFilters? filter, Action<RelayOutcome> complete, CancellationToken cancellation)
+    public static async ValueTask<RelayOutcome> SendHeldAsync(RelayPlan plan, UpstreamAnswer answer, ResponseFilters? filter)
     {
-        var response = http.Response;
+        var askedModel = Forwarder.Expect(plan.Request, plan.Target.Upstream).AskedModel;
+        var response = plan.Http.Response;
         var body = askedModel.IsEmpty || answer.Json.Model.Length == 0 ? answer.ReadMemory : Replace(answer, askedModel);
         if (filter is not null)
         {
-            body = await filter.ApplyAsync(body, cancellation);
+            body = await filter.ApplyAsync(body, plan.Clock.Token);
         }
 
         response.ContentType = "application/json";
         response.ContentLength = body.Length;
         var outcome = new RelayOutcome { Usage = answer.Json.Usage, Bytes = body.Length };
-        complete(outcome);
-        await response.BodyWriter.WriteAsync(body, CancellationToken.None);
+        plan.Complete(outcome);
+        var write = response.BodyWriter.WriteAsync(body, CancellationToken.None);
+        if (!write.IsCompletedSuccessfully)
+        {
+            plan.Clock.WatchReader(plan.Target.Upstream.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
+            await StalledReader.WaitAsync(plan.Http, plan.Clock, write);
+        }
+
         answer.ReleaseRead();
         return outcome;
     }
@@ -100,11 +103,7 @@ internal static class AnswerRelay
         {
             await client.EndAsync();
         }
-        else if (error.Status == 499)
-        {
-            client.Forget();
-        }
-        else
+        else if (error.Status != StatusCodes.Status499ClientClosedRequest)
         {
             await client.BreakAsync();
         }

@@ -25,7 +25,6 @@ internal sealed class ClientStream
     private readonly HttpContext _http;
     private readonly ExchangeClock _clock;
     private readonly EndingKind _ending;
-    private readonly CancellationTokenRegistration _cutOff;
     private PipeWriter? _writer;
     private Memory<byte> _memory;
 
@@ -34,7 +33,6 @@ internal sealed class ClientStream
         _http = http;
         _clock = clock;
         _ending = EndingOf(http);
-        _cutOff = clock.Token.UnsafeRegister(static state => ((ClientStream)state!).AbortIfStalled(), this);
     }
 
     private enum EndingKind
@@ -132,7 +130,7 @@ internal sealed class ClientStream
     {
         Unflushed = 0;
         var flush = _writer!.FlushAsync(CancellationToken.None);
-        return flush.IsCompletedSuccessfully ? flush : WaitForReaderAsync(flush);
+        return flush.IsCompletedSuccessfully ? flush : StalledReader.WaitAsync(_http, _clock, flush);
     }
 
     /// <summary>The good ending.</summary>
@@ -145,7 +143,6 @@ internal sealed class ClientStream
         }
 
         await FlushAsync();
-        _cutOff.Dispose();
     }
 
     /// <summary>The other ending: all that was written arrives, and the client's parser says that the answer is not whole.</summary>
@@ -153,7 +150,6 @@ internal sealed class ClientStream
     public async ValueTask BreakAsync()
     {
         await FlushAsync();
-        _cutOff.Dispose();
         switch (_ending)
         {
             case EndingKind.OwnChunks:
@@ -167,9 +163,6 @@ internal sealed class ClientStream
                 throw new BrokenStreamException();
         }
     }
-
-    /// <summary>Nobody reads any more.</summary>
-    public void Forget() => _cutOff.Dispose();
 
     private static EndingKind EndingOf(HttpContext http)
     {
@@ -192,28 +185,6 @@ internal sealed class ClientStream
         Utf8Formatter.TryFormat(count, span, out _, new System.Buffers.StandardFormat('X', 4));
         span[4] = (byte)'\r';
         span[5] = (byte)'\n';
-    }
-
-    private async ValueTask<FlushResult> WaitForReaderAsync(ValueTask<FlushResult> flush)
-    {
-        _clock.BeginWaitForReader();
-        try
-        {
-            return await flush;
-        }
-        finally
-        {
-            _clock.EndWaitForReader();
-            _clock.Touch();
-        }
-    }
-
-    private void AbortIfStalled()
-    {
-        if (_clock.Reason == CutOff.StalledReader)
-        {
-            _http.Features.Get<IHttpRequestLifetimeFeature>()?.Abort();
-        }
     }
 }
 

@@ -256,8 +256,7 @@ internal sealed class EventRelay(ClientStream client, ExchangeClock clock, Quiet
 
             if (outcome.Error.Status == 499)
             {
-                client.Forget();
-                return outcome with { Bytes = client.Bytes };
+                    return outcome with { Bytes = client.Bytes };
             }
 
             return await EndBrokenAsync(outcome, outcome.Error);

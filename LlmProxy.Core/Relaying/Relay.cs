@@ -121,8 +121,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
                 return await AnswerRelay.SendLargeAsync(plan.Http, client, answer, plan.Clock, plan.Complete);
             }
 
-            var asked = Forwarder.Expect(plan.Request, plan.Target.Upstream).AskedModel;
-            return await AnswerRelay.SendHeldAsync(plan.Http, answer, asked, filter, plan.Complete, plan.Clock.Token);
+            return await AnswerRelay.SendHeldAsync(plan, answer, filter);
         }
     }
 
@@ -131,7 +130,6 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
     {
         if (!client.HasBegun || error.Status == 499)
         {
-            client.Forget();
             return error;
         }
 

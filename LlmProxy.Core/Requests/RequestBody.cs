@@ -14,6 +14,8 @@ internal sealed class RequestBody
     private readonly BodyBudget? _budget;
     private readonly long _taken;
     private int _holders = 1;
+    private int _hasEnded;
+    private TaskCompletionSource? _given;
 
     /// <param name="bytes">All of the body.</param>
     /// <param name="reader">Where the buffers belong to; null if they are the garbage collector's.</param>
@@ -56,6 +58,39 @@ internal sealed class RequestBody
         {
             _reader?.AdvanceTo(Bytes.End);
             _budget?.GiveBack(_taken);
+            Volatile.Read(ref _given)?.TrySetResult();
         }
+    }
+
+    /// <summary>The exchange needs it no longer: past the commit no answer keeps its request. May be called again.</summary>
+    public void End()
+    {
+        if (Interlocked.Exchange(ref _hasEnded, 1) == 0)
+        {
+            Release();
+        }
+    }
+
+    /// <summary>
+    /// Ends it and waits for those who still send it: the server's buffers must not be touched once the server has gone on to
+    /// the next request.
+    /// </summary>
+    public Task EndAsync()
+    {
+        End();
+        if (Volatile.Read(ref _holders) == 0)
+        {
+            return Task.CompletedTask;
+        }
+
+        var given = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Volatile.Write(ref _given, given);
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _holders) == 0)
+        {
+            given.TrySetResult();
+        }
+
+        return given.Task;
     }
 }

@@ -105,7 +105,7 @@ public static class ConfigurationFile
             object value = property.GetValue(limits)!;
             if (!value.Equals(property.GetValue(defaults)))
             {
-                json[property.Name] = Convert.ToInt64(value, CultureInfo.InvariantCulture);
+                json[property.Name] = FormattableString.Invariant($"{value}B");
             }
         }
 

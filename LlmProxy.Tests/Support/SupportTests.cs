@@ -50,7 +50,7 @@ public sealed class SupportTests
             Assert.That((string?)file["Models"]!["gpt-4o-mini"]!["Targets"]![0]!["Upstream"], Is.EqualTo("main"));
             Assert.That((double?)file["Models"]!["gpt-4o-mini"]!["Set"]!["temperature"], Is.EqualTo(0.5));
             Assert.That((string?)file["Keys"]!["tester"]!["Hash"], Does.StartWith("sha256:"));
-            Assert.That((long?)file["Limits"]!["RequestBody"], Is.EqualTo(1000));
+            Assert.That((string?)file["Limits"]!["RequestBody"], Is.EqualTo("1000B"));
             Assert.That(file.ToJsonString(), Does.Not.Contain(Canary.ClientKey));
         }
     }

@@ -1,0 +1,38 @@
+using System.IO.Pipelines;
+using LlmProxy.Core.Forwarding;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace LlmProxy.Core.Relaying;
+
+/// <summary>Waits for a client that is slow to take what it was sent, and cuts it when it no longer takes anything.</summary>
+internal static class StalledReader
+{
+    /// <summary>Waits for a write that did not complete at once.</summary>
+    public static async ValueTask<FlushResult> WaitAsync(HttpContext http, ExchangeClock clock, ValueTask<FlushResult> write)
+    {
+        clock.BeginWaitForReader();
+        using var cutOff = Watch(http, clock);
+        try
+        {
+            return await write;
+        }
+        finally
+        {
+            clock.EndWaitForReader();
+            clock.Touch();
+        }
+    }
+
+    // The one place where an abort is right: what was flushed is not being read.
+    private static CancellationTokenRegistration Watch(HttpContext http, ExchangeClock clock) => clock.Token.UnsafeRegister(
+        static state =>
+        {
+            var (http, clock) = ((HttpContext, ExchangeClock))state!;
+            if (clock.Reason == CutOff.StalledReader)
+            {
+                http.Features.Get<IHttpRequestLifetimeFeature>()?.Abort();
+            }
+        },
+        (http, clock));
+}
