@@ -155,7 +155,13 @@ internal sealed partial class LlmProxyMiddleware(
         ForwardRequest forward, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
     {
         var result = await AttemptAsync(forward, target, parts, snapshot, clock, exchange);
-        return result.Error is { MayRepeat: true } ? await AttemptAsync(forward, target, parts, snapshot, clock, exchange) : result;
+        if (result.Error is { MayRepeat: true })
+        {
+            result = await AttemptAsync(forward, target, parts, snapshot, clock, exchange);
+        }
+
+        forward.Body.End();
+        return result;
     }
 
     private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(
@@ -173,7 +179,6 @@ internal sealed partial class LlmProxyMiddleware(
             accountant.AuthFailed(target.Upstream.Name);
         }
 
-        forward.Body.End();
         accountant.Attempted(target.Upstream.Name, result.Error?.Code);
         return result;
     }

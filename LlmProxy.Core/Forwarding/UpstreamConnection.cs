@@ -27,9 +27,10 @@ internal sealed class UpstreamConnection(Stream inner) : Stream
         set => throw new NotSupportedException();
     }
 
-    // An answer's first bytes are noticed; everything after them costs one test.
+    // An answer's first bytes are noticed, also by a read that the HTTP client begins before it sends the request: it does so
+    // when it takes a kept connection. Whatever is read later costs one look.
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        _isAnswered || buffer.IsEmpty ? inner.ReadAsync(buffer, cancellationToken) : ReadFirstAsync(buffer, cancellationToken);
+        _isAnswered && !IsOfNextAttempt ? inner.ReadAsync(buffer, cancellationToken) : ReadFirstAsync(buffer, cancellationToken);
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -84,6 +85,8 @@ internal sealed class UpstreamConnection(Stream inner) : Stream
         base.Dispose(disposing);
     }
 
+    private bool IsOfNextAttempt => Attempt.Current is { } attempt && !ReferenceEquals(attempt, _attempt);
+
     private async ValueTask<int> ReadFirstAsync(Memory<byte> buffer, CancellationToken cancellation)
     {
         var count = await inner.ReadAsync(buffer, cancellation);
@@ -98,13 +101,13 @@ internal sealed class UpstreamConnection(Stream inner) : Stream
     // The first write after an answer is the next request, unless the answer came while its own request was still being sent.
     private void NoteWrite()
     {
-        if (!_isAnswered || (Attempt.Current is var attempt && attempt is not null && ReferenceEquals(attempt, _attempt)))
+        if (!_isAnswered || !IsOfNextAttempt)
         {
             return;
         }
 
-        _attempt = attempt;
-        attempt?.NoteSent(this, _isUsed);
+        _attempt = Attempt.Current;
+        _attempt!.NoteSent(this, _isUsed);
         _isUsed = true;
         _isAnswered = false;
     }
