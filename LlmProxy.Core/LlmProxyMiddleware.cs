@@ -152,15 +152,33 @@ internal sealed partial class LlmProxyMiddleware(
         return null;
     }
 
+    // A kept connection may be closed by the upstream in the moment in which it is used again: then it is asked once more.
     private async ValueTask<Result<UpstreamAnswer>> SendAsync(
         ForwardRequest forward, Caller caller, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
+    {
+        var result = await AttemptAsync(forward, target, parts, snapshot, clock, exchange);
+        if (result.Error is { MayRepeat: true })
+        {
+            result = await AttemptAsync(forward, target, parts, snapshot, clock, exchange);
+        }
+
+        forward.Body.End();
+        if (result.TryGet(out var answer, out _))
+        {
+            Remember(forward, caller, target, answer);
+        }
+
+        return result;
+    }
+
+    private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(
+        ForwardRequest forward, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
     {
         exchange.Attempts++;
         var result = await forwarder.SendAsync(forward, target, parts, snapshot.Options.Limits, clock);
         if (result.Error is null)
         {
             exchange.FirstEvent = time.GetTimestamp();
-            Remember(forward, caller, target, result.Value!);
         }
         else if (ReferenceEquals(result.Error, ProxyErrors.AuthError))
         {
@@ -168,7 +186,6 @@ internal sealed partial class LlmProxyMiddleware(
             accountant.AuthFailed(target.Upstream.Name);
         }
 
-        forward.Body.End();
         accountant.Attempted(target.Upstream.Name, result.Error?.Code);
         return result;
     }

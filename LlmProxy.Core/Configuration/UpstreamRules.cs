@@ -70,6 +70,10 @@ internal static class UpstreamRules
         {
             problems.Error(at, "holds a query or a fragment (\"?\" or \"#\"). Write scheme, host, port and path only.");
         }
+        else if (!upstream.AllowLinkLocal && IPAddress.TryParse(url.Host, out var address) && GuardedAddresses.Contain(address))
+        {
+            problems.Error(at, "is a link-local address or a cloud's metadata service. If that is meant, set AllowLinkLocal to true.");
+        }
     }
 
     private static void CheckApiKey(string path, string? key, Problems problems)

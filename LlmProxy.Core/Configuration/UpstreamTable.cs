@@ -28,6 +28,7 @@ internal static class UpstreamTable
             new Member<UpstreamOptions, Version>("HttpVersion", HttpVersionShape.Instance, static (o, v) => o.HttpVersion = v),
             new Member<UpstreamOptions, string>("Proxy", TextShape.Instance, static (o, v) => o.Proxy = v),
             new Member<UpstreamOptions, bool>("RequireFinishReason", SwitchShape.Instance, static (o, v) => o.RequireFinishReason = v),
+            new Member<UpstreamOptions, bool>("AllowLinkLocal", SwitchShape.Instance, static (o, v) => o.AllowLinkLocal = v),
         ],
         "Tags", "Concurrent", "CaFile")
     { IsNamedByOperator = true };

@@ -23,12 +23,13 @@ internal sealed class Forwarder(UpstreamClients clients, LoopGuard loops)
             ClientTimeout.Bound(request.Headers, request.WantsStream ? upstream.Timeouts.FirstEvent : upstream.Timeouts.Response));
         var message = UpstreamRequest.Build(request, target, parts);
         message.Headers.TryAddWithoutValidation(LoopGuard.Header, loops.Next(request.Headers));
+        var attempt = new Attempt();
         HttpResponseMessage? response = null;
         var isCommitted = false;
         var isWaiting = false;
         try
         {
-            response = await clients.For(upstream).SendAsync(message, clock.Token);
+            response = await attempt.SendAsync(clients.For(upstream), message, clock.Token);
             var reader = new AnswerReader(request, upstream, Expect(request, upstream), limits.HeldAnswer, limits.Event);
             var result = await reader.ReadAsync(response, clock.Token);
             isCommitted = result.Error is null;
@@ -42,7 +43,8 @@ internal sealed class Forwarder(UpstreamClients clients, LoopGuard loops)
                 return Faults.OfCutOff(clock.Reason) ?? ProxyErrors.ClientGone;
             }
 
-            return response is null ? Faults.BeforeAnswer(e) : Faults.InAnswer(e);
+            return response is not null ? Faults.InAnswer(e)
+                : Faults.BeforeAnswer(e, attempt.HasConnected) with { MayRepeat = attempt.WasLost };
         }
         finally
         {

@@ -115,6 +115,9 @@ internal static class ProxyErrors
 
     public static ProxyError TlsError { get; } = Upstream(502, "upstream_tls_error", "No secure connection to the upstream could be made.");
 
+    public static ProxyError AddressGuarded { get; } =
+        Upstream(502, "upstream_address_guarded", "The upstream's address is one that this proxy does not ask. Not your fault; ask whoever runs this proxy.") with { IsFinal = true };
+
     public static ProxyError Reset { get; } = Upstream(502, "upstream_reset", "The upstream broke the connection.");
 
     public static ProxyError Truncated { get; } = Upstream(502, "upstream_truncated", "The upstream ended its answer before it was whole.");

@@ -10,6 +10,20 @@ internal sealed partial class Redactor(params string?[] secrets)
     // Longest first, so that a secret that holds another is replaced whole.
     private readonly string[] _secrets = [.. secrets.OfType<string>().Where(s => s.Length > 0).OrderByDescending(s => s.Length)];
 
+    /// <summary>One of the upstream's own secrets is in it. For values that are mostly clean and many; what merely looks like a key does not count.</summary>
+    public bool IsSecretIn(string text)
+    {
+        foreach (var secret in _secrets)
+        {
+            if (text.Contains(secret, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     public string Apply(string text)
     {
         foreach (var secret in _secrets)

@@ -114,7 +114,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
                 return ProxyErrors.AnswerTooLarge;
             }
 
-            plan.Headers().Apply(plan.Http.Response, answer);
+            plan.Headers().Apply(plan.Http.Response, answer, plan.Target.Upstream.Redactor);
             if (answer.Kind == AnswerKind.LargeJson)
             {
                 var client = new ClientStream(plan.Http, plan.Clock);
@@ -147,7 +147,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
     private static ValueTask BeginStreamAsync(RelayPlan plan, ClientStream client, UpstreamAnswer? answer)
     {
         var response = plan.Http.Response;
-        plan.Headers().Apply(response, answer);
+        plan.Headers().Apply(response, answer, plan.Target.Upstream.Redactor);
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-cache";
         response.Headers["X-Accel-Buffering"] = "no";

@@ -1,5 +1,6 @@
 using System.Globalization;
 using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Core.Relaying;
@@ -20,7 +21,8 @@ internal readonly record struct ResponseHeaders(
     /// <summary>Puts them on an answer.</summary>
     /// <param name="response">Not begun.</param>
     /// <param name="answer">Whose headers pass as far as the allow-list goes; null if there is none.</param>
-    public void Apply(HttpResponse response, UpstreamAnswer? answer)
+    /// <param name="redactor">Of the upstream that answered.</param>
+    public void Apply(HttpResponse response, UpstreamAnswer? answer, Redactor? redactor = null)
     {
         var headers = response.Headers;
         headers["x-request-id"] = RequestId;
@@ -55,7 +57,7 @@ internal readonly record struct ResponseHeaders(
         {
             if (ForwardedHeaders.GoesDown(name) is { } passed && values.ToString() is var value && ForwardedHeaders.IsSafe(value))
             {
-                headers[passed] = value;
+                headers[passed] = redactor is not null && redactor.IsSecretIn(value) ? redactor.Apply(value) : value;
             }
         }
     }
