@@ -35,4 +35,11 @@ public sealed class UpstreamOptions
 
     /// <summary>A stream that ends in <c>[DONE]</c> without finish reasons counts as broken. Default false: some servers never send them.</summary>
     public bool RequireFinishReason { get; set; }
+
+    /// <summary>
+    /// The upstream may be at a link-local address (169.254.0.0/16, fe80::/10) or at one of a cloud's metadata service. Default
+    /// false: whoever could bend a name or a configuration there would get the machine's own credentials. Loopback and
+    /// private addresses need no permission.
+    /// </summary>
+    public bool AllowLinkLocal { get; set; }
 }

@@ -17,14 +17,18 @@ internal static class Faults
     };
 
     /// <summary>Before there was an answer.</summary>
-    public static ProxyError BeforeAnswer(Exception exception) => exception switch
+    /// <param name="exception">The HTTP client's.</param>
+    /// <param name="hasConnected">A connection had been opened for this very request.</param>
+    public static ProxyError BeforeAnswer(Exception exception, bool hasConnected) => exception switch
     {
+        HttpRequestException { InnerException: GuardedAddressException } => ProxyErrors.AddressGuarded,
         HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => ProxyErrors.DnsError,
         HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => ProxyErrors.TlsError,
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.ProxyTunnelError } => ProxyErrors.ConnectError,
         HttpRequestException { HttpRequestError: HttpRequestError.Unknown } e when IsReset(e) => ProxyErrors.Reset,
         HttpRequestException => ProxyErrors.ProtocolError,
-        OperationCanceledException { InnerException: TimeoutException } => ProxyErrors.ConnectTimeout,
+        // The time to connect includes the handshake of TLS; without TLS nothing can time out once there is a connection.
+        OperationCanceledException { InnerException: TimeoutException } => hasConnected ? ProxyErrors.TlsError : ProxyErrors.ConnectTimeout,
         IOException e when IsReset(e) => ProxyErrors.Reset,
         _ => ProxyErrors.ProtocolError,
     };

@@ -23,14 +23,17 @@ internal sealed class Forwarder(UpstreamClients clients, LoopGuard loops)
             ClientTimeout.Bound(request.Headers, request.WantsStream ? upstream.Timeouts.FirstEvent : upstream.Timeouts.Response));
         var message = UpstreamRequest.Build(request, target, parts);
         message.Headers.TryAddWithoutValidation(LoopGuard.Header, loops.Next(request.Headers));
+        var attempt = new Attempt();
         HttpResponseMessage? response = null;
         var isCommitted = false;
+        var isWaiting = false;
         try
         {
-            response = await clients.For(upstream).SendAsync(message, clock.Token);
+            response = await attempt.SendAsync(clients.For(upstream), message, clock.Token);
             var reader = new AnswerReader(request, upstream, Expect(request, upstream), limits.HeldAnswer, limits.Event);
             var result = await reader.ReadAsync(response, clock.Token);
             isCommitted = result.Error is null;
+            isWaiting = result.Value is { HasOutput: false };
             return result;
         }
         catch (Exception e)
@@ -40,11 +43,16 @@ internal sealed class Forwarder(UpstreamClients clients, LoopGuard loops)
                 return Faults.OfCutOff(clock.Reason) ?? ProxyErrors.ClientGone;
             }
 
-            return response is null ? Faults.BeforeAnswer(e) : Faults.InAnswer(e);
+            return response is not null ? Faults.InAnswer(e)
+                : Faults.BeforeAnswer(e, attempt.HasConnected) with { MayRepeat = attempt.WasLost };
         }
         finally
         {
-            clock.EndPhase();
+            if (!isWaiting)
+            {
+                clock.EndPhase();
+            }
+
             if (!isCommitted)
             {
                 response?.Dispose();
@@ -56,7 +64,7 @@ internal sealed class Forwarder(UpstreamClients clients, LoopGuard loops)
     public static StreamExpectation Expect(ForwardRequest request, Upstream upstream) => new(
         request.Fields.Choices,
         upstream.Options.RequireFinishReason,
-        request.Route.Route.PutsModelBack ? Target.Encode(request.Route.Asked) : default,
+        request.Route.Route.PutsModelBack && request.Route.Asked.Length > 0 ? Target.Encode(request.Route.Asked) : default,
         upstream.MapsFinishReasons,
         upstream.Redactor);
 }

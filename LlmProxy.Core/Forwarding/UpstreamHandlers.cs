@@ -70,6 +70,10 @@ internal sealed class UpstreamHandlers(Func<string, Upstream?> find) : IConfigur
             UseProxy = proxy is not null,
             Proxy = proxy,
             ConnectTimeout = connect > TimeSpan.Zero ? connect : Timeout.InfiniteTimeSpan,
+            ConnectCallback = new UpstreamConnector(upstream.Options.AllowLinkLocal).ConnectAsync,
+            // Over HTTP/2 the client itself sends again what the upstream says it has not looked at.
+            PlaintextStreamFilter = static (context, _) =>
+                new(context.NegotiatedHttpVersion.Major == 1 ? new UpstreamConnection(context.PlaintextStream) : context.PlaintextStream),
             // A changed address is used within two minutes.
             PooledConnectionLifetime = TimeSpan.FromMinutes(2),
             PooledConnectionIdleTimeout = IdleTimeout(upstream.Options.Kind),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Core.Relaying;
@@ -14,13 +15,22 @@ namespace LlmProxy.Core.Relaying;
 internal readonly record struct ResponseHeaders(
     string RequestId, string? ClientId, TimeSpan? Overhead = null, string? Upstream = null, string? UpstreamModel = null, int Attempts = 0)
 {
+    /// <summary>The other name under which the client looks for the request id; null if there is none.</summary>
+    public string? RequestIdHeader { get; init; }
+
     /// <summary>Puts them on an answer.</summary>
     /// <param name="response">Not begun.</param>
     /// <param name="answer">Whose headers pass as far as the allow-list goes; null if there is none.</param>
-    public void Apply(HttpResponse response, UpstreamAnswer? answer)
+    /// <param name="redactor">Of the upstream that answered.</param>
+    public void Apply(HttpResponse response, UpstreamAnswer? answer, Redactor? redactor = null)
     {
         var headers = response.Headers;
         headers["x-request-id"] = RequestId;
+        if (RequestIdHeader is not null)
+        {
+            headers[RequestIdHeader] = RequestId;
+        }
+
         if (ClientId is not null)
         {
             headers["x-client-request-id"] = ClientId;
@@ -47,7 +57,7 @@ internal readonly record struct ResponseHeaders(
         {
             if (ForwardedHeaders.GoesDown(name) is { } passed && values.ToString() is var value && ForwardedHeaders.IsSafe(value))
             {
-                headers[passed] = value;
+                headers[passed] = redactor is not null && redactor.IsSecretIn(value) ? redactor.Apply(value) : value;
             }
         }
     }

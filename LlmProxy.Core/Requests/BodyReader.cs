@@ -70,9 +70,11 @@ internal static class BodyReader
                 _ => ProxyErrors.AmbiguousFraming("The body could not be read: its framing is broken."),
             };
         }
-        catch (IOException) when (cancellation.IsCancellationRequested)
+        catch (IOException)
         {
-            throw new OperationCanceledException(cancellation);
+            // Not every fault that the server finds in chunks is one of its bad requests: a size that overflows comes as it is.
+            cancellation.ThrowIfCancellationRequested();
+            return ProxyErrors.AmbiguousFraming("The body could not be read: its framing is broken.");
         }
         finally
         {

@@ -10,13 +10,13 @@ internal sealed class UpstreamTests
     {
         var upstream = Written.Read(Written.Upstream("""
             "Kind": "Ollama", "ApiKey": "${KEY}", "Operations": ["-completions", "+models"], "Headers": { "X-Team": "a b" }, "HttpVersion": 2,
-            "Proxy": "http://proxy:3128", "RequireFinishReason": true, "Timeouts": { "Connect": "1s", "FirstEvent": "2s", "Idle": "3s",
+            "Proxy": "http://proxy:3128", "RequireFinishReason": true, "AllowLinkLocal": true, "Timeouts": { "Connect": "1s", "FirstEvent": "2s", "Idle": "3s",
             "Response": "4s", "Total": "5s", "Heartbeat": "6s", "StalledReader": "7s" }
             """)).Upstreams["a"];
         Assert.That((upstream.Kind, upstream.Url, upstream.ApiKey), Is.EqualTo((UpstreamKind.Ollama, (Uri?)null, Written.Canary)));
         Assert.That(upstream.Operations, Is.EqualTo(new[] { "-completions", "+models" }));
         Assert.That(upstream.Headers["X-TEAM"], Is.EqualTo("a b"));
-        Assert.That((upstream.Proxy, upstream.RequireFinishReason, upstream.HttpVersion), Is.EqualTo(("http://proxy:3128", true, new Version(2, 0))));
+        Assert.That((upstream.Proxy, upstream.RequireFinishReason, upstream.AllowLinkLocal, upstream.HttpVersion), Is.EqualTo(("http://proxy:3128", true, true, new Version(2, 0))));
         var t = upstream.Timeouts;
         Assert.That(
             new[] { t.Connect, t.FirstEvent, t.Idle, t.Response, t.Total, t.Heartbeat, t.StalledReader },
@@ -32,6 +32,9 @@ internal sealed class UpstreamTests
     [TestCase("\"Url\": \"http://u:p@host/v1\"", "Url: holds credentials. Write them as ApiKey or in Headers.")]
     [TestCase("\"Url\": \"http://host/v1?a=b\"", "Url: holds a query or a fragment (\"?\" or \"#\"). Write scheme, host, port and path only.")]
     [TestCase("\"Url\": \"http://host/v1#\"", "Url: holds a query or a fragment (\"?\" or \"#\"). Write scheme, host, port and path only.")]
+    [TestCase("\"Url\": \"http://169.254.169.254/v1\"", "Url: is a link-local address or a cloud's metadata service. If that is meant, set AllowLinkLocal to true.")]
+    [TestCase("\"Url\": \"http://2852039166/v1\"", "Url: is a link-local address or a cloud's metadata service. If that is meant, set AllowLinkLocal to true.")]
+    [TestCase("\"Url\": \"http://[fe80::1]:8000\"", "Url: is a link-local address or a cloud's metadata service. If that is meant, set AllowLinkLocal to true.")]
     [TestCase("\"Kind\": \"OpenAI\", \"HttpVersion\": 3", "HttpVersion: needs 1.1 or 2, not \"3\".")]
     [TestCase("\"Kind\": \"OpenAI\", \"Proxy\": \"none\"", "Proxy: \"none\": write \"None\".")]
     [TestCase("\"Kind\": \"OpenAI\", \"Proxy\": \"proxy:3128\"", "Proxy: is not the address of a proxy. Write \"Environment\", \"None\" or an address such as \"http://proxy:3128\".")]

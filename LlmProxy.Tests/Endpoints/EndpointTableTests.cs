@@ -1,4 +1,6 @@
 using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Protocol;
+using Microsoft.AspNetCore.Http;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.Endpoints;
@@ -7,12 +9,24 @@ internal sealed class EndpointTableTests
 {
     [TestCase("POST", "/chat/completions", "chat")]
     [TestCase("POST", "/chat/completions/", "chat")]
-    [TestCase("POST", "/completions", "completions")]
+    [TestCase("POST", "/completions", "text_completion")]
     [TestCase("POST", "/embeddings", "embeddings")]
     [TestCase("GET", "/models", "models")]
     [TestCase("GET", "/models/", "models")]
     [TestCase("HEAD", "/models", "models")]
     [TestCase("GET", "/models/a/b%2Fc", "models a/b%2Fc")]
+    [TestCase("POST", "/messages", "chat")]
+    [TestCase("POST", "/messages/count_tokens", "count_tokens")]
+    [TestCase("POST", "/responses", "chat")]
+    [TestCase("GET", "/responses/resp_1", "get_response resp_1")]
+    [TestCase("DELETE", "/responses/resp_1", "delete_response resp_1")]
+    [TestCase("POST", "/responses/resp_1/cancel", "cancel_response resp_1")]
+    [TestCase("GET", "/responses/resp_1/input_items", "list_input_items resp_1")]
+    [TestCase("PUT", "/responses/resp_1", "405 GET, DELETE")]
+    [TestCase("HEAD", "/responses/resp_1", "405 GET, DELETE")]
+    [TestCase("GET", "/responses/resp_1/other", "404")]
+    [TestCase("GET", "/responses/a/b/input_items", "404")]
+    [TestCase("GET", "/responses/", "405 POST")]
     [TestCase("GET", "/chat/completions", "405 POST")]
     [TestCase("HEAD", "/chat/completions", "405 POST")]
     [TestCase("POST", "/models", "405 GET")]
@@ -35,7 +49,7 @@ internal sealed class EndpointTableTests
     [Test]
     public void A_doubled_version_is_told()
     {
-        var error = EndpointTable.Match("POST", "/v1/chat/completions", "/v1/v1/chat/completions").Error!;
+        var error = EndpointTable.Match(Request("POST", "/v1/v1/chat/completions"), "/v1/chat/completions").Error!;
         Assert.That((error.Status, error.Code), Is.EqualTo((404, "unknown_url")));
         Assert.That(error.Message, Does.Contain("without /v1"));
     }
@@ -43,12 +57,29 @@ internal sealed class EndpointTableTests
     [Test]
     public void A_hostile_path_or_method_is_shown_harmlessly()
     {
-        Assert.That(EndpointTable.Match("GET", "/x", "/\u001b[31m\u202e" + new string('x', 9_000)).Error!.Message, Has.Length.LessThan(300).And.Not.Contain("\u001b"));
-        Assert.That(EndpointTable.Match(new string('X', 9_000), "/models", "/v1/models").Error!.Message, Has.Length.LessThan(300));
+        Assert.That(EndpointTable.Match(Request("GET", "/\u001b[31m\u202e" + new string('x', 9_000)), "/x").Error!.Message, Has.Length.LessThan(300).And.Not.Contain("\u001b"));
+        Assert.That(EndpointTable.Match(Request(new string('X', 9_000), "/v1/models"), "/models").Error!.Message, Has.Length.LessThan(300));
     }
 
-    private static string Outcome(string method, string path) =>
-        EndpointTable.Match(method, path, "/v1" + path).TryGet(out var match, out var error)
-            ? $"{match.Endpoint.Name} {match.Rest}".TrimEnd()
-            : $"{error.Status} {error.Allow}".TrimEnd();
+    [TestCase("/v1/messages", "messages")]
+    [TestCase("/messages/count_tokens", "messages")]
+    [TestCase("/messages/x", "messages")]
+    [TestCase("/messagesx", "plain")]
+    [TestCase("/nowhere", "plain")]
+    public void A_refusal_speaks_as_its_path_does(string path, string dialect) =>
+        Assert.That(EndpointTable.DialectOf(Request("PUT", path), path), Is.SameAs(dialect == "messages" ? Dialect.Messages : Dialect.Plain));
+
+    private static string Outcome(string method, string path)
+    {
+        var match = EndpointTable.Match(Request(method, "/v1" + path), path);
+        return match.Error is { } error ? $"{error.Status} {error.Allow}".TrimEnd() : $"{match.Endpoint!.GenAiName} {match.Id}".TrimEnd();
+    }
+
+    private static HttpRequest Request(string method, string path)
+    {
+        var http = new DefaultHttpContext();
+        http.Request.Method = method;
+        http.Request.Path = path;
+        return http.Request;
+    }
 }

@@ -32,7 +32,11 @@ internal sealed class FaultsTests
 
     [TestCaseSource(nameof(Rows))]
     public void An_exception_is_told_by_its_kind(Exception exception, string before, string within) =>
-        Assert.That((Faults.BeforeAnswer(exception).Code, Faults.InAnswer(exception).Code), Is.EqualTo((before, within)));
+        Assert.That((Faults.BeforeAnswer(exception, hasConnected: false).Code, Faults.InAnswer(exception).Code), Is.EqualTo((before, within)));
+
+    [Test]
+    public void A_timeout_on_a_connection_that_was_made_is_TLS_not_answering() => Assert.That(
+        Faults.BeforeAnswer(new TaskCanceledException("x", new TimeoutException()), hasConnected: true).Code, Is.EqualTo("upstream_tls_error"));
 
     [TestCase("FirstEvent", "upstream_timeout")]
     [TestCase("Response", "upstream_timeout")]

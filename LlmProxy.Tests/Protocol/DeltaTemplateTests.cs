@@ -102,9 +102,9 @@ internal sealed class DeltaTemplateTests
     {
         var template = new DeltaTemplate();
         var (learned, found) = EventWith("learned");
-        template.Learn(learned, found, ValueIn(learned, "learned"));
+        template.Learn(learned, found, new DeltaValues(ValueIn(learned, "learned")));
         var (raw, seen) = EventWith(inside);
-        Assert.That(template.Matches(raw, seen), Is.EqualTo(matches));
+        Assert.That(template.Matches(raw, seen, out _), Is.EqualTo(matches));
     }
 
     [Test]
@@ -114,17 +114,17 @@ internal sealed class DeltaTemplateTests
         for (var i = 0; i < 20; i++)
         {
             var (raw, found) = EventWith("x", $"""{i:00}""");
-            Assert.That(template.Matches(raw, found), Is.False);
-            template.Learn(raw, found, ValueIn(raw, "x"));
+            Assert.That(template.Matches(raw, found, out _), Is.False);
+            template.Learn(raw, found, new DeltaValues(ValueIn(raw, "x")));
         }
 
         var (last, seen) = EventWith("y", "19");
-        Assert.That(template.Matches(last, seen), Is.False);
+        Assert.That(template.Matches(last, seen, out _), Is.False);
 
         template = new DeltaTemplate();
         var (longer, longFound) = EventWith("x", new string('i', 2000));
-        template.Learn(longer, longFound, ValueIn(longer, "x"));
-        Assert.That(template.Matches(longer, longFound), Is.False);
+        template.Learn(longer, longFound, new DeltaValues(ValueIn(longer, "x")));
+        Assert.That(template.Matches(longer, longFound, out _), Is.False);
     }
 
     [Test]
@@ -132,11 +132,11 @@ internal sealed class DeltaTemplateTests
     {
         var template = new DeltaTemplate();
         var (learned, found) = EventWith("x");
-        template.Learn(learned, found, ValueIn(learned, "x"));
+        template.Learn(learned, found, new DeltaValues(ValueIn(learned, "x")));
         foreach (var other in new[] { ": c\n", "event: n\n", "id: 1\n", "\n", "foo: x\n" })
         {
             var (raw, seen) = SseReading.Events([.. Encoding.UTF8.GetBytes(other), .. learned]).Last();
-            Assert.That(template.Matches(raw, seen), Is.EqualTo(other == "\n"), other);
+            Assert.That(template.Matches(raw, seen, out _), Is.EqualTo(other == "\n"), other);
         }
     }
 

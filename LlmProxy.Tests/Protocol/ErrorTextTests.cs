@@ -18,7 +18,7 @@ internal sealed class ErrorTextTests
     public void An_error_with_any_message_is_JSON_with_the_four_members() => _hostile.Sample(
         text =>
         {
-            foreach (var dialect in new[] { Dialect.Chat, Dialect.Legacy, Dialect.Plain })
+            foreach (var dialect in new[] { Dialect.Chat, Dialect.Legacy, Dialect.Plain, Dialect.Responses })
             {
                 var error = ProxyErrors.UpstreamError(502, text);
                 var output = new ArrayBufferWriter<byte>();
@@ -31,14 +31,23 @@ internal sealed class ErrorTextTests
         iter: 300);
 
     [Test]
-    public void An_error_event_with_any_message_is_one_event() => _hostile.Sample(
+    public void An_error_event_with_any_message_is_one_event_in_every_dialect() => _hostile.Sample(
         text =>
         {
             var error = ProxyErrors.UpstreamError(502, text);
-            var output = new ArrayBufferWriter<byte>();
-            Dialect.Chat.WriteErrorEvent(error, ErrorText.Compose(error, null), "id", output);
-            var seen = SseReading.Read(output.WrittenSpan);
-            return seen.Events.Count == 1 && seen.Rest.Length == 0 && JsonNode.Parse(seen.Events[0].Data)!["error"]!.AsObject().Count == 4;
+            foreach (var dialect in new[] { Dialect.Chat, Dialect.Responses, Dialect.Messages })
+            {
+                var output = new ArrayBufferWriter<byte>();
+                dialect.CreateInspector(Inspected.Expectation()).WriteErrorEvent(error, ErrorText.Compose(error, null), "id", output);
+                var seen = SseReading.Read(output.WrittenSpan);
+                if (seen.Events.Count != 1 || seen.Rest.Length > 0 || JsonNode.Parse(seen.Events[0].Data) is not JsonObject data
+                    || (dialect == Dialect.Chat && data["error"]!.AsObject().Count != 4))
+                {
+                    return false;
+                }
+            }
+
+            return true;
         },
         iter: 300);
 

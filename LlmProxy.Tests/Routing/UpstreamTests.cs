@@ -19,13 +19,13 @@ internal sealed class UpstreamTests
     public void An_address_may_end_in_its_version_or_not(string url, string expected)
     {
         var upstream = new Upstream("a", new UpstreamOptions { Url = new Uri(url) }, EndpointTable.Rows);
-        Assert.That(upstream.AddressOf(EndpointTable.Rows[0]).AbsoluteUri, Is.EqualTo(expected));
+        Assert.That(upstream.AddressOf(EndpointTable.Rows[0], "", "").AbsoluteUri, Is.EqualTo(expected));
     }
 
     [Test]
     public void Operations_are_those_of_the_kind_with_what_was_added_and_taken_away()
     {
-        var upstream = new Upstream("a", new UpstreamOptions { Url = new Uri("http://h"), Operations = { "-completions", "-Embeddings", "+completions" } }, EndpointTable.Rows);
+        var upstream = new Upstream("a", new UpstreamOptions { Url = new Uri("http://h"), Operations = { "-completions", "-embeddings", "+completions" } }, EndpointTable.Rows);
         Assert.That(upstream.Operations, Is.EqualTo(Operations.Chat | Operations.Completions));
     }
 
@@ -34,7 +34,7 @@ internal sealed class UpstreamTests
     {
         var upstream = new Upstream("a", new UpstreamOptions { Url = new Uri("http://gpu-7.example:8000"), ApiKey = "secret-0123456789" }, EndpointTable.Rows);
         Assert.That(upstream.ToString(), Is.EqualTo("a"));
-        Assert.That(upstream.Authorization, Is.EqualTo("Bearer secret-0123456789"));
+        Assert.That(upstream.Key, Is.EqualTo(new KeyValuePair<string, string>("Authorization", "Bearer secret-0123456789")));
         Assert.That(upstream.Redactor.Apply("http://gpu-7.example:8000/v1/models gpu-7.example:8000 SECRET-0123456789"), Is.EqualTo("[redacted]/models [redacted] [redacted]"));
     }
 

@@ -34,6 +34,7 @@ public static class ConfigurationFile
         Add(json, "Headers", Map(upstream.Headers, value => JsonValue.Create(value)));
         Add(json, "Timeouts", Timeouts(upstream.Timeouts));
         Add(json, "RequireFinishReason", upstream.RequireFinishReason);
+        Add(json, "AllowLinkLocal", upstream.AllowLinkLocal);
         if (upstream.Operations.Count > 0)
         {
             json["Operations"] = Strings(upstream.Operations);

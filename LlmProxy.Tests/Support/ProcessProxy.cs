@@ -39,6 +39,8 @@ public sealed class ProcessProxy : IProxyUnderTest
 
     public Uri Address { get; }
 
+    public int ProcessId => _process.Id;
+
     public IReadOnlyList<RecordView> Records => [.. _records];
 
     public int? Entered => null;

@@ -73,6 +73,15 @@ public sealed class RawClient : IAsyncDisposable
         await _stream.WriteAsync(bytes, deadline.Token);
     }
 
+    /// <summary>Waits for an interim response and gives its status; fails if a final one comes instead.</summary>
+    public async Task<int> ReadInterimAsync()
+    {
+        using CancellationTokenSource deadline = Deadline.Source();
+        byte[] head = await _reader.ReadHeadAsync(deadline.Token) ?? throw new EndOfStreamException("The connection was closed instead of an interim response.");
+        var response = new RawResponse(_reader, head, bodyless: true);
+        return response.Status < 200 ? response.Status : throw new InvalidDataException($"A final response instead of an interim one: {response.Headers.StartLine}");
+    }
+
     /// <summary>Waits for the head of the next final response; interim ones are passed over.</summary>
     public async Task<RawResponse> ReadHeadAsync(bool bodyless = false)
     {

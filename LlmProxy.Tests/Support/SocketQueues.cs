@@ -38,6 +38,25 @@ public static class SocketQueues
         return 0;
     }
 
+    /// <summary>All bytes that the kernel holds of connections to and from a port of this machine, each counted once.</summary>
+    public static long Total(int port)
+    {
+        long total = 0;
+        string suffix = ":" + port.ToString("X4", CultureInfo.InvariantCulture);
+        foreach (string line in s_tables.Where(File.Exists).SelectMany(table => File.ReadLines(table).Skip(1)))
+        {
+            // The sender's queue holds what the other kernel has not acknowledged, the receiver's what was not read.
+            string[] columns = line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries);
+            if (columns[1].EndsWith(suffix, StringComparison.Ordinal) || columns[2].EndsWith(suffix, StringComparison.Ordinal))
+            {
+                total += long.Parse(columns[4].AsSpan(0, 8), NumberStyles.HexNumber, CultureInfo.InvariantCulture)
+                    + long.Parse(columns[4].AsSpan(9), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            }
+        }
+
+        return total;
+    }
+
     /// <summary>How many sockets this process, or another, has open; -1 where nobody knows.</summary>
     public static int Open(string process = "self")
     {

@@ -1,0 +1,42 @@
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>One request on its way to a target, and what is known of the connection that carries it.</summary>
+internal sealed class Attempt
+{
+    private static readonly AsyncLocal<Attempt?> _current = new();
+    private static readonly HttpRequestOptionsKey<Attempt> _key = new("LlmProxy.Attempt");
+
+    private UpstreamConnection? _connection;
+    private bool _wasUsedBefore;
+
+    /// <summary>The attempt on whose behalf this code runs; null in what the HTTP client does by itself.</summary>
+    public static Attempt? Current => _current.Value;
+
+    /// <summary>A connection was opened for this attempt: what failed then failed on top of it.</summary>
+    public bool HasConnected { get; private set; }
+
+    /// <summary>
+    /// The connection had carried a request before, and it ended without a byte of an answer: most likely the upstream closed
+    /// it, unused, in the moment in which we sent. On a new connection it would not have happened.
+    /// </summary>
+    public bool WasLost => _wasUsedBefore && _connection is { IsAnswered: false };
+
+    /// <summary>The attempt that a request was made for.</summary>
+    public static Attempt? Of(HttpRequestMessage message) => message.Options.TryGetValue(_key, out var attempt) ? attempt : null;
+
+    /// <summary>Sends a request as this attempt. The mark ends with this method, so that nothing that is relayed later carries it along.</summary>
+    public async ValueTask<HttpResponseMessage> SendAsync(HttpMessageInvoker client, HttpRequestMessage message, CancellationToken cancellation)
+    {
+        message.Options.Set(_key, this);
+        _current.Value = this;
+        return await client.SendAsync(message, cancellation);
+    }
+
+    public void NoteConnected() => HasConnected = true;
+
+    public void NoteSent(UpstreamConnection connection, bool wasUsedBefore)
+    {
+        _connection = connection;
+        _wasUsedBefore = wasUsedBefore;
+    }
+}

@@ -1,0 +1,114 @@
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>
+/// An HTTP/1.1 connection, without its encryption, that knows whether it has carried a request before and whether the one
+/// that it carries now was answered by a single byte. The HTTP client tells neither.
+/// </summary>
+internal sealed class UpstreamConnection(Stream inner) : Stream
+{
+    private Attempt? _attempt;
+    private volatile bool _isAnswered = true;
+    private bool _isUsed;
+
+    /// <summary>Something was read since the last request began.</summary>
+    public bool IsAnswered => _isAnswered;
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    // An answer's first bytes are noticed, also by a read that the HTTP client begins before it sends the request: it does so
+    // when it takes a kept connection. Whatever is read later costs one look.
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        _isAnswered && !IsOfNextAttempt ? inner.ReadAsync(buffer, cancellationToken) : ReadFirstAsync(buffer, cancellationToken);
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        NoteWrite();
+        return inner.WriteAsync(buffer, cancellationToken);
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override int Read(Span<byte> buffer)
+    {
+        var count = inner.Read(buffer);
+        _isAnswered |= count > 0;
+        return count;
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
+
+    public override void Write(ReadOnlySpan<byte> buffer)
+    {
+        NoteWrite();
+        inner.Write(buffer);
+    }
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override void Flush() => inner.Flush();
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override async ValueTask DisposeAsync()
+    {
+        await inner.DisposeAsync();
+        await base.DisposeAsync();
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            inner.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private bool IsOfNextAttempt => Attempt.Current is { } attempt && !ReferenceEquals(attempt, _attempt);
+
+    private async ValueTask<int> ReadFirstAsync(Memory<byte> buffer, CancellationToken cancellation)
+    {
+        var count = await inner.ReadAsync(buffer, cancellation);
+        if (count > 0)
+        {
+            _isAnswered = true;
+        }
+
+        return count;
+    }
+
+    // The first write after an answer is the next request, unless the answer came while its own request was still being sent.
+    private void NoteWrite()
+    {
+        if (!_isAnswered || !IsOfNextAttempt)
+        {
+            return;
+        }
+
+        _attempt = Attempt.Current;
+        _attempt!.NoteSent(this, _isUsed);
+        _isUsed = true;
+        _isAnswered = false;
+    }
+}

@@ -1,0 +1,68 @@
+using System.Diagnostics;
+using LlmProxy.Core.Requests;
+using LlmProxy.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using NUnit.Framework;
+
+namespace LlmProxy.Tests.EndToEnd;
+
+/// <summary>Code of the app that blocks a thread.</summary>
+public sealed class StarvationTests : ProxyFixture
+{
+    [Test]
+    [Category("L05")]
+    public async Task L05_requests_go_on_while_others_block_their_threads()
+    {
+        using var filter = new BlockingFilter();
+        Setup.Services = services => services.AddSingleton<IRequestFilter>(filter);
+        await StartAsync();
+        var blocked = new List<RawClient>();
+        for (int i = 0; i < 4; i++)
+        {
+            blocked.Add(await SendJsonAsync(Chat.Request(more: ",\"user\":\"block\"")));
+        }
+
+        await Deadline.Until(() => filter.Waiting == blocked.Count, what: "all of them are blocked");
+        var times = new List<TimeSpan>();
+        for (int i = 0; i < 100; i++)
+        {
+            long started = Stopwatch.GetTimestamp();
+            Assert.That((await PostAsync(Chat.Request(stream: true))).Status, Is.EqualTo(200));
+            times.Add(Stopwatch.GetElapsedTime(started));
+        }
+
+        Assert.That(filter.Waiting, Is.EqualTo(blocked.Count), "nobody had to wait for those that block");
+        Assert.That(times.Order().ElementAt(times.Count / 2), Is.LessThan(TimeSpan.FromMilliseconds(100)));
+        filter.Release();
+        foreach (RawClient client in blocked)
+        {
+            Assert.That((await client.ReadAsync()).Status, Is.EqualTo(200));
+        }
+
+        ExpectUpstreamRequests(104);
+    }
+
+    private sealed class BlockingFilter : IRequestFilter, IDisposable
+    {
+        private readonly ManualResetEventSlim _gate = new(false);
+        private int _waiting;
+
+        public int Waiting => Volatile.Read(ref _waiting);
+
+        public ValueTask InvokeAsync(LlmRequest request, CancellationToken cancellationToken)
+        {
+            if (System.Text.EncodingExtensions.GetString(System.Text.Encoding.UTF8, request.Body).Contains("\"block\"", StringComparison.Ordinal))
+            {
+                Interlocked.Increment(ref _waiting);
+                _gate.Wait(cancellationToken);
+                Interlocked.Decrement(ref _waiting);
+            }
+
+            return ValueTask.CompletedTask;
+        }
+
+        public void Release() => _gate.Set();
+
+        public void Dispose() => _gate.Dispose();
+    }
+}
