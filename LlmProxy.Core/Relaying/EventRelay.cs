@@ -150,21 +150,30 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
     }
 
     /// <summary>Passes what is whole in the pending bytes; an event that <see cref="Scan"/> stopped at stands first in them.</summary>
-    private async ValueTask<ProxyError?> PassPendingAsync()
+    private ValueTask<ProxyError?> PassPendingAsync()
     {
-        while (true)
-        {
-            if (_stop == Stop.NeedMore)
-            {
-                _stop = Scan(_pending.Span, out var passed);
-                client.Write(_pending.Span[..passed]);
-                _pending.Drop(passed);
-            }
+        PassWhole();
+        return _stop == Stop.NeedMore ? new ValueTask<ProxyError?>(CheckPending()) : PassStoppedAsync();
+    }
 
+    private void PassWhole()
+    {
+        if (_stop == Stop.NeedMore)
+        {
+            _stop = Scan(_pending.Span, out var passed);
+            client.Write(_pending.Span[..passed]);
+            _pending.Drop(passed);
+        }
+    }
+
+    private ProxyError? CheckPending() => _pending.Length > plan.LargestEvent ? ProxyErrors.EventTooLarge : null;
+
+    private async ValueTask<ProxyError?> PassStoppedAsync()
+    {
+        while (_stop != Stop.NeedMore)
+        {
             switch (_stop)
             {
-                case Stop.NeedMore:
-                    return _pending.Length > plan.LargestEvent ? ProxyErrors.EventTooLarge : null;
                 case Stop.Failure:
                     return _inspector.Failure;
                 case Stop.Done when _inspector.IsWholeAtDone:
@@ -176,9 +185,12 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
                     await PassChangedAsync(_stoppedAt);
                     _pending.Drop(_stoppedAt.Length);
                     _stop = Stop.NeedMore;
+                    PassWhole();
                     break;
             }
         }
+
+        return CheckPending();
     }
 
     private async ValueTask PassChangedAsync(SseEvent found)
