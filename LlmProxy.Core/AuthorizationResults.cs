@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Relaying;
 using Microsoft.AspNetCore.Authorization;
@@ -16,7 +17,7 @@ internal sealed class AuthorizationResults(IAuthorizationMiddlewareResultHandler
 {
     public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
     {
-        if (authorizeResult.Succeeded || context.GetEndpoint()?.Metadata.GetMetadata<LlmProxyEndpointMark>() is null)
+        if (authorizeResult.Succeeded || context.GetEndpoint()?.Metadata.GetMetadata<LlmProxyEndpointMark>() is not { } mark)
         {
             await before.HandleAsync(next, context, policy, authorizeResult);
             return;
@@ -28,8 +29,9 @@ internal sealed class AuthorizationResults(IAuthorizationMiddlewareResultHandler
         (exchange.Status, exchange.End, exchange.Blame) = (error.Status, error.Code, error.Blame);
         try
         {
-            var headers = new ResponseHeaders(exchange.Id, null);
-            exchange.ResponseBytes = await ErrorReply.WriteAsync(context, Dialect.Plain, error, snapshots.Current.Options.Contact, headers);
+            var dialect = EndpointTable.DialectOf(context.Request, (context.Request.Path.Value ?? "")[mark.Prefix.Length..]);
+            var headers = new ResponseHeaders(exchange.Id, null) { RequestIdHeader = dialect.RequestIdHeader };
+            exchange.ResponseBytes = await ErrorReply.WriteAsync(context, dialect, error, snapshots.Current.Options.Contact, headers);
         }
         finally
         {
@@ -39,4 +41,8 @@ internal sealed class AuthorizationResults(IAuthorizationMiddlewareResultHandler
 }
 
 /// <summary>Marks the endpoints that <c>MapLlmProxy</c> maps.</summary>
-internal sealed class LlmProxyEndpointMark;
+/// <param name="prefix">What they stand under.</param>
+internal sealed class LlmProxyEndpointMark(string prefix)
+{
+    public string Prefix { get; } = prefix;
+}

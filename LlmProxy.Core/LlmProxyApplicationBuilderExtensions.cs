@@ -36,7 +36,7 @@ public static class LlmProxyApplicationBuilderExtensions
         // The path itself rather than a route value: routing decodes values, and an id in a path must stay as it was sent.
         return endpoints
             .Map(prefix + "/{**path}", http => proxy.InvokeAsync(http, (http.Request.Path.Value ?? "")[prefix.Length..]))
-            .WithMetadata(new LlmProxyEndpointMark())
+            .WithMetadata(new LlmProxyEndpointMark(prefix))
             .WithDisplayName("LlmProxy");
     }
 

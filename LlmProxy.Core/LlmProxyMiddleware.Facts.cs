@@ -57,17 +57,17 @@ internal sealed partial class LlmProxyMiddleware
         return id;
     }
 
-    private static async ValueTask<ProxyError?> ListModelsAsync(HttpContext http, string id, Caller caller, LlmProxySnapshot snapshot, Exchange exchange)
+    private static async ValueTask<ProxyError?> ListModelsAsync(HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, Exchange exchange)
     {
-        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId);
-        if (id.Length == 0)
+        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId) { RequestIdHeader = match.Dialect.RequestIdHeader };
+        if (!match.Endpoint!.HasId)
         {
-            exchange.ResponseBytes = await ModelList.WriteAllAsync(http, snapshot.Routes.NamesFor(caller), headers);
+            exchange.ResponseBytes = await ModelList.WriteAllAsync(http, match.Dialect, [.. snapshot.Routes.NamesFor(caller)], headers);
         }
         else
         {
             // A slash in an id may have been written as %2F, which the server leaves as it is.
-            var name = Uri.UnescapeDataString(id);
+            var name = Uri.UnescapeDataString(match.Id);
             exchange.Model = DisplayText.Name(name);
             if (!snapshot.Routes.Resolve(name, caller, snapshot.Options.RevealForbiddenModels).TryGet(out var route, out var error))
             {
@@ -75,7 +75,7 @@ internal sealed partial class LlmProxyMiddleware
             }
 
             exchange.Route = route.Route.Name;
-            exchange.ResponseBytes = await ModelList.WriteOneAsync(http, name, headers);
+            exchange.ResponseBytes = await ModelList.WriteOneAsync(http, match.Dialect, name, headers);
         }
 
         exchange.Status = StatusCodes.Status200OK;
@@ -123,12 +123,17 @@ internal sealed partial class LlmProxyMiddleware
 
         var overhead = exchange.SentUpstream == 0 ? (TimeSpan?)null : accountant.Overhead(exchange);
         exchange.ResponseBytes = await ErrorReply.WriteAsync(
-            http, dialect, error, snapshot.Options.Contact, new ResponseHeaders(exchange.Id, exchange.ClientId, overhead));
+            http, dialect, error, snapshot.Options.Contact,
+            new ResponseHeaders(exchange.Id, exchange.ClientId, overhead) { RequestIdHeader = dialect.RequestIdHeader });
     }
 
-    private ResponseHeaders HeadersOf(Exchange exchange, Caller caller) => caller.Debug
-        ? new(exchange.Id, exchange.ClientId, accountant.Overhead(exchange), exchange.Upstream, exchange.UpstreamModel, exchange.Attempts)
-        : new(exchange.Id, exchange.ClientId, accountant.Overhead(exchange));
+    private ResponseHeaders HeadersOf(Exchange exchange, Caller caller, Dialect dialect)
+    {
+        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId, accountant.Overhead(exchange)) { RequestIdHeader = dialect.RequestIdHeader };
+        return caller.Debug
+            ? headers with { Upstream = exchange.Upstream, UpstreamModel = exchange.UpstreamModel, Attempts = exchange.Attempts }
+            : headers;
+    }
 
     private static void NoteTarget(Exchange exchange, in RouteMatch route, Target target)
     {

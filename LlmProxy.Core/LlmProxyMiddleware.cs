@@ -16,6 +16,7 @@ namespace LlmProxy.Core;
 internal sealed partial class LlmProxyMiddleware(
     LlmProxySnapshots snapshots,
     RequestReader requests,
+    StoredResponses stored,
     Forwarder forwarder,
     Relay relay,
     Accountant accountant,
@@ -32,14 +33,12 @@ internal sealed partial class LlmProxyMiddleware(
     {
         var exchange = Begin(http);
         var snapshot = snapshots.Current;
-        var dialect = Dialect.Plain;
+        var match = EndpointTable.Match(http.Request, path);
         try
         {
-            var matched = EndpointTable.Match(http.Request.Method, path, http.Request.Path.Value ?? "");
-            dialect = matched.Value.Endpoint?.Dialect ?? dialect;
-            if ((RefuseUnread(http.Request) ?? matched.Error ?? await ServeAsync(http, matched.Value, snapshot, exchange)) is { } error)
+            if ((RefuseUnread(http.Request) ?? match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
             {
-                await RefuseAsync(http, dialect, error, snapshot, exchange);
+                await RefuseAsync(http, match.Dialect, error, snapshot, exchange);
             }
         }
         catch (BrokenStreamException)
@@ -48,12 +47,12 @@ internal sealed partial class LlmProxyMiddleware(
         }
         catch (Exception e) when (http.RequestAborted.IsCancellationRequested || e is OperationCanceledException)
         {
-            await RefuseAsync(http, dialect, ProxyErrors.ClientGone, snapshot, exchange);
+            await RefuseAsync(http, match.Dialect, ProxyErrors.ClientGone, snapshot, exchange);
         }
         catch (Exception e)
         {
             Log.Failed(logger, e, exchange.Id);
-            await RefuseAsync(http, dialect, ProxyErrors.Internal, snapshot, exchange);
+            await RefuseAsync(http, match.Dialect, ProxyErrors.Internal, snapshot, exchange);
         }
         finally
         {
@@ -65,7 +64,7 @@ internal sealed partial class LlmProxyMiddleware(
     private async ValueTask<ProxyError?> ServeAsync(HttpContext http, EndpointMatch match, LlmProxySnapshot snapshot, Exchange exchange)
     {
         // 1. Which operation is this?
-        var endpoint = match.Endpoint;
+        var endpoint = match.Endpoint!;
         exchange.Operation = endpoint.Name;
         exchange.GenAiOperation = endpoint.GenAiName;
 
@@ -79,7 +78,7 @@ internal sealed partial class LlmProxyMiddleware(
         exchange.Group = caller.Group;
         if (endpoint.IsLocal)
         {
-            return await ListModelsAsync(http, match.Rest, caller, snapshot, exchange);
+            return await ListModelsAsync(http, match, caller, snapshot, exchange);
         }
 
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
@@ -92,25 +91,23 @@ internal sealed partial class LlmProxyMiddleware(
         }
 
         exchange.RequestBytes = request.Body.Length;
-        exchange.Model = DisplayText.Name(request.Fields.Model);
+        exchange.Model = endpoint.HasId ? null : DisplayText.Name(request.Fields.Model);
         try
         {
-            // 4. Where does the model lead, for this caller?
-            if (!snapshot.Routes.Resolve(request.Fields.Model, caller, snapshot.Options.RevealForbiddenModels).TryGet(out var route, out error))
+            // 4. Where does the model lead, for this caller? What an upstream keeps leads back to it.
+            if (!Lead(match, request.Fields, caller, snapshot).TryGet(out var route, out error))
             {
                 return error;
             }
 
             exchange.Route = route.Route.Name;
+            exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
 
             // 5. Nothing is limited yet.
             // 6. Which target now?
-            if (Balancer.Pick(route.Route, endpoint.Operation) is not { } target)
-            {
-                return ProxyErrors.UnsupportedOperation(exchange.Model, endpoint.Name, snapshot.Routes.OtherFor(endpoint.Operation, caller));
-            }
-
-            return await AnswerAsync(http, endpoint, caller, snapshot, request, route, target, clock, exchange);
+            return Balancer.Pick(route, endpoint.Operation) is { } target
+                ? await AnswerAsync(http, match, caller, snapshot, request, route, target, clock, exchange)
+                : NoTarget(match, request.Fields, route, caller, snapshot);
         }
         finally
         {
@@ -120,9 +117,13 @@ internal sealed partial class LlmProxyMiddleware(
     }
 
     private async ValueTask<ProxyError?> AnswerAsync(
-        HttpContext http, Endpoints.Endpoint endpoint, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, Target target, ExchangeClock clock, Exchange exchange)
+        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, Target target, ExchangeClock clock, Exchange exchange)
     {
-        var parts = RequestSplice.TryPlan(request.Fields, request.Body.Length, target.ModelJsonFor(route.Star), route.Route.Edits, out var error);
+        var endpoint = match.Endpoint!;
+        ProxyError? error = null;
+        var parts = endpoint.IsBodyless
+            ? []
+            : RequestSplice.TryPlan(request.Fields, request.Body.Length, target.ModelJsonFor(route.Star), route.Route.Edits, out error);
         if (parts is null)
         {
             return error;
@@ -131,15 +132,16 @@ internal sealed partial class LlmProxyMiddleware(
         NoteTarget(exchange, route, target);
         clock.LimitTotal(target.Upstream.Timeouts.Total);
         var trace = Accountant.UpstreamTrace(exchange);
-        var forward = new ForwardRequest(endpoint, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
+        var query = ForwardedQuery.Of(endpoint, http.Request.Query);
+        var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
         exchange.Streamed = forward.WantsStream;
 
         // 7. and 8. Ask until somebody commits; bring the answer to the client.
         exchange.SentUpstream = time.GetTimestamp();
         var plan = new RelayPlan(
             http, clock, forward, target, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
-            () => HeadersOf(exchange, caller), outcome => Note(exchange, outcome));
-        var sending = SendAsync(forward, target, parts, snapshot, clock, exchange);
+            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome));
+        var sending = SendAsync(forward, caller, target, parts, snapshot, clock, exchange);
         if (!(await relay.RunAsync(plan, sending)).TryGet(out var ended, out error))
         {
             return error;
@@ -152,12 +154,12 @@ internal sealed partial class LlmProxyMiddleware(
 
     // A kept connection may be closed by the upstream in the moment in which it is used again: then it is asked once more.
     private async ValueTask<Result<UpstreamAnswer>> SendAsync(
-        ForwardRequest forward, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
+        ForwardRequest forward, Caller caller, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
     {
-        var result = await AttemptAsync(forward, target, parts, snapshot, clock, exchange);
+        var result = await AttemptAsync(forward, caller, target, parts, snapshot, clock, exchange);
         if (result.Error is { MayRepeat: true })
         {
-            result = await AttemptAsync(forward, target, parts, snapshot, clock, exchange);
+            result = await AttemptAsync(forward, caller, target, parts, snapshot, clock, exchange);
         }
 
         forward.Body.End();
@@ -165,13 +167,14 @@ internal sealed partial class LlmProxyMiddleware(
     }
 
     private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(
-        ForwardRequest forward, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
+        ForwardRequest forward, Caller caller, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
     {
         exchange.Attempts++;
         var result = await forwarder.SendAsync(forward, target, parts, snapshot.Options.Limits, clock);
         if (result.Error is null)
         {
             exchange.FirstEvent = time.GetTimestamp();
+            Remember(forward, caller, target, result.Value!);
         }
         else if (ReferenceEquals(result.Error, ProxyErrors.AuthError))
         {

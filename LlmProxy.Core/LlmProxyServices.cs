@@ -3,6 +3,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Relaying;
 using LlmProxy.Core.Requests;
+using LlmProxy.Core.Routing;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
 using Microsoft.Extensions.DependencyInjection;
@@ -39,6 +40,7 @@ internal static class LlmProxyServices
         services.AddSingleton<BodyBudget>();
         services.AddSingleton<LoopGuard>();
         services.AddSingleton<RequestReader>();
+        services.AddSingleton(new StoredResponses());
         AddForwarding(services);
         services.AddSingleton<Relay>();
         services.AddAccounting();

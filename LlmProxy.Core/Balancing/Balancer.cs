@@ -6,12 +6,12 @@ namespace LlmProxy.Core.Balancing;
 /// <summary>Which target now? The front door of the sixth stage. It takes the first that serves the operation.</summary>
 internal static class Balancer
 {
-    /// <returns>Null if none of the route's targets serves the operation.</returns>
-    public static Target? Pick(Route route, Operations operation)
+    /// <returns>Null if none of the route's targets serves the operation, or not at the upstream that it must be.</returns>
+    public static Target? Pick(in RouteMatch match, Operations operation)
     {
-        foreach (var target in route.Targets)
+        foreach (var target in match.Route.Targets)
         {
-            if ((target.Upstream.Operations & operation) != 0)
+            if ((target.Upstream.Operations & operation) != 0 && (match.Keeper is null || match.Keeper == target.Upstream.Name))
             {
                 return target;
             }

@@ -42,4 +42,10 @@ public sealed class LlmProxyOptions
 
     /// <summary>Sizes above which a request or an answer is refused.</summary>
     public LimitOptions Limits { get; set; } = new();
+
+    /// <summary>How the executable ends. Ignored by the middleware: an app stops as its own host says.</summary>
+    public ShutdownOptions Shutdown { get; set; } = new();
+
+    /// <summary>Which web pages may call the executable. Ignored by the middleware: an app has CORS of its own.</summary>
+    public CorsOptions Cors { get; set; } = new();
 }

@@ -4,6 +4,7 @@ namespace LlmProxy.Core.Configuration;
 internal static class OptionsRules
 {
     private const int LongestContact = 200;
+    private static readonly TimeSpan LongestDeadline = TimeSpan.FromHours(24);
 
     public static void Check(LlmProxyOptions options, Problems problems)
     {
@@ -16,6 +17,8 @@ internal static class OptionsRules
         UpstreamRules.Check(options, problems);
         ModelRules.Check(options, problems);
         CallerRules.Check(options, problems);
+        CorsRules.Check(options.Cors, problems);
+        CheckShutdown(options.Shutdown, problems);
         CheckSize("RequestBody", options.Limits.RequestBody, 1L << 10, 4L << 30, "1KiB to 4GiB", problems);
         CheckSize("AllRequestBodies", options.Limits.AllRequestBodies, 1L << 10, 1L << 50, "1KiB or more", problems);
         CheckSize("Event", options.Limits.Event, 1L << 10, 1L << 30, "1KiB to 1GiB", problems);
@@ -31,6 +34,18 @@ internal static class OptionsRules
         if (!IsName(contact, LongestContact))
         {
             problems.Error("Contact", $"needs 1 to {LongestContact} characters on one line, for example \"platform@example.com\".");
+        }
+    }
+
+    private static void CheckShutdown(ShutdownOptions shutdown, Problems problems)
+    {
+        if (shutdown.Deadline < TimeSpan.Zero || shutdown.Deadline > LongestDeadline)
+        {
+            problems.Error(Places.Member("Shutdown", "Deadline"), "is out of range: 0s to 24h.");
+        }
+        else if (shutdown.Pause < TimeSpan.Zero || shutdown.Pause > shutdown.Deadline)
+        {
+            problems.Error(Places.Member("Shutdown", "Pause"), "is longer than Deadline, which counts from the signal and has the pause in it.");
         }
     }
 

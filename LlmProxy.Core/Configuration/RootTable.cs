@@ -24,6 +24,17 @@ internal static class RootTable
             new Member<LimitOptions, int>("HeldAnswer", BufferSizeShape.Instance, static (o, v) => o.HeldAnswer = v),
         ]);
 
+    private static readonly ObjectShape<ShutdownOptions> Shutdown = new(
+        static () => new ShutdownOptions(),
+        [
+            new Member<ShutdownOptions, TimeSpan>("Pause", DurationShape.Instance, static (o, v) => o.Pause = v),
+            new Member<ShutdownOptions, TimeSpan>("Deadline", DurationShape.Instance, static (o, v) => o.Deadline = v),
+        ]);
+
+    private static readonly ObjectShape<CorsOptions> Cors = new(
+        static () => new CorsOptions(),
+        [Collections.Texts<CorsOptions>("Origins", static o => o.Origins)]);
+
     public static ObjectShape<LlmProxyOptions> Shape { get; } = new(
         static () => new LlmProxyOptions(),
         [
@@ -39,8 +50,10 @@ internal static class RootTable
             new Member<LlmProxyOptions, HostIdentityOptions>("HostIdentity", CallerTable.HostIdentity, static (o, v) => o.HostIdentity = v),
             new Member<LlmProxyOptions, bool>("RevealForbiddenModels", SwitchShape.Instance, static (o, v) => o.RevealForbiddenModels = v),
             new Member<LlmProxyOptions, LimitOptions>("Limits", Limits, static (o, v) => o.Limits = v),
+            new Member<LlmProxyOptions, ShutdownOptions>("Shutdown", Shutdown, static (o, v) => o.Shutdown = v),
+            new Member<LlmProxyOptions, CorsOptions>("Cors", Cors, static (o, v) => o.Cors = v),
         ],
-        "Prices", "UnpricedModels", "TimeZone", "Cors");
+        "Prices", "UnpricedModels", "TimeZone");
 }
 
 /// <summary>Where keys and usage are kept. This version keeps nothing, and says so to whoever counts on more.</summary>

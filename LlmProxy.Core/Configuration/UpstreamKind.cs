@@ -14,4 +14,7 @@ public enum UpstreamKind
 
     /// <summary>An Ollama server, through its OpenAI endpoints.</summary>
     Ollama,
+
+    /// <summary>api.anthropic.com, or another server of the Anthropic API: messages and their token counts.</summary>
+    Anthropic,
 }

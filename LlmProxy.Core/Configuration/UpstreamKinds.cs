@@ -4,6 +4,7 @@ namespace LlmProxy.Core.Configuration;
 internal static class UpstreamKinds
 {
     private static readonly Uri OpenAI = new("https://api.openai.com/v1");
+    private static readonly Uri Anthropic = new("https://api.anthropic.com/v1");
     private static readonly Uri Ollama = new("http://127.0.0.1:11434/v1");
 
     /// <summary>The names that operators write.</summary>
@@ -12,6 +13,7 @@ internal static class UpstreamKinds
         ("OpenAI", UpstreamKind.OpenAI),
         ("vLLM", UpstreamKind.VLlm),
         ("Ollama", UpstreamKind.Ollama),
+        ("Anthropic", UpstreamKind.Anthropic),
         ("OpenAICompatible", UpstreamKind.OpenAICompatible),
     ];
 
@@ -19,6 +21,7 @@ internal static class UpstreamKinds
     public static Uri? WellKnownAddress(UpstreamKind kind) => kind switch
     {
         UpstreamKind.OpenAI => OpenAI,
+        UpstreamKind.Anthropic => Anthropic,
         UpstreamKind.Ollama => Ollama,
         _ => null,
     };

@@ -5,8 +5,10 @@ namespace LlmProxy.Core.Configuration;
 /// <summary>Rules of <see cref="UpstreamOptions"/>.</summary>
 internal static class UpstreamRules
 {
+    /// <summary>The operations that may be added or taken away: the names of the endpoints, which are not known yet where this is read.</summary>
+    public static IReadOnlyList<string> Operations { get; } = ["chat", "completions", "embeddings", "responses", "messages", "count_tokens", "models"];
+
     private static readonly TimeSpan LongestClock = TimeSpan.FromHours(24);
-    private static readonly string[] Operations = ["chat", "completions", "embeddings", "models"];
     private static readonly string[] ProxyWords = ["Environment", "None"];
     private static readonly string[] ProxySchemes = ["http", "https", "socks4", "socks4a", "socks5"];
 

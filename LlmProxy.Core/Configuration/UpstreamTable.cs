@@ -19,7 +19,7 @@ internal static class UpstreamTable
         static () => new UpstreamOptions(),
         [
             new Member<UpstreamOptions, UpstreamKind>(
-                "Kind", new ChoiceShape<UpstreamKind>([.. UpstreamKinds.Names], "AzureOpenAI", "Anthropic"), static (o, v) => o.Kind = v),
+                "Kind", new ChoiceShape<UpstreamKind>([.. UpstreamKinds.Names], "AzureOpenAI"), static (o, v) => o.Kind = v),
             new Member<UpstreamOptions, Uri>("Url", AddressShape.Instance, static (o, v) => o.Url = v),
             new Member<UpstreamOptions, string>("ApiKey", new SecretShape(static path => Places.LastName(Places.Parent(path)) + "_API_KEY"), static (o, v) => o.ApiKey = v),
             new Member<UpstreamOptions, TimeoutOptions>("Timeouts", Timeouts, static (o, v) => o.Timeouts = v),

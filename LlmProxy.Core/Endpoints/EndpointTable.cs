@@ -6,49 +6,89 @@ namespace LlmProxy.Core.Endpoints;
 /// <summary>Which operation is this? The front door of the first stage: a table, as data.</summary>
 internal static class EndpointTable
 {
+    private const string AnthropicVersion = "anthropic-version";
+
     /// <summary>All operations.</summary>
     public static IReadOnlyList<Endpoint> Rows => _rows;
 
     private static readonly Endpoint[] _rows =
     [
-        new(Operations.Chat, "chat", "chat", HttpMethods.Post, "/chat/completions", false, false, true, Dialect.Chat),
-        new(Operations.Completions, "completions", "text_completion", HttpMethods.Post, "/completions", false, false, true, Dialect.Legacy),
-        new(Operations.Embeddings, "embeddings", "embeddings", HttpMethods.Post, "/embeddings", false, false, false, Dialect.Plain),
-        new(Operations.Models, "models", "models", HttpMethods.Get, "/models", false, true, false, Dialect.Plain),
-        new(Operations.Models, "models", "models", HttpMethods.Get, "/models/", true, true, false, Dialect.Plain),
+        new(Operations.Chat, "chat", "chat", HttpMethods.Post, "/chat/completions", Dialect.Chat) { CanStream = true },
+        new(Operations.Responses, "responses", "chat", HttpMethods.Post, "/responses", Dialect.Responses) { CanStream = true, IsStored = true },
+        new(Operations.Messages, "messages", "chat", HttpMethods.Post, "/messages", Dialect.Messages) { CanStream = true },
+        new(Operations.CountTokens, "count_tokens", "count_tokens", HttpMethods.Post, "/messages/count_tokens", Dialect.Messages),
+        new(Operations.Completions, "completions", "text_completion", HttpMethods.Post, "/completions", Dialect.Legacy) { CanStream = true },
+        new(Operations.Embeddings, "embeddings", "embeddings", HttpMethods.Post, "/embeddings", Dialect.Plain),
+        new(Operations.Responses, "responses", "get_response", HttpMethods.Get, "/responses/{id}", Dialect.Responses) { CanStream = true },
+        new(Operations.Responses, "responses", "delete_response", HttpMethods.Delete, "/responses/{id}", Dialect.Responses),
+        new(Operations.Responses, "responses", "cancel_response", HttpMethods.Post, "/responses/{id}/cancel", Dialect.Responses),
+        new(Operations.Responses, "responses", "list_input_items", HttpMethods.Get, "/responses/{id}/input_items", Dialect.Responses),
+        new(Operations.Models, "models", "models", HttpMethods.Get, "/models", Dialect.Messages) { IsLocal = true, Header = AnthropicVersion },
+        new(Operations.Models, "models", "models", HttpMethods.Get, "/models/{*id}", Dialect.Messages) { IsLocal = true, Header = AnthropicVersion },
+        new(Operations.Models, "models", "models", HttpMethods.Get, "/models", Dialect.Plain) { IsLocal = true },
+        new(Operations.Models, "models", "models", HttpMethods.Get, "/models/{*id}", Dialect.Plain) { IsLocal = true },
     ];
 
     /// <summary>Finds the endpoint of a path behind the prefix. Methods and paths are compared exactly: there is one way to write each.</summary>
-    /// <param name="method">As it came.</param>
+    /// <param name="request">Its method and headers decide along with the path.</param>
     /// <param name="path">Behind the prefix.</param>
-    /// <param name="fullPath">For the message.</param>
-    public static Result<EndpointMatch> Match(string method, string path, string fullPath)
+    public static EndpointMatch Match(HttpRequest request, string path)
     {
+        var method = request.Method;
+
         // What CONNECT and "OPTIONS *" ask for has no path of ours.
         if (method is "TRACE" or "CONNECT" || (method == "OPTIONS" && path is "" or "*"))
         {
-            return ProxyErrors.MethodNotAllowed(DisplayText.Name(method), "POST");
+            return Refuse(request, path, ProxyErrors.MethodNotAllowed(DisplayText.Name(method), "POST"));
         }
 
+        string? allowed = null;
         foreach (var row in _rows)
         {
-            if (row.TakesRest ? path.Length > row.Path.Length && path.StartsWith(row.Path, StringComparison.Ordinal) : IsPath(path, row.Path))
+            if (!row.Matches(path, out var id) || !IsServedTo(row, request))
             {
-                return row.Method == method || (row.Method == "GET" && method == "HEAD")
-                    ? new EndpointMatch(row, row.TakesRest ? path[row.Path.Length..] : "")
-                    : ProxyErrors.MethodNotAllowed(DisplayText.Name(method), row.Method);
+                continue;
+            }
+
+            if (row.Method == method || (row.IsLocal && method == "HEAD"))
+            {
+                return new EndpointMatch(row, id, row.Dialect, null);
+            }
+
+            allowed = allowed is null || allowed == row.Method ? row.Method : $"{allowed}, {row.Method}";
+        }
+
+        return Refuse(request, path, allowed is not null ? ProxyErrors.MethodNotAllowed(DisplayText.Name(method), allowed)
+            : path.StartsWith("/v1/", StringComparison.Ordinal) ? ProxyErrors.DoubledPrefix(DisplayText.Name(request.Path.Value ?? ""))
+            : ProxyErrors.UnknownUrl(DisplayText.Name(request.Path.Value ?? "")));
+    }
+
+    /// <summary>The dialect in which a client of that path reads errors, whether or not there is anything at it.</summary>
+    public static Dialect DialectOf(HttpRequest request, string path)
+    {
+        // A client whose base address is wrong by one "/v1" is told so in its own dialect.
+        path = path.StartsWith("/v1/", StringComparison.Ordinal) ? path["/v1".Length..] : path;
+        foreach (var row in _rows)
+        {
+            if (IsServedTo(row, request) && path.StartsWith(row.Before, StringComparison.Ordinal)
+                && (path.Length == row.Before.Length || row.HasId || path[row.Before.Length] == '/'))
+            {
+                return row.Dialect;
             }
         }
 
-        return path.StartsWith("/v1/", StringComparison.Ordinal)
-            ? ProxyErrors.DoubledPrefix(DisplayText.Name(fullPath))
-            : ProxyErrors.UnknownUrl(DisplayText.Name(fullPath));
+        return request.Headers.ContainsKey(AnthropicVersion) ? Dialect.Messages : Dialect.Plain;
     }
 
-    private static bool IsPath(string path, string row) =>
-        path.StartsWith(row, StringComparison.Ordinal)
-        && (path.Length == row.Length || (path.Length == row.Length + 1 && path[^1] == '/'));
+    private static bool IsServedTo(Endpoint row, HttpRequest request) => row.Header is null || request.Headers.ContainsKey(row.Header);
+
+    private static EndpointMatch Refuse(HttpRequest request, string path, ProxyError error) =>
+        new(null, "", DialectOf(request, path), error);
 }
 
-/// <summary>An endpoint and the id that stood in the path.</summary>
-internal readonly record struct EndpointMatch(Endpoint Endpoint, string Rest);
+/// <summary>An endpoint, or why there is none.</summary>
+/// <param name="Endpoint">Null if there is an error.</param>
+/// <param name="Id">What stood in the path where the endpoint has an id.</param>
+/// <param name="Dialect">How the client reads errors.</param>
+/// <param name="Error">What is to be answered.</param>
+internal readonly record struct EndpointMatch(Endpoint? Endpoint, string Id, Dialect Dialect, ProxyError? Error);

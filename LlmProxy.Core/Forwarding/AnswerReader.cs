@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Compression;
 using System.Net;
 using LlmProxy.Core.Protocol;
@@ -9,7 +10,6 @@ namespace LlmProxy.Core.Forwarding;
 internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, StreamExpectation expectation, int heldAnswer, int largestEvent)
 {
     private const int FirstRead = 4096;
-    private const int MostHeld = 64 * 1024;
     private const int LongestError = 64 * 1024;
 
     /// <summary>Decides on a response. The answer, if there is one, owns it.</summary>
@@ -35,63 +35,15 @@ internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, St
         var isEvents = IsType(response, "text/event-stream");
         return (request.WantsStream, isEvents) switch
         {
-            (true, true) => await ReadEventsAsync(response, body, cancellation),
+            (true, true) => await ReadEventsAsync(response, body, Usage.None, cancellation),
             (false, true) => ProxyErrors.UnexpectedStream,
-            (true, false) => await RefuseJsonAsync(response, body, cancellation),
+            (true, false) => await StreamJsonAsync(response, body, cancellation),
             _ => await ReadJsonAsync(response, body, cancellation),
         };
     }
 
-    private async ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
-    {
-        var inspector = request.Endpoint.Dialect.CreateInspector(expectation);
-        var scanner = new SseScanner();
-        var buffer = new GrowingBuffer(FirstRead);
-        var start = 0;
-        try
-        {
-            while (true)
-            {
-                // Nothing is asked of the pool while the upstream thinks.
-                var count = await body.ReadAsync(Memory<byte>.Empty, cancellation);
-                count += await body.ReadAsync(buffer.Free(), cancellation);
-                if (count == 0)
-                {
-                    return start == 0 && buffer.Length == 0 ? ProxyErrors.InvalidResponse : ProxyErrors.Truncated;
-                }
-
-                buffer.Advance(count);
-                while (scanner.TryRead(buffer.Written[start..], out var found))
-                {
-                    switch (inspector.Inspect(buffer.Written.Slice(start, found.Length), found))
-                    {
-                        case StreamEventKind.Output:
-                            return Commit(response, AnswerKind.Events, ref buffer, body);
-                        case StreamEventKind.Done:
-                            return ProxyErrors.InvalidResponse;
-                        case StreamEventKind.Failure:
-                            return inspector.Failure!;
-                    }
-
-                    start += found.Length;
-                }
-
-                if (start > MostHeld)
-                {
-                    return Commit(response, AnswerKind.Events, ref buffer, body);
-                }
-
-                if (buffer.Length - start > largestEvent)
-                {
-                    return ProxyErrors.EventTooLarge;
-                }
-            }
-        }
-        finally
-        {
-            buffer.Dispose();
-        }
-    }
+    private ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, Usage known, CancellationToken cancellation) =>
+        new FirstEvents(request, expectation, largestEvent).ReadAsync(response, body, known, cancellation);
 
     private async ValueTask<Result<UpstreamAnswer>> ReadJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
@@ -110,7 +62,8 @@ internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, St
 
                 if (buffer.Length > heldAnswer)
                 {
-                    return IsJson(response) ? Commit(response, AnswerKind.LargeJson, ref buffer, body) : ProxyErrors.InvalidResponse;
+                    var id = JsonAnswer.FindId(buffer.Written);
+                    return IsJson(response) ? Commit(response, AnswerKind.LargeJson, ref buffer, body, id) : ProxyErrors.InvalidResponse;
                 }
             }
 
@@ -121,7 +74,7 @@ internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, St
 
             return json.HasError
                 ? UpstreamMessage.ToError(buffer.Written, 502, upstream.Redactor)
-                : Commit(response, AnswerKind.Json, ref buffer, body, json);
+                : Commit(response, AnswerKind.Json, ref buffer, body, json.Id, json);
         }
         finally
         {
@@ -129,24 +82,41 @@ internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, St
         }
     }
 
-    // A stream was asked for: an error in a 200 says so itself, and anything else must not pass for a stream without events.
-    private async ValueTask<Result<UpstreamAnswer>> RefuseJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
+    // A stream was asked for: an error in a 200 says so itself, a completion is better than nothing where nobody else is left
+    // to be asked, and anything else must not pass for a stream without events.
+    private async ValueTask<Result<UpstreamAnswer>> StreamJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
         if (!IsJson(response))
         {
             return ProxyErrors.InvalidResponse;
         }
 
-        using var buffer = await ReadSomeAsync(body, LongestError, cancellation);
-        return JsonAnswer.TryRead(buffer.Written, out var json) && json.HasError
-            ? UpstreamMessage.ToError(buffer.Written, 502, upstream.Redactor)
-            : buffer.Length == 0 ? ProxyErrors.InvalidResponse : ProxyErrors.NotStreaming;
+        using var buffer = await ReadSomeAsync(body, heldAnswer, cancellation);
+        if (buffer.Length == 0)
+        {
+            return ProxyErrors.InvalidResponse;
+        }
+
+        if (!JsonAnswer.TryRead(buffer.Written, out var json))
+        {
+            return ProxyErrors.NotStreaming;
+        }
+
+        if (json.HasError)
+        {
+            return UpstreamMessage.ToError(buffer.Written, 502, upstream.Redactor);
+        }
+
+        var events = new ArrayBufferWriter<byte>(buffer.Length);
+        return request.IsLastTarget && request.Endpoint.Dialect.TryWriteAsStream(buffer.WrittenMemory, request.Fields.IncludesUsage, events)
+            ? await ReadEventsAsync(response, new MemoryStream(events.WrittenMemory.ToArray(), writable: false), json.Usage, cancellation)
+            : ProxyErrors.NotStreaming;
     }
 
     private async ValueTask<Result<UpstreamAnswer>> ReadErrorAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
         using var buffer = await ReadSomeAsync(body, LongestError, cancellation);
-        return UpstreamErrors.Translate(response, IsJson(response) ? buffer.Written : default, upstream.Redactor);
+        return UpstreamErrors.Translate(response, IsJson(response) ? buffer.Written : default, upstream.Redactor, request);
     }
 
     private static async ValueTask<GrowingBuffer> ReadSomeAsync(Stream body, int most, CancellationToken cancellation)
@@ -173,10 +143,12 @@ internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, St
         return buffer;
     }
 
-    private static UpstreamAnswer Commit(HttpResponseMessage response, AnswerKind kind, ref GrowingBuffer buffer, Stream rest, JsonAnswer json = default)
+    private static UpstreamAnswer Commit(
+        HttpResponseMessage response, AnswerKind kind, ref GrowingBuffer buffer, Stream rest, SseRange id, JsonAnswer json = default)
     {
         var length = buffer.Length;
-        return new UpstreamAnswer(response, kind, buffer.Detach(), length, rest, json);
+        var storedId = StoredIds.Read(id.In(buffer.Written));
+        return new UpstreamAnswer(response, kind, buffer.Detach(), length, rest, json) { StoredId = storedId };
     }
 
     // Nothing compressed was asked for. What comes so all the same is decoded, or refused: binary must not reach the scanner.

@@ -21,8 +21,9 @@ internal static class ForwardedHeaders
     };
 
     /// <summary>From an upstream to the client, and under which name; null if it stays here.</summary>
-    public static string? GoesDown(string name) => name.Length < 11 ? null : (name[0] | 0x20) switch
+    public static string? GoesDown(string name) => name.Length < 10 ? null : (name[0] | 0x20) switch
     {
+        'r' when name.Equals("request-id", Ignore) => "x-upstream-request-id",
         'r' when name.Equals("retry-after", Ignore) => "Retry-After",
         'o' when name.Equals("openai-processing-ms", Ignore) || name.Equals("openai-version", Ignore) => name,
         'a' when name.StartsWith("anthropic-ratelimit-", Ignore) => name,

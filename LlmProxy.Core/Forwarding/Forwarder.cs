@@ -26,12 +26,14 @@ internal sealed class Forwarder(UpstreamClients clients, LoopGuard loops)
         var attempt = new Attempt();
         HttpResponseMessage? response = null;
         var isCommitted = false;
+        var isWaiting = false;
         try
         {
             response = await attempt.SendAsync(clients.For(upstream), message, clock.Token);
             var reader = new AnswerReader(request, upstream, Expect(request, upstream), limits.HeldAnswer, limits.Event);
             var result = await reader.ReadAsync(response, clock.Token);
             isCommitted = result.Error is null;
+            isWaiting = result.Value is { HasOutput: false };
             return result;
         }
         catch (Exception e)
@@ -46,7 +48,11 @@ internal sealed class Forwarder(UpstreamClients clients, LoopGuard loops)
         }
         finally
         {
-            clock.EndPhase();
+            if (!isWaiting)
+            {
+                clock.EndPhase();
+            }
+
             if (!isCommitted)
             {
                 response?.Dispose();
@@ -58,7 +64,7 @@ internal sealed class Forwarder(UpstreamClients clients, LoopGuard loops)
     public static StreamExpectation Expect(ForwardRequest request, Upstream upstream) => new(
         request.Fields.Choices,
         upstream.Options.RequireFinishReason,
-        request.Route.Route.PutsModelBack ? Target.Encode(request.Route.Asked) : default,
+        request.Route.Route.PutsModelBack && request.Route.Asked.Length > 0 ? Target.Encode(request.Route.Asked) : default,
         upstream.MapsFinishReasons,
         upstream.Redactor);
 }

@@ -11,6 +11,8 @@ internal struct GrowingBuffer(int size) : IDisposable
 
     public readonly ReadOnlySpan<byte> Written => _array.AsSpan(0, Length);
 
+    public readonly ReadOnlyMemory<byte> WrittenMemory => _array.AsMemory(0, Length);
+
     /// <summary>Room for at least one more byte.</summary>
     public Memory<byte> Free()
     {

@@ -12,7 +12,7 @@ internal enum AnswerKind
     /// <summary>A JSON document too large to be held; its beginning is in hand.</summary>
     LargeJson,
 
-    /// <summary>A stream of events, of which at least one has output.</summary>
+    /// <summary>A stream of events, of which at least one has output but where <see cref="UpstreamAnswer.HasOutput"/> says otherwise.</summary>
     Events,
 }
 
@@ -50,6 +50,15 @@ internal sealed class UpstreamAnswer : IDisposable
 
     /// <summary>What stands in it, for <see cref="AnswerKind.Json"/>.</summary>
     public JsonAnswer Json { get; }
+
+    /// <summary>False for a stream that was committed to keep its client awake: it has only begun.</summary>
+    public bool HasOutput { get; init; } = true;
+
+    /// <summary>The id under which the upstream keeps it; null if it has none that counts.</summary>
+    public string? StoredId { get; init; }
+
+    /// <summary>Usage that its events do not tell.</summary>
+    public Usage KnownUsage { get; init; } = Usage.None;
 
     /// <summary>Gives back the buffer of what was read, once it has been passed on.</summary>
     public void ReleaseRead()

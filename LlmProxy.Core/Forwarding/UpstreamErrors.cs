@@ -13,24 +13,29 @@ internal static class UpstreamErrors
     /// <param name="response">Its status and headers.</param>
     /// <param name="json">Its body, if that is JSON.</param>
     /// <param name="redactor">Of the upstream.</param>
-    public static ProxyError Translate(HttpResponseMessage response, ReadOnlySpan<byte> json, Redactor redactor)
+    /// <param name="request">What was asked.</param>
+    public static ProxyError Translate(HttpResponseMessage response, ReadOnlySpan<byte> json, Redactor redactor, ForwardRequest request)
     {
         var status = (int)response.StatusCode;
         switch (status)
         {
             case 400 or 409 or 413 or 422:
-                var error = ProxyErrors.UpstreamError(status, UpstreamMessage.TryRead(json, redactor)) with { Blame = Blame.Client };
-                return error with { Body = UpstreamMessage.TryRedactBody(json, redactor) };
+                return UpstreamMessage.ToError(json, status, redactor) with { Blame = Blame.Client, Body = UpstreamMessage.TryRedactBody(json, redactor) };
             case 401 or 403:
                 return ProxyErrors.AuthError;
+            case 404 when request.NamesStored:
+                return ProxyErrors.ResponseNotFound(request.Id.Length > 0 ? request.Id : request.Fields.PreviousResponse ?? request.Fields.Conversation!) with
+                { Body = UpstreamMessage.TryRedactBody(json, redactor) };
             case 404:
                 return ProxyErrors.ModelError;
             case 408 or 504:
                 return UpstreamMessage.ToError(json, 504, redactor, WaitOf(response));
             case 429:
                 return UpstreamMessage.ToError(json, 429, redactor, WaitOf(response));
-            case 503 or 529:
+            case 503:
                 return UpstreamMessage.ToError(json, 503, redactor, WaitOf(response));
+            case 529:
+                return UpstreamMessage.ToError(json, request.Endpoint.Dialect.OverloadedStatus, redactor, WaitOf(response));
             default:
                 return UpstreamMessage.ToError(json, 502, redactor, WaitOf(response));
         }

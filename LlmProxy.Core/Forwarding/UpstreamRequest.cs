@@ -8,6 +8,8 @@ namespace LlmProxy.Core.Forwarding;
 
 /// <summary>What a client asks for, as every attempt needs it.</summary>
 /// <param name="Endpoint">The operation.</param>
+/// <param name="Id">Of what is asked for, where the operation names it in its path; else empty.</param>
+/// <param name="Query">What of the client's query goes up, escaped, with its question mark; may be empty.</param>
 /// <param name="Route">Where the model leads.</param>
 /// <param name="Fields">What the body asks for.</param>
 /// <param name="Body">The body as it came.</param>
@@ -15,9 +17,18 @@ namespace LlmProxy.Core.Forwarding;
 /// <param name="TraceParent">The trace to go on with; null if tracing is off.</param>
 /// <param name="TraceState">What belongs to it.</param>
 internal sealed record ForwardRequest(
-    Endpoint Endpoint, RouteMatch Route, RequestFields Fields, RequestBody Body, IHeaderDictionary Headers, string? TraceParent, string? TraceState)
+    Endpoint Endpoint, string Id, string Query, RouteMatch Route, RequestFields Fields, RequestBody Body, IHeaderDictionary Headers, string? TraceParent, string? TraceState)
 {
     public bool WantsStream => Endpoint.CanStream && Fields.Stream;
+
+    /// <summary>It is about something that the upstream keeps: that this is not found says nothing about the model.</summary>
+    public bool NamesStored => Endpoint.HasId || (Endpoint.IsStored && (Fields.PreviousResponse ?? Fields.Conversation) is not null);
+
+    /// <summary>Asks for events that are held; null where they are held until the commit.</summary>
+    public HeldEvents? Held { get; } = Endpoint.CanStream && Fields.Stream && Endpoint.Dialect.ReleasesHeldEvents ? new HeldEvents() : null;
+
+    /// <summary>Nobody else is asked after this target: what it says, however it says it, is made the best of.</summary>
+    public bool IsLastTarget { get; init; } = true;
 }
 
 /// <summary>Builds the request that one attempt sends. Nothing of another attempt is in it.</summary>
@@ -26,17 +37,18 @@ internal static class UpstreamRequest
     public static HttpRequestMessage Build(ForwardRequest request, Target target, List<BodyPart> parts)
     {
         var upstream = target.Upstream;
-        var message = new HttpRequestMessage(HttpMethod.Post, upstream.AddressOf(request.Endpoint))
+        var message = new HttpRequestMessage(HttpMethod.Parse(request.Endpoint.Method), upstream.AddressOf(request.Endpoint, request.Id, request.Query))
         {
-            Content = new RequestContent(request.Body, parts),
+            Content = request.Endpoint.IsBodyless ? null : new RequestContent(request.Body, parts),
             Version = upstream.Options.HttpVersion,
             VersionPolicy = upstream.Options.HttpVersion.Major == 1 ? HttpVersionPolicy.RequestVersionOrLower : HttpVersionPolicy.RequestVersionExact,
         };
         foreach (var (name, values) in request.Headers)
         {
-            if (ForwardedHeaders.GoesUp(name) && values.Count > 0 && ForwardedHeaders.IsSafe(values[0]))
+            // Some clients write a list, such as anthropic-beta, as several headers.
+            if (ForwardedHeaders.GoesUp(name) && values.ToString() is var value && ForwardedHeaders.IsSafe(value))
             {
-                message.Headers.TryAddWithoutValidation(name, values[0]);
+                message.Headers.TryAddWithoutValidation(name, value);
             }
         }
 
@@ -51,9 +63,17 @@ internal static class UpstreamRequest
             }
         }
 
-        if (upstream.Authorization is not null)
+        foreach (var (name, value) in upstream.KindHeaders)
         {
-            message.Headers.TryAddWithoutValidation("Authorization", upstream.Authorization);
+            if (!message.Headers.NonValidated.Contains(name))
+            {
+                message.Headers.TryAddWithoutValidation(name, value);
+            }
+        }
+
+        if (upstream.Key is { } key)
+        {
+            message.Headers.TryAddWithoutValidation(key.Key, key.Value);
         }
 
         return message;

@@ -28,6 +28,8 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
     public override bool IsWholeAtDone =>
         Failure is null && (IsFinished || (HasOutput && !expectation.RequireFinishReason));
 
+    public override ReadOnlySpan<byte> EndMark => SseText.Done;
+
     public override StreamEventKind Inspect(ReadOnlySpan<byte> raw, in SseEvent found)
     {
         ClearReplacements();
@@ -36,7 +38,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
             return StreamEventKind.Preamble;
         }
 
-        if (_template.Matches(raw, found))
+        if (_template.Matches(raw, found, out _))
         {
             return StreamEventKind.Output;
         }
@@ -47,6 +49,13 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
         }
 
         return Read(found.Data.In(raw), raw, found, isInPlace: true);
+    }
+
+    public override void WriteErrorEvent(ProxyError error, string message, string requestId, IBufferWriter<byte> output)
+    {
+        output.Write("data: "u8);
+        OpenAIError.WriteOurs(error, message, output);
+        output.Write("\n\n"u8);
     }
 
     private StreamEventKind InspectJoined(ReadOnlySpan<byte> raw, in SseEvent found)
@@ -98,7 +107,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
         HasOutput = true;
         if (isInPlace && chunk.IsOneDelta && Replacements == 0)
         {
-            _template.Learn(raw, found, chunk.DeltaValue);
+            _template.Learn(raw, found, new DeltaValues(chunk.DeltaValue));
         }
 
         return StreamEventKind.Output;

@@ -1,12 +1,21 @@
+using System.Runtime.CompilerServices;
+
 namespace LlmProxy.Core.Protocol;
 
+/// <summary>What may differ between two events that are otherwise the same bytes.</summary>
+/// <param name="Delta">The output: a JSON string that is not empty, quotes included.</param>
+/// <param name="Number">A running number; no length where there is none.</param>
+/// <param name="Filler">A JSON string without meaning, quotes included; no length where there is none.</param>
+internal readonly record struct DeltaValues(SseRange Delta, SseRange Number = default, SseRange Filler = default);
+
 /// <summary>
-/// Nearly all events of a stream are the same bytes but for one JSON string, the token. Once such an event was read in full,
-/// the next ones are recognised by what stands before and after that string, without reading them as JSON.
+/// Nearly all events of a stream are the same bytes but for one JSON string, the token, and in some dialects a running
+/// number. Once such an event was read in full, the next ones are recognised by what stands around these values, without
+/// reading them as JSON.
 /// </summary>
 /// <remarks>
-/// It is exact, not a guess: same bytes before, same bytes after, and between them the inside of one JSON string that is
-/// not empty (no quote but escaped ones, no escape left open). What differs in any way is read in full.
+/// It is exact, not a guess: the same bytes in the same order, and between them the inside of a JSON string (no quote
+/// but escaped ones; not empty if it is the token) or a run of digits. What differs in any way is read in full.
 /// </remarks>
 internal struct DeltaTemplate
 {
@@ -14,29 +23,62 @@ internal struct DeltaTemplate
     private const int MostMisses = 8;
 
     private byte[]? _bytes;
-    private int _before;
-    private int _after;
+    private Values _values;
+    private int _count;
+    private int _end;
+    private SseLines _lines;
     private SseRange _dataEdges;
     private int _misses;
 
-    public bool Matches(ReadOnlySpan<byte> raw, in SseEvent found)
+    private enum Kind
     {
-        if (_bytes is null || _before == 0 || found.Lines != SseLines.Data)
-        {
-            return false;
-        }
+        Delta,
+        Number,
+        Filler,
+    }
 
-        var length = raw.Length - _before - _after;
-        if (length <= 0
+    /// <summary>Is the event like the one that was learned?</summary>
+    /// <param name="raw">All its bytes.</param>
+    /// <param name="found">What stands in it.</param>
+    /// <param name="number">Its running number, if the one that was learned had one.</param>
+    public bool Matches(ReadOnlySpan<byte> raw, in SseEvent found, out SseRange number)
+    {
+        number = default;
+        if (_count == 0
+            || found.Lines != _lines
             || found.Data.Start != _dataEdges.Start
-            || raw.Length - found.Data.End != _dataEdges.Length
-            || !raw.EndsWith(_bytes.AsSpan(_before, _after))
-            || !raw.StartsWith(_bytes.AsSpan(0, _before)))
+            || raw.Length - found.Data.End != _dataEdges.Length)
         {
             return false;
         }
 
-        if (!IsInsideOfString(raw.Slice(_before, length)))
+        ReadOnlySpan<byte> literals = _bytes;
+        var rest = raw;
+        for (var i = 0; i < _count; i++)
+        {
+            var (kind, before) = _values[i];
+            if (!rest.StartsWith(literals[..before]))
+            {
+                return false;
+            }
+
+            literals = literals[before..];
+            rest = rest[before..];
+            var length = LengthOf(rest, kind);
+            if (length < 0)
+            {
+                return false;
+            }
+
+            if (kind == Kind.Number)
+            {
+                number = new SseRange(raw.Length - rest.Length, length);
+            }
+
+            rest = rest[length..];
+        }
+
+        if (!rest.SequenceEqual(literals[.._end]))
         {
             return false;
         }
@@ -45,48 +87,93 @@ internal struct DeltaTemplate
         return true;
     }
 
-    /// <summary>No quote in it ends the string, and no escape is left open at its end.</summary>
-    private static bool IsInsideOfString(ReadOnlySpan<byte> bytes)
+    /// <summary>Remembers an event by everything but these values; offsets are in <paramref name="raw"/>.</summary>
+    public void Learn(ReadOnlySpan<byte> raw, in SseEvent found, in DeltaValues values)
     {
-        if (bytes[^1] == (byte)'\\')
+        _count = 0;
+        if (_misses++ >= MostMisses || (found.Lines & ~(SseLines.Data | SseLines.Name)) != 0)
         {
-            return false;
-        }
-
-        while (bytes.IndexOf((byte)'"') is >= 0 and var quote)
-        {
-            var escapes = quote - 1 - bytes[..quote].LastIndexOfAnyExcept((byte)'\\');
-            if (escapes % 2 == 0)
-            {
-                return false;
-            }
-
-            bytes = bytes[(quote + 1)..];
-        }
-
-        return true;
-    }
-
-    /// <summary>Remembers an event whose only changing part is the string <paramref name="value"/> (quotes included, offsets in <paramref name="raw"/>).</summary>
-    public void Learn(ReadOnlySpan<byte> raw, in SseEvent found, SseRange value)
-    {
-        var before = value.Start + 1;
-        var after = raw.Length - value.End + 1;
-        if (_misses++ >= MostMisses || found.Lines != SseLines.Data || before + after > Longest)
-        {
-            _before = 0;
             return;
         }
 
-        if (_bytes is null || _bytes.Length < before + after)
+        Span<(Kind Kind, SseRange Range)> inOrder = [(Kind.Delta, Inside(values.Delta)), (Kind.Number, values.Number), (Kind.Filler, Inside(values.Filler))];
+        inOrder.Sort(static (a, b) => a.Range.Start.CompareTo(b.Range.Start));
+        var literals = raw.Length;
+        foreach (var (_, range) in inOrder)
         {
-            _bytes = GC.AllocateUninitializedArray<byte>(Math.Min(Longest, before + after + 32));
+            literals -= range.Length;
         }
 
-        raw[..before].CopyTo(_bytes);
-        raw[^after..].CopyTo(_bytes.AsSpan(before));
-        _before = before;
-        _after = after;
+        if (literals > Longest)
+        {
+            return;
+        }
+
+        if (_bytes is null || _bytes.Length < literals)
+        {
+            _bytes = GC.AllocateUninitializedArray<byte>(Math.Min(Longest, literals + 32));
+        }
+
+        var position = 0;
+        Span<byte> output = _bytes;
+        foreach (var (kind, range) in inOrder)
+        {
+            if (range.Start == 0)
+            {
+                continue;
+            }
+
+            var literal = raw[position..range.Start];
+            literal.CopyTo(output);
+            output = output[literal.Length..];
+            _values[_count++] = (kind, literal.Length);
+            position = range.End;
+        }
+
+        raw[position..].CopyTo(output);
+        _end = raw.Length - position;
+        _lines = found.Lines;
         _dataEdges = new SseRange(found.Data.Start, raw.Length - found.Data.End);
+    }
+
+    private static SseRange Inside(SseRange quoted) => quoted.Length == 0 ? default : new SseRange(quoted.Start + 1, quoted.Length - 2);
+
+    /// <returns>Below zero if there is no such value.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int LengthOf(ReadOnlySpan<byte> bytes, Kind kind)
+    {
+        if (kind == Kind.Number)
+        {
+            var digits = bytes.IndexOfAnyExceptInRange((byte)'0', (byte)'9');
+            return digits == 0 ? -1 : digits;
+        }
+
+        var length = EndOfString(bytes);
+        return length > 0 || kind == Kind.Filler ? length : -1;
+    }
+
+    /// <summary>Where the quote stands that ends the string: one with no backslash, or an even number of them, before it.</summary>
+    private static int EndOfString(ReadOnlySpan<byte> bytes)
+    {
+        var start = 0;
+        while (bytes[start..].IndexOf((byte)'"') is >= 0 and var offset)
+        {
+            var quote = start + offset;
+            var escapes = quote - 1 - bytes[..quote].LastIndexOfAnyExcept((byte)'\\');
+            if (escapes % 2 == 0)
+            {
+                return quote;
+            }
+
+            start = quote + 1;
+        }
+
+        return -1;
+    }
+
+    [InlineArray(3)]
+    private struct Values
+    {
+        private (Kind Kind, int Before) _first;
     }
 }

@@ -13,10 +13,12 @@ internal sealed class FieldNames
     public const int Stream = 1;
     public const int StreamOptions = 2;
     public const int Choices = 3;
+    public const int PreviousResponse = 4;
+    public const int Conversation = 5;
 
-    // The first four in the order of the constants. The others decide what a request may cost.
+    // The first in the order of the constants. The others decide what a request may cost.
     private static readonly string[] _always =
-        ["model", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "max_output_tokens", "previous_response_id"];
+        ["model", "stream", "stream_options", "n", "previous_response_id", "conversation", "max_tokens", "max_completion_tokens", "max_output_tokens"];
 
     private readonly string[] _names;
     private readonly byte[][] _bytes;

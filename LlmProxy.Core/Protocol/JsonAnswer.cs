@@ -5,13 +5,19 @@ namespace LlmProxy.Core.Protocol;
 /// <summary>The top level of an upstream's JSON answer.</summary>
 internal struct JsonAnswer
 {
-    /// <summary>It is an object that says that it failed.</summary>
-    public bool HasError { get; private set; }
+    /// <summary>It is an object that says that it failed. A response object tells of its error as a part of itself: it is an answer.</summary>
+    public readonly bool HasError => _hasError && !_isResponse;
 
     public Usage Usage { get; private set; } = Usage.None;
 
     /// <summary>The value of <c>model</c>, quotes included; empty if there is none.</summary>
     public SseRange Model { get; private set; }
+
+    /// <summary>The value of <c>id</c>, quotes included; empty if there is none.</summary>
+    public SseRange Id { get; private set; }
+
+    private bool _hasError;
+    private bool _isResponse;
 
     public JsonAnswer()
     {
@@ -44,6 +50,35 @@ internal struct JsonAnswer
         }
     }
 
+    /// <summary>Finds the <c>id</c> in the beginning of an object that is not all there; empty if it does not stand there.</summary>
+    public static SseRange FindId(ReadOnlySpan<byte> beginning)
+    {
+        var reader = new Utf8JsonReader(beginning, isFinalBlock: false, new JsonReaderState(new JsonReaderOptions { MaxDepth = 1000 }));
+        try
+        {
+            reader.Read();
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var isId = reader.ValueTextEquals("id"u8);
+                if (!reader.Read() || isId)
+                {
+                    return isId ? TextOf(ref reader) : default;
+                }
+
+                if (!reader.TrySkip())
+                {
+                    return default;
+                }
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // It will be seen for what it is when it is relayed.
+        }
+
+        return default;
+    }
+
     private void ReadMember(ref Utf8JsonReader reader)
     {
         if (reader.ValueTextEquals("usage"u8))
@@ -57,14 +92,22 @@ internal struct JsonAnswer
         else if (reader.ValueTextEquals("error"u8))
         {
             reader.Read();
-            HasError |= reader.TokenType != JsonTokenType.Null;
+            _hasError |= reader.TokenType != JsonTokenType.Null;
         }
         else if (reader.ValueTextEquals("model"u8))
         {
             reader.Read();
-            Model = reader.TokenType == JsonTokenType.String
-                ? new SseRange((int)reader.TokenStartIndex, (int)(reader.BytesConsumed - reader.TokenStartIndex))
-                : default;
+            Model = TextOf(ref reader);
+        }
+        else if (reader.ValueTextEquals("object"u8))
+        {
+            reader.Read();
+            _isResponse = reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("response"u8);
+        }
+        else if (reader.ValueTextEquals("id"u8))
+        {
+            reader.Read();
+            Id = TextOf(ref reader);
         }
         else
         {
@@ -73,4 +116,8 @@ internal struct JsonAnswer
 
         reader.Skip();
     }
+
+    private static SseRange TextOf(ref Utf8JsonReader reader) => reader.TokenType == JsonTokenType.String
+        ? new SseRange((int)reader.TokenStartIndex, (int)(reader.BytesConsumed - reader.TokenStartIndex))
+        : default;
 }

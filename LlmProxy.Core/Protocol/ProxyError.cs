@@ -24,8 +24,11 @@ internal sealed record ProxyError(int Status, string Code, string Message)
     /// <summary>The same target may be asked once more: nothing of an answer came, and the reason lay in a connection that was used again.</summary>
     public bool MayRepeat { get; init; }
 
-    /// <summary>An upstream's own error body, secrets taken out, that goes out instead of ours.</summary>
+    /// <summary>An upstream's own error body, secrets taken out, that goes out instead of ours where the dialect passes such bodies.</summary>
     public byte[]? Body { get; init; }
+
+    /// <summary>The upstream's own error object, secrets taken out, on one line; for dialects whose clients go by its wording.</summary>
+    public byte[]? Original { get; init; }
 
     public string Type => Status switch
     {

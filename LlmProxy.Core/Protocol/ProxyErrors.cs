@@ -49,8 +49,15 @@ internal static class ProxyErrors
         new(404, "unsupported_operation", $"Model \"{shown}\" does not serve {operation}." + (other is null ? "" : $" Model \"{other}\" does."))
         { Param = "model" };
 
+    public static ProxyError ResponseNotFound(string shown, string? param = null) =>
+        new(404, "response_not_found", $"\"{shown}\" is not known here, or not yours. It may have been made elsewhere, or too long ago.") { Param = param };
+
+    public static ProxyError ResponseElsewhere(string shown, string model, string param) =>
+        new(404, "response_not_found", $"\"{shown}\" was made by a provider that does not serve model \"{model}\". Name the model it was made with, or send the whole conversation.")
+        { Param = param };
+
     public static ProxyError UnknownUrl(string shown) =>
-        new(404, "unknown_url", $"There is nothing at {shown}. The API is under /v1: chat/completions, completions, embeddings, models.");
+        new(404, "unknown_url", $"There is nothing at {shown}. The API is under /v1: chat/completions, responses, messages, completions, embeddings, models.");
 
     public static ProxyError DoubledPrefix(string shown) =>
         new(404, "unknown_url", $"{shown}: the base URL already ends in /v1 and the client adds it once more. Set the base URL without /v1 (for example ANTHROPIC_BASE_URL).");
@@ -145,7 +152,7 @@ internal static class ProxyErrors
 
     public static ProxyError UpstreamError(int status, string? message, int retryAfterMs = SoonMs) =>
         Upstream(status, status == 429 ? "rate_limit_exceeded" : "upstream_error", message ?? "The upstream reported an error.") with
-        { RetryAfterMs = status is 408 or 429 or 502 or 503 or 504 ? retryAfterMs : 0 };
+        { RetryAfterMs = status is 408 or 429 or 502 or 503 or 504 or 529 ? retryAfterMs : 0 };
 
     // Ours.
     public static ProxyError Internal { get; } =

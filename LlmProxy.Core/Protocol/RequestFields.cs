@@ -46,6 +46,19 @@ internal sealed class RequestFields
     /// <summary>How many choices are asked for, from 1.</summary>
     public int Choices { get; private set; } = 1;
 
+    /// <summary><c>stream_options.include_usage</c>.</summary>
+    public bool IncludesUsage { get; private set; }
+
+    /// <summary>The response that the request goes on from; null if it names none.</summary>
+    public string? PreviousResponse { get; private set; }
+
+    /// <summary>The stored conversation that the request is part of; null if it names none.</summary>
+    public string? Conversation { get; private set; }
+
+    /// <summary>The fields of a request without a body.</summary>
+    /// <param name="stream">It asks for a stream by other means.</param>
+    public static RequestFields Bodyless(bool stream) => new() { Names = FieldNames.Standard, Stream = stream };
+
     /// <summary>Reads a body.</summary>
     public static Result<RequestFields> Read(in ReadOnlySequence<byte> body, FieldNames names)
     {
@@ -202,15 +215,46 @@ internal sealed class RequestFields
                     ? null
                     : ProxyErrors.InvalidType("stream", "true, false or null");
             case FieldNames.StreamOptions:
+                IncludesUsage = FindMember(reader, "include_usage"u8, out var value) && value.TokenType == JsonTokenType.True;
                 return reader.TokenType is JsonTokenType.StartObject or JsonTokenType.Null
                     ? null
                     : ProxyErrors.InvalidType("stream_options", "an object or null");
             case FieldNames.Choices:
                 Choices = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var n) ? Math.Clamp(n, 1, MostChoices) : 1;
                 return null;
+            case FieldNames.PreviousResponse:
+                PreviousResponse = StoredIds.Read(reader);
+                return null;
+            case FieldNames.Conversation:
+                Conversation = StoredIds.Read(FindMember(reader, "id"u8, out var id) ? id : reader);
+                return null;
             default:
                 return null;
         }
+    }
+
+    /// <summary>Finds a member of the object that the reader, which stays where it is, stands before. The last one counts, as for most readers.</summary>
+    private static bool FindMember(Utf8JsonReader reader, ReadOnlySpan<byte> name, out Utf8JsonReader value)
+    {
+        value = reader;
+        var found = false;
+        if (reader.TokenType == JsonTokenType.StartObject)
+        {
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var isIt = reader.ValueTextEquals(name);
+                reader.Read();
+                if (isIt)
+                {
+                    value = reader;
+                    found = true;
+                }
+
+                reader.Skip();
+            }
+        }
+
+        return found;
     }
 
     private ProxyError? TakeModel(ref Utf8JsonReader reader)

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace LlmProxy.Core.Protocol;
 
 /// <summary>What an event of an upstream's stream means for the client's.</summary>
@@ -9,7 +11,7 @@ internal enum StreamEventKind
     /// <summary>Output, or something unknown, which may be output.</summary>
     Output,
 
-    /// <summary>The end that the API promises, for example <c>[DONE]</c>.</summary>
+    /// <summary>The end that the API promises: a mark such as <c>[DONE]</c>, or its final event.</summary>
     Done,
 
     /// <summary>The upstream says that it failed; <see cref="StreamInspector.Failure"/> says how.</summary>
@@ -42,11 +44,26 @@ internal abstract class StreamInspector
     /// <summary>How the upstream said it failed.</summary>
     public ProxyError? Failure { get; protected set; }
 
+    /// <summary>The answer ended in a failure of the upstream before it had any output: no answer yet, while another may be asked.</summary>
+    public ProxyError? EarlyFailure { get; protected set; }
+
     /// <summary>All that was promised has come: from here on it no longer matters how the upstream ends.</summary>
     public abstract bool IsFinished { get; }
 
     /// <summary>The end mark came: is the answer whole by what came before it?</summary>
     public abstract bool IsWholeAtDone { get; }
+
+    /// <summary>
+    /// The mark that ends every whole stream; where it is missing after all that was promised, it is ours to say. Empty where a
+    /// stream ends in an event with content, which nobody but the upstream can write.
+    /// </summary>
+    public virtual ReadOnlySpan<byte> EndMark => default;
+
+    /// <summary>What the client is sent into the upstream's silence, given the events so far.</summary>
+    public virtual ReadOnlySpan<byte> Heartbeat => SseText.Heartbeat;
+
+    /// <summary>The id under which the answer can be asked for again; null if none was seen.</summary>
+    public string? StoredId { get; protected set; }
 
     /// <summary>How many <see cref="ReplacementAt"/> the event inspected last asks for.</summary>
     public int Replacements { get; private set; }
@@ -56,6 +73,9 @@ internal abstract class StreamInspector
 
     /// <summary>Looks at one event, <paramref name="raw"/> being all of its bytes.</summary>
     public abstract StreamEventKind Inspect(ReadOnlySpan<byte> raw, in SseEvent found);
+
+    /// <summary>Writes the event that tells a client that its stream is broken, as the one that follows the events so far.</summary>
+    public abstract void WriteErrorEvent(ProxyError error, string message, string requestId, IBufferWriter<byte> output);
 
     protected void ClearReplacements() => Replacements = 0;
 

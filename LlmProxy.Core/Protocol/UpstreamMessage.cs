@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 
 namespace LlmProxy.Core.Protocol;
@@ -8,7 +7,7 @@ internal static class UpstreamMessage
 {
     /// <summary>The error that a client is told for an error body or event, with the upstream's message if it has one.</summary>
     public static ProxyError ToError(ReadOnlySpan<byte> json, int status, Redactor redactor, int retryAfterMs = 1000) =>
-        ProxyErrors.UpstreamError(status, TryRead(json, redactor), retryAfterMs);
+        ProxyErrors.UpstreamError(status, TryRead(json, redactor), retryAfterMs) with { Original = TryReadOriginal(json, redactor) };
 
     /// <summary>The message of <c>{"error":{"message":…}}</c>, <c>{"error":"…"}</c>, <c>{"message":…}</c> or <c>{"detail":…}</c>, made fit to be shown.</summary>
     public static string? TryRead(ReadOnlySpan<byte> json, Redactor redactor)
@@ -41,9 +40,29 @@ internal static class UpstreamMessage
                 return null;
             }
 
-            var text = Encoding.UTF8.GetString(json);
-            var clean = redactor.Apply(text);
-            return ReferenceEquals(clean, text) ? json.ToArray() : Encoding.UTF8.GetBytes(clean);
+            var clean = JsonCopy.ToBytes(document.RootElement, redactor, out var redacted);
+            return redacted ? clean : json.ToArray();
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The error object itself, if it has what every client reads: a type and a message.</summary>
+    private static byte[]? TryReadOriginal(ReadOnlySpan<byte> json, Redactor redactor)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(json);
+            using var document = JsonDocument.ParseValue(ref reader);
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("error"u8, out var error)
+                && error.ValueKind == JsonValueKind.Object
+                && error.TryGetProperty("type"u8, out var type) && type.ValueKind == JsonValueKind.String
+                && error.TryGetProperty("message"u8, out var message) && message.ValueKind == JsonValueKind.String
+                    ? JsonCopy.ToBytes(error, redactor, out _)
+                    : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -1,9 +1,15 @@
 namespace LlmProxy.Core.Protocol;
 
 /// <summary>Tokens as an upstream reported them; a value below zero means that it did not say.</summary>
+/// <param name="Input">All of the input, cached parts included, whatever the API counts.</param>
+/// <param name="CachedInput">What of it was read from a cache.</param>
+/// <param name="Output">All of the output.</param>
 internal readonly record struct Usage(long Input, long CachedInput, long Output)
 {
     public static Usage None { get; } = new(-1, -1, -1);
+
+    /// <summary>What of the input was written to a cache, where that has its own price.</summary>
+    public long WrittenInput { get; init; } = -1;
 
     public bool IsKnown => Input >= 0 || Output >= 0;
 }

@@ -2,27 +2,75 @@ using System.Text.Json;
 
 namespace LlmProxy.Core.Protocol;
 
-/// <summary>Reads a <c>usage</c> object of the OpenAI family.</summary>
-internal static class UsageReader
+/// <summary>Reads <c>usage</c> objects; of several in one stream the later ones add to and correct the earlier.</summary>
+/// <remarks>
+/// OpenAI's input includes what was read from a cache. Anthropic's does not: its <c>input_tokens</c>,
+/// <c>cache_read_input_tokens</c> and <c>cache_creation_input_tokens</c> are three parts of one whole. Some servers write all
+/// of these names; their <c>prompt_tokens</c> is the whole.
+/// </remarks>
+internal struct UsageReader
 {
-    /// <summary>Reads from its opening brace to its closing one.</summary>
+    private long _input = -1;
+    private long _output = -1;
+    private long _cached = -1;
+    private long _readApart = -1;
+    private long _writtenApart = -1;
+    private bool _isWhole;
+
+    public UsageReader()
+    {
+    }
+
+    /// <summary>What is known so far; an output that was not told is left open.</summary>
+    public readonly Usage SoFar => new(
+        _input < 0 || _isWhole ? _input : _input + Math.Max(0, _readApart) + Math.Max(0, _writtenApart),
+        _readApart >= 0 ? _readApart : _cached,
+        _output)
+    { WrittenInput = _writtenApart };
+
+    /// <summary>Reads one object, from its opening brace to its closing one.</summary>
     public static Usage Read(ref Utf8JsonReader reader)
     {
-        long input = -1, output = -1, cached = -1;
+        var usage = new UsageReader();
+        usage.Add(ref reader);
+        var read = usage.SoFar;
+
+        // What has no output, as embeddings, does not say so.
+        return read.Output < 0 && read.Input >= 0 ? read with { Output = 0 } : read;
+    }
+
+    /// <summary>Reads one more object.</summary>
+    public void Add(ref Utf8JsonReader reader)
+    {
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("prompt_tokens"u8) || reader.ValueTextEquals("input_tokens"u8))
+            if (reader.ValueTextEquals("prompt_tokens"u8))
             {
-                input = ReadCount(ref reader, input);
+                _input = ReadCount(ref reader, _input);
+                _isWhole = _input >= 0;
+            }
+            else if (reader.ValueTextEquals("input_tokens"u8))
+            {
+                var input = ReadCount(ref reader, _input);
+                _input = _isWhole ? _input : input;
             }
             else if (reader.ValueTextEquals("completion_tokens"u8) || reader.ValueTextEquals("output_tokens"u8))
             {
-                output = ReadCount(ref reader, output);
+                _output = ReadCount(ref reader, _output);
             }
             else if (reader.ValueTextEquals("prompt_tokens_details"u8) || reader.ValueTextEquals("input_tokens_details"u8))
             {
                 reader.Read();
-                cached = reader.TokenType == JsonTokenType.StartObject ? ReadCached(ref reader) : cached;
+                _cached = reader.TokenType == JsonTokenType.StartObject ? ReadCached(ref reader) : _cached;
+                reader.Skip();
+            }
+            else if (reader.ValueTextEquals("cache_read_input_tokens"u8))
+            {
+                _readApart = ReadCount(ref reader, _readApart);
+            }
+            else if (reader.ValueTextEquals("cache_creation_input_tokens"u8))
+            {
+                _writtenApart = ReadCount(ref reader, _writtenApart);
             }
             else
             {
@@ -30,9 +78,10 @@ internal static class UsageReader
                 reader.Skip();
             }
         }
-
-        return new Usage(input, cached, output < 0 && input >= 0 ? 0 : output);
     }
+
+    /// <summary>Forgets an output that was told before there was any.</summary>
+    public void LeaveOutputOpen() => _output = -1;
 
     private static long ReadCached(ref Utf8JsonReader reader)
     {

@@ -49,11 +49,6 @@ internal static class ErrorReply
 
     private static ReadOnlyMemory<byte> Compose(Dialect dialect, ProxyError error, string? contact, string requestId)
     {
-        if (error.Body is not null)
-        {
-            return error.Body;
-        }
-
         var output = new ArrayBufferWriter<byte>(512);
         dialect.WriteError(error, ErrorText.Compose(error, contact), requestId, output);
         return output.WrittenMemory;

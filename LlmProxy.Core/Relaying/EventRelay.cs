@@ -4,17 +4,6 @@ using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Relaying;
 
-/// <summary>What one relay needs to know besides its two ends.</summary>
-/// <param name="Inspector">Watches the events.</param>
-/// <param name="Dialect">Says how a broken stream is told.</param>
-/// <param name="LargestEvent">In bytes.</param>
-/// <param name="RequestId">For the error event.</param>
-/// <param name="Contact">For the error event.</param>
-/// <param name="Filter">The app's filters; null where none is registered.</param>
-/// <param name="Complete">Called before the end of a whole answer goes out. Never waits.</param>
-internal sealed record EventRelayPlan(
-    StreamInspector Inspector, Dialect Dialect, int LargestEvent, string RequestId, string? Contact, ResponseFilters? Filter, Action<RelayOutcome> Complete);
-
 /// <summary>
 /// Passes a stream's events on, each the moment it is whole. It alone touches the response; heartbeats, timeouts and
 /// shutdown wake it, they never write.
@@ -24,7 +13,7 @@ internal sealed record EventRelayPlan(
 /// place, commit, flush once. Bytes behind the last whole event are copied out first; while there are any, reads go to a
 /// buffer of our own. Whatever is not passed byte for byte is rare and takes that second way, too.
 /// </remarks>
-internal sealed class EventRelay(ClientStream client, ExchangeClock clock, QuietWait wait, TimeProvider time, EventRelayPlan plan)
+internal sealed partial class EventRelay(ClientStream client, ExchangeClock clock, QuietWait wait, TimeProvider time, EventRelayPlan plan)
 {
     // A burst is flushed in pieces of this size: one flush costs a system call, and memory must stay bounded.
     private const int MostUnflushed = 16 * 1024;
@@ -37,6 +26,7 @@ internal sealed class EventRelay(ClientStream client, ExchangeClock clock, Quiet
     private bool _sawData;
     private long _events;
     private long _lastEvent;
+    private Usage _known;
 
     private enum Stop
     {
@@ -56,6 +46,7 @@ internal sealed class EventRelay(ClientStream client, ExchangeClock clock, Quiet
         ProxyError? error;
         try
         {
+            _known = answer.KnownUsage;
             _pending.Append(answer.Read);
             answer.ReleaseRead();
             error = await PassPendingAsync() ?? await PassAllAsync(answer.Rest);
@@ -95,7 +86,7 @@ internal sealed class EventRelay(ClientStream client, ExchangeClock clock, Quiet
                     await wait.SleepAsync();
                     if (clock.IsQuiet && !wait.HasCompleted)
                     {
-                        client.Write(SseText.Heartbeat);
+                        client.Write(_inspector.Heartbeat);
                         await client.FlushAsync();
                         clock.TouchQuiet();
                     }
@@ -176,8 +167,11 @@ internal sealed class EventRelay(ClientStream client, ExchangeClock clock, Quiet
                     return _pending.Length > plan.LargestEvent ? ProxyErrors.EventTooLarge : null;
                 case Stop.Failure:
                     return _inspector.Failure;
+                case Stop.Done when _inspector.IsWholeAtDone:
+                    await PassEndAsync(_stoppedAt);
+                    return null;
                 case Stop.Done:
-                    return _inspector.IsWholeAtDone ? null : ProxyErrors.Truncated;
+                    return ProxyErrors.Truncated;
                 default:
                     await PassChangedAsync(_stoppedAt);
                     _pending.Drop(_stoppedAt.Length);
@@ -224,6 +218,11 @@ internal sealed class EventRelay(ClientStream client, ExchangeClock clock, Quiet
 
         if (outputs > 0)
         {
+            if (_events == 0)
+            {
+                BeginIdle();
+            }
+
             _events += outputs;
             _lastEvent = time.GetTimestamp();
         }
@@ -231,60 +230,13 @@ internal sealed class EventRelay(ClientStream client, ExchangeClock clock, Quiet
         return stop;
     }
 
+    // Until now the client was kept awake while the upstream took its time for the first event.
+    private void BeginIdle()
+    {
+        clock.EndPhase();
+        clock.WatchIdle(plan.Idle);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool MustChange(in SseEvent found) => found.MustBeCut || _inspector.Replacements > 0 || plan.Filter is not null;
-
-    private async ValueTask<RelayOutcome> EndAsync(ProxyError? error)
-    {
-        // All that was promised has come: the upstream may end as it likes, unless the client is the one who left.
-        var isMissing = error is not null && _inspector.IsFinished && error.Blame != Blame.Client;
-        var outcome = new RelayOutcome
-        {
-            Error = isMissing ? null : error,
-            Usage = _inspector.Usage,
-            Events = _events,
-            LastEvent = _lastEvent,
-            MissingDone = isMissing,
-            DoneWithoutFinish = error is null && !_inspector.IsFinished,
-        };
-        try
-        {
-            if (outcome.Error is null)
-            {
-                return await EndWholeAsync(outcome);
-            }
-
-            if (outcome.Error.Status == 499)
-            {
-                    return outcome with { Bytes = client.Bytes };
-            }
-
-            return await EndBrokenAsync(outcome, outcome.Error);
-        }
-        finally
-        {
-            _pending.Release();
-        }
-    }
-
-    private async ValueTask<RelayOutcome> EndWholeAsync(RelayOutcome outcome)
-    {
-        var mark = outcome.MissingDone ? SseText.Done : _pending.Span[.._stoppedAt.Length];
-        client.Write(mark);
-        outcome = outcome with { Bytes = client.Bytes };
-        plan.Complete(outcome);
-        await client.EndAsync();
-        return outcome;
-    }
-
-    private async ValueTask<RelayOutcome> EndBrokenAsync(RelayOutcome outcome, ProxyError error)
-    {
-        var output = new System.Buffers.ArrayBufferWriter<byte>(512);
-        plan.Dialect.WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.RequestId, output);
-        client.Write(output.WrittenSpan);
-        outcome = outcome with { Bytes = client.Bytes };
-        plan.Complete(outcome);
-        await client.BreakAsync();
-        return outcome;
-    }
 }

@@ -5,8 +5,9 @@ namespace LlmProxy.Core.Relaying;
 /// run in that order. Where none is registered, bytes pass untouched.
 /// </summary>
 /// <remarks>
-/// The end mark of a stream and errors are not shown to filters: whether an answer is whole is decided by what the upstream
-/// sent, and stays so. With a filter, an answer that is too large to be held is refused rather than passed unseen.
+/// The mark that ends a stream of completions, and errors, are not shown to filters: whether an answer is whole is decided by
+/// what the upstream sent, and stays so. Where a stream ends in an event with content, as Responses do, that event is shown.
+/// With a filter, an answer that is too large to be held is refused rather than passed unseen.
 /// </remarks>
 public interface IResponseFilter
 {

@@ -51,7 +51,10 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
             : await FailAsync(plan, client, failure);
     }
 
-    /// <summary>Waits for the commit. A heartbeat that falls due sends the status; it commits nothing else.</summary>
+    /// <summary>
+    /// Waits for the commit. A heartbeat that falls due sends the status; it commits nothing else, but for clients that ignore
+    /// comments: there it asks for the events that are held.
+    /// </summary>
     private static async ValueTask<Result<UpstreamAnswer>> HoldAsync(
         RelayPlan plan, ClientStream client, QuietWait wait, ValueTask<Result<UpstreamAnswer>> sending)
     {
@@ -71,6 +74,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
                 client.Write(SseText.Heartbeat);
                 await client.FlushAsync();
                 plan.Clock.TouchQuiet();
+                plan.Request.Held?.Ask();
             }
         }
 
@@ -87,12 +91,10 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
             }
 
             var timeouts = plan.Target.Upstream.Timeouts;
-            plan.Clock.WatchIdle(timeouts.Idle);
             plan.Clock.WatchReader(timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
-            var dialect = plan.Request.Endpoint.Dialect;
             var events = new EventRelayPlan(
-                dialect.CreateInspector(Forwarder.Expect(plan.Request, plan.Target.Upstream)),
-                dialect,
+                CreateInspector(plan),
+                timeouts.Idle,
                 plan.Limits.Event,
                 plan.Headers().RequestId,
                 plan.Contact,
@@ -118,7 +120,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
                 var client = new ClientStream(plan.Http, plan.Clock);
                 plan.Clock.WatchIdle(plan.Target.Upstream.Timeouts.Idle);
                 plan.Clock.WatchReader(plan.Target.Upstream.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
-                return await AnswerRelay.SendLargeAsync(plan.Http, client, answer, plan.Clock, plan.Complete);
+                return await AnswerRelay.SendLargeAsync(plan, client, answer, time);
             }
 
             return await AnswerRelay.SendHeldAsync(plan, answer, filter);
@@ -126,7 +128,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
     }
 
     /// <summary>Nothing committed. If a heartbeat has sent the status, the failure is told in the stream.</summary>
-    private static async ValueTask<Result<RelayOutcome>> FailAsync(RelayPlan plan, ClientStream client, ProxyError error)
+    private async ValueTask<Result<RelayOutcome>> FailAsync(RelayPlan plan, ClientStream client, ProxyError error)
     {
         if (!client.HasBegun || error.Status == 499)
         {
@@ -134,11 +136,11 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         }
 
         var output = new System.Buffers.ArrayBufferWriter<byte>(512);
-        plan.Request.Endpoint.Dialect.WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.Headers().RequestId, output);
+        CreateInspector(plan).WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.Headers().RequestId, output);
         client.Write(output.WrittenSpan);
         var outcome = new RelayOutcome { Error = error, Bytes = client.Bytes };
         plan.Complete(outcome);
-        await client.BreakAsync();
+        await client.BreakAsync(time);
         return outcome;
     }
 
@@ -151,6 +153,9 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         response.Headers["X-Accel-Buffering"] = "no";
         return client.BeginAsync();
     }
+
+    private static StreamInspector CreateInspector(RelayPlan plan) =>
+        plan.Request.Endpoint.Dialect.CreateInspector(Forwarder.Expect(plan.Request, plan.Target.Upstream));
 
     private ResponseFilters? FiltersFor(RelayPlan plan) => _filters.Length == 0
         ? null

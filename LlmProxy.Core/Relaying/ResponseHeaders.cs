@@ -15,6 +15,9 @@ namespace LlmProxy.Core.Relaying;
 internal readonly record struct ResponseHeaders(
     string RequestId, string? ClientId, TimeSpan? Overhead = null, string? Upstream = null, string? UpstreamModel = null, int Attempts = 0)
 {
+    /// <summary>The other name under which the client looks for the request id; null if there is none.</summary>
+    public string? RequestIdHeader { get; init; }
+
     /// <summary>Puts them on an answer.</summary>
     /// <param name="response">Not begun.</param>
     /// <param name="answer">Whose headers pass as far as the allow-list goes; null if there is none.</param>
@@ -23,6 +26,11 @@ internal readonly record struct ResponseHeaders(
     {
         var headers = response.Headers;
         headers["x-request-id"] = RequestId;
+        if (RequestIdHeader is not null)
+        {
+            headers[RequestIdHeader] = RequestId;
+        }
+
         if (ClientId is not null)
         {
             headers["x-client-request-id"] = ClientId;

@@ -18,6 +18,11 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBud
     public async ValueTask<Result<ReadRequest>> ReadAsync(
         HttpRequest request, Endpoint endpoint, Caller caller, FieldNames names, LimitOptions limits, CancellationToken cancellation)
     {
+        if (endpoint.IsBodyless)
+        {
+            return new ReadRequest(new RequestBody(default, null), RequestFields.Bodyless(endpoint.CanStream && request.Query["stream"] == "true"));
+        }
+
         if (BodyReader.CheckHeaders(request, limits.RequestBody) is { } refused)
         {
             return refused;

@@ -18,4 +18,8 @@ internal sealed record Route(string Name, Target[] Targets, RequestEdits Edits, 
 /// <param name="Asked">The name as the client wrote it.</param>
 /// <param name="Resolved">The name without aliases: what allow-lists speak of.</param>
 /// <param name="Star">What a pattern's star stands for.</param>
-internal readonly record struct RouteMatch(Route Route, string Asked, string Resolved, string Star);
+internal readonly record struct RouteMatch(Route Route, string Asked, string Resolved, string Star)
+{
+    /// <summary>The only upstream that can answer, because it keeps what the request is about; null if any may.</summary>
+    public string? Keeper { get; init; }
+}

@@ -56,6 +56,38 @@ internal sealed class RouteTable
             : ProxyErrors.ModelNotFound(DisplayText.Name(model), Nearest(model, caller));
     }
 
+    /// <summary>Finds the route to the upstream that keeps a stored response.</summary>
+    /// <param name="id">Of the response.</param>
+    /// <param name="origin">Where it was made; null if nobody remembers. Then only one upstream can have made it, or it is not found.</param>
+    /// <param name="operation">What the upstream must serve.</param>
+    /// <param name="caller">Whose response it is.</param>
+    public Result<RouteMatch> ResolveStored(string id, StoredOrigin? origin, Operations operation, Caller caller)
+    {
+        if (origin is not null)
+        {
+            return TryFind(origin.Model, out var made) && caller.Allows(made.Resolved)
+                ? made with { Keeper = origin.Upstream }
+                : ProxyErrors.ResponseNotFound(DisplayText.Name(id));
+        }
+
+        RouteMatch? only = null;
+        foreach (var route in _byName.Values.Concat(_patterns).Where(route => caller.Allows(route.Name)))
+        {
+            foreach (var target in route.Targets.Where(target => (target.Upstream.Operations & operation) != 0))
+            {
+                if (only is { } other && other.Keeper != target.Upstream.Name)
+                {
+                    return ProxyErrors.ResponseNotFound(DisplayText.Name(id));
+                }
+
+                // Nobody asked for a model here, so there is none to put back.
+                only ??= new RouteMatch(route, "", route.Name, "") { Keeper = target.Upstream.Name };
+            }
+        }
+
+        return only is { } found ? found : ProxyErrors.ResponseNotFound(DisplayText.Name(id));
+    }
+
     /// <summary>A model of this caller that serves an operation which another does not.</summary>
     public string? OtherFor(Operations operation, Caller caller) =>
         _listed.FirstOrDefault(e => caller.Allows(e.Route.Name) && e.Route.Targets.Any(t => (t.Upstream.Operations & operation) != 0)).Name;

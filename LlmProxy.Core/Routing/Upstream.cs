@@ -8,7 +8,7 @@ namespace LlmProxy.Core.Routing;
 internal sealed class Upstream
 {
     private readonly UpstreamKindRules _rules;
-    private readonly Dictionary<Endpoint, Uri> _addresses = [];
+    private readonly Dictionary<Endpoint, Uri> _addresses = new(ReferenceEqualityComparer.Instance);
 
     /// <param name="name">As configured.</param>
     /// <param name="options">Validated.</param>
@@ -20,11 +20,11 @@ internal sealed class Upstream
         _rules = UpstreamKindRules.For(options.Kind);
         Address = WithVersion(options.Url ?? UpstreamKinds.WellKnownAddress(options.Kind)!);
         Operations = Apply(options.Operations, _rules.Operations);
-        Authorization = options.ApiKey is null ? null : "Bearer " + options.ApiKey;
+        Key = options.ApiKey is null ? null : new(_rules.KeyHeader, _rules.KeyPrefix + options.ApiKey);
         Redactor = new Redactor(options.ApiKey, Address.AbsoluteUri.TrimEnd('/'), IsTelling(Address) ? Address.Authority : null);
         foreach (var endpoint in endpoints.Where(e => !e.IsLocal))
         {
-            _addresses[endpoint] = new Uri(Address, Address.AbsolutePath.TrimEnd('/') + endpoint.Path);
+            _addresses[endpoint] = new Uri(Address, Address.AbsolutePath.TrimEnd('/') + endpoint.Before);
         }
     }
 
@@ -43,13 +43,20 @@ internal sealed class Upstream
 
     public bool MapsFinishReasons => _rules.MapsFinishReasons;
 
-    /// <summary>The value of the Authorization header; null if none is sent.</summary>
-    public string? Authorization { get; }
+    /// <summary>The header that signs us in; null if none is sent.</summary>
+    public KeyValuePair<string, string>? Key { get; }
+
+    /// <summary>Headers of the kind, sent where the request has none of that name.</summary>
+    public KeyValuePair<string, string>[] KindHeaders => _rules.Headers;
 
     public Redactor Redactor { get; }
 
-    /// <summary>Where an operation is. Made of configuration and constants only: nothing a client sends is part of it.</summary>
-    public Uri AddressOf(Endpoint endpoint) => _addresses[endpoint];
+    /// <summary>Where an operation is. Made of configuration and constants only; what a client sends is at most a plain id and a checked query.</summary>
+    /// <param name="endpoint">Not a local one.</param>
+    /// <param name="id">Of what is asked for; empty where the endpoint has none.</param>
+    /// <param name="query">With its question mark, escaped; may be empty.</param>
+    public Uri AddressOf(Endpoint endpoint, string id, string query) =>
+        endpoint.HasId ? new Uri(_addresses[endpoint].AbsoluteUri + id + endpoint.After + query) : _addresses[endpoint];
 
     public override string ToString() => Name;
 
@@ -68,7 +75,7 @@ internal sealed class Upstream
     {
         foreach (var change in changes)
         {
-            var operation = Enum.Parse<Operations>(change.AsSpan(1), ignoreCase: true);
+            var operation = EndpointTable.Rows.First(row => change.AsSpan(1).SequenceEqual(row.Name)).Operation;
             operations = change[0] == '+' ? operations | operation : operations & ~operation;
         }
 

@@ -6,21 +6,41 @@ namespace LlmProxy.Core.Routing;
 /// <summary>What follows from an upstream's kind.</summary>
 /// <param name="Provider">Its name in the GenAI conventions.</param>
 /// <param name="Operations">What it serves natively.</param>
-/// <param name="MapsFinishReasons">It has finish reasons of its own that clients cannot read.</param>
-internal sealed record UpstreamKindRules(string Provider, Operations Operations, bool MapsFinishReasons)
+internal sealed record UpstreamKindRules(string Provider, Operations Operations)
 {
     private const Operations OpenAIOperations = Operations.Chat | Operations.Completions | Operations.Embeddings;
 
-    private static readonly UpstreamKindRules _openAI = new("openai", OpenAIOperations, false);
-    private static readonly UpstreamKindRules _compatible = new("openai_compatible", OpenAIOperations, false);
-    private static readonly UpstreamKindRules _vllm = new("vllm", OpenAIOperations, true);
-    private static readonly UpstreamKindRules _ollama = new("ollama", OpenAIOperations, false);
+    private static readonly UpstreamKindRules _openAI = new("openai", OpenAIOperations | Operations.Responses);
+
+    // Servers that call themselves compatible mostly mean completions: the rest is for the configuration to say.
+    private static readonly UpstreamKindRules _compatible = new("openai_compatible", OpenAIOperations);
+    private static readonly UpstreamKindRules _vllm = new("vllm", OpenAIOperations | Operations.Responses) { MapsFinishReasons = true };
+    private static readonly UpstreamKindRules _ollama = new("ollama", OpenAIOperations);
+    private static readonly UpstreamKindRules _anthropic = new("anthropic", Operations.Messages | Operations.CountTokens)
+    {
+        KeyHeader = "x-api-key",
+        KeyPrefix = "",
+        Headers = [new("anthropic-version", "2023-06-01")],
+    };
+
+    /// <summary>It has finish reasons of its own that clients cannot read.</summary>
+    public bool MapsFinishReasons { get; private init; }
+
+    /// <summary>The header that the key goes into.</summary>
+    public string KeyHeader { get; private init; } = "Authorization";
+
+    /// <summary>What stands before the key.</summary>
+    public string KeyPrefix { get; private init; } = "Bearer ";
+
+    /// <summary>Sent with every request that has none of that name.</summary>
+    public KeyValuePair<string, string>[] Headers { get; private init; } = [];
 
     public static UpstreamKindRules For(UpstreamKind kind) => kind switch
     {
         UpstreamKind.OpenAI => _openAI,
         UpstreamKind.VLlm => _vllm,
         UpstreamKind.Ollama => _ollama,
+        UpstreamKind.Anthropic => _anthropic,
         _ => _compatible,
     };
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Threading.Channels;
 using LlmProxy.Host.Terminal;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LlmProxy.Host.Logging;
 
@@ -11,6 +12,12 @@ namespace LlmProxy.Host.Logging;
 /// </summary>
 internal sealed class StandardErrorLog : ILoggerProvider
 {
+    /// <summary>
+    /// Hosting's two lines per request. Never wanted: they hold query strings, secrets included, and for as long as anybody
+    /// could want them hosting makes an activity for each request.
+    /// </summary>
+    private const string LinesPerRequest = "Microsoft.AspNetCore.Hosting.Diagnostics";
+
     private const int MostWaiting = 4096;
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(1);
 
@@ -29,7 +36,8 @@ internal sealed class StandardErrorLog : ILoggerProvider
         _writer.Start();
     }
 
-    public ILogger CreateLogger(string categoryName) => new Category(this, categoryName);
+    public ILogger CreateLogger(string categoryName) =>
+        categoryName == LinesPerRequest ? NullLogger.Instance : new Category(this, categoryName);
 
     public void Dispose()
     {
@@ -43,13 +51,25 @@ internal sealed class StandardErrorLog : ILoggerProvider
         {
             while (_lines.Reader.TryRead(out var line))
             {
-                Writers.People.WriteLine(line);
+                Say(line);
             }
 
             if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var dropped)
             {
-                Writers.People.WriteLine(Line(LogLevel.Warning, "log", string.Create(CultureInfo.InvariantCulture, $"{dropped} entries were dropped: nobody read them in time"), null));
+                Say(Line(LogLevel.Warning, "log", string.Create(CultureInfo.InvariantCulture, $"{dropped} entries were dropped: nobody read them in time"), null));
             }
+        }
+    }
+
+    private static void Say(string line)
+    {
+        try
+        {
+            Writers.People.WriteLine(line);
+        }
+        catch (IOException)
+        {
+            // The terminal has gone. Nobody is left to be told, and those who are served need not know.
         }
     }
 

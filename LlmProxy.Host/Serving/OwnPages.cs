@@ -1,4 +1,6 @@
 using System.Text.Json;
+using LlmProxy.Core;
+using LlmProxy.Host.Stopping;
 using LlmProxy.Host.Terminal;
 
 namespace LlmProxy.Host.Serving;
@@ -7,7 +9,7 @@ namespace LlmProxy.Host.Serving;
 /// The few pages of the executable itself. Each exists for GET and HEAD under exactly its path; anything else goes on to the
 /// API, which answers it with its own errors.
 /// </summary>
-internal sealed class OwnPages(IHostApplicationLifetime lifetime, bool isDemo)
+internal sealed class OwnPages(StopSignals signals, LlmProxyLifetime proxy, bool isDemo)
 {
     /// <summary>The page for a request; null if it is none of these.</summary>
     public RequestDelegate? Find(HttpRequest request)
@@ -44,13 +46,14 @@ internal sealed class OwnPages(IHostApplicationLifetime lifetime, bool isDemo)
 
     private async Task ReadyAsync(HttpContext http)
     {
-        var isStopping = lifetime.ApplicationStopping.IsCancellationRequested;
+        var isStopping = signals.IsStopping;
         http.Response.StatusCode = isStopping ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
         http.Response.ContentType = "application/json";
         http.Response.Headers.CacheControl = "no-store";
         await using var json = new Utf8JsonWriter(http.Response.BodyWriter);
         json.WriteStartObject();
         json.WriteString("status"u8, isStopping ? "stopping"u8 : "ready"u8);
+        json.WriteNumber("in_flight"u8, proxy.ActiveRequests);
         json.WriteBoolean("demo"u8, isDemo);
         if (isDemo)
         {

@@ -1,4 +1,6 @@
 using LlmProxy.Core;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Host.Stopping;
 
 namespace LlmProxy.Host.Serving;
 
@@ -11,11 +13,19 @@ internal static class ProxyPipeline
     /// <param name="app">The application.</param>
     /// <param name="pages">The executable's own pages.</param>
     /// <param name="ports">Which ports serve what.</param>
-    public static void Build(WebApplication app, OwnPages pages, ServedPorts ports)
+    /// <param name="signals">Whether it is stopping.</param>
+    /// <param name="cors">Which pages may call.</param>
+    public static void Build(WebApplication app, OwnPages pages, ServedPorts ports, StopSignals signals, CorsOptions cors)
     {
+        app.Use((http, next) => signals.IsStopping ? CloseAfterAsync(http, next) : next(http));
         if (ports.HasAdmin)
         {
             app.Use((http, next) => ports.IsAdmin(http) ? AnswerAdminAsync(http, next, pages) : next(http));
+        }
+
+        if (BrowserAccess.IsOn(cors))
+        {
+            app.UseWhen(static http => !IsMetrics(http.Request), static api => api.UseCors());
         }
 
         // The API's usual address goes first, so that the executable's own pages cost it nothing.
@@ -26,6 +36,17 @@ internal static class ProxyPipeline
         app.UseOpenTelemetryPrometheusScrapingEndpoint(http => IsMetrics(http.Request) && ports.ServesMetrics(http));
         // Clients whose base address ends without /v1.
         app.UseLlmProxy("");
+    }
+
+    /// <summary>Whoever keeps connections is to make the next one, which a balancer leads elsewhere.</summary>
+    private static Task CloseAfterAsync(HttpContext http, RequestDelegate next)
+    {
+        if (HttpProtocol.IsHttp11(http.Request.Protocol))
+        {
+            http.Response.Headers.Connection = "close";
+        }
+
+        return next(http);
     }
 
     private static Task AnswerAdminAsync(HttpContext http, RequestDelegate next, OwnPages pages)

@@ -4,6 +4,7 @@ using LlmProxy.Host.Listening;
 using LlmProxy.Host.Logging;
 using LlmProxy.Host.Records;
 using LlmProxy.Host.Sources;
+using LlmProxy.Host.Stopping;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -16,24 +17,39 @@ namespace LlmProxy.Host.Serving;
 /// <summary>The running proxy: a server, the middleware and what the executable adds to it.</summary>
 internal sealed class ProxyServer : IAsyncDisposable
 {
-    private readonly WebApplication _app;
+    /// <summary>For answers that are written and still on their way; nothing runs any more by then.</summary>
+    private static readonly TimeSpan _lastBytes = TimeSpan.FromSeconds(2);
 
-    private ProxyServer(WebApplication app) => _app = app;
+    /// <summary>For the records, should standard output be slow.</summary>
+    private static readonly TimeSpan _lastRecords = TimeSpan.FromSeconds(5);
+
+    private readonly WebApplication _app;
+    private readonly StopSteps _stopping;
+
+    private ProxyServer(WebApplication app, StopSteps stopping)
+    {
+        _app = app;
+        _stopping = stopping;
+    }
 
     /// <summary>The addresses that it got, the API's first, the admin listener's last.</summary>
     public IReadOnlyList<string> Addresses { get; private set; } = [];
 
     /// <summary>Starts it; what an address that cannot be listened on throws, <see cref="BindFailure"/> explains.</summary>
     public static async Task<ProxyServer> StartAsync(
-        LoadedConfiguration configuration, ListenPlan plan, bool writesRecords, CancellationToken cancellation)
+        LoadedConfiguration configuration, ListenPlan plan, bool writesRecords, FileLimit? files, StopSignals signals, CancellationToken cancellation)
     {
         // Nothing by default: where configuration comes from, where it listens and what it logs are all decided here.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "llmproxy" });
         builder.Configuration.AddEnvironmentVariables();
-        builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging")).SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.AddFilter(StopSteps.Category, LogLevel.Information)
+            .AddConfiguration(builder.Configuration.GetSection("Logging")).SetMinimumLevel(LogLevel.Warning);
+        builder.Services.AddSingleton<IHostLifetime>(signals);
+        // The steps have an end of their own; the host's would reset the streams that they wait for.
+        builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<ILoggerProvider, StandardErrorLog>();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan, files));
         // The same on the server's side; see Program.cs for what it asks of the code.
         builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
 
@@ -45,12 +61,15 @@ internal sealed class ProxyServer : IAsyncDisposable
         }
 
         TelemetryExport.Add(builder.Services);
+        BrowserAccess.Add(builder.Services, configuration.Options.Cors);
 
         var app = builder.Build();
+        var proxy = app.Services.GetRequiredService<LlmProxyLifetime>();
         var ports = new ServedPorts(plan.IsLoopback, plan.Admin?.Port);
-        ProxyPipeline.Build(app, new OwnPages(app.Lifetime, configuration.IsDemo), ports);
+        ProxyPipeline.Build(app, new OwnPages(signals, proxy, configuration.IsDemo), ports, signals, configuration.Options.Cors);
 
-        var server = new ProxyServer(app);
+        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(StopSteps.Category);
+        var server = new ProxyServer(app, new StopSteps(proxy, signals, configuration.Options.Shutdown, TimeProvider.System, logger));
         try
         {
             await app.StartAsync(cancellation);
@@ -71,11 +90,20 @@ internal sealed class ProxyServer : IAsyncDisposable
     }
 
     /// <summary>Until a signal asks it to stop, and it has.</summary>
-    public Task RunAsync(CancellationToken cancellation) => _app.WaitForShutdownAsync(cancellation);
+    public async Task RunAsync()
+    {
+        await _stopping.RunAsync();
+
+        // By itself, so that a client that does not read its last bytes takes no time from the records.
+        using var bytes = new CancellationTokenSource(_lastBytes, TimeProvider.System);
+        await _app.Services.GetRequiredService<IServer>().StopAsync(bytes.Token);
+        using var records = new CancellationTokenSource(_lastRecords, TimeProvider.System);
+        await _app.StopAsync(records.Token);
+    }
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    private static void Configure(KestrelServerOptions kestrel, ListenPlan plan)
+    private static void Configure(KestrelServerOptions kestrel, ListenPlan plan, FileLimit? files)
     {
         kestrel.AddServerHeader = false;
         // The middleware refuses what is too large, with a proper answer, per request.
@@ -88,11 +116,23 @@ internal sealed class ProxyServer : IAsyncDisposable
         // Slow headers are an attack; real clients send them in one packet.
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
 
+        var cap = files is { } limit
+            ? new ConnectionCap(limit.Connections, TimeProvider.System, kestrel.ApplicationServices.GetRequiredService<ILogger<ConnectionCap>>())
+            : null;
         foreach (var address in plan.Api)
         {
-            address.Bind(kestrel, listener => Configure(listener, address, plan.Certificate));
+            address.Bind(kestrel, listener =>
+            {
+                if (cap is not null)
+                {
+                    listener.Use(cap.Limit);
+                }
+
+                Configure(listener, address, plan.Certificate);
+            });
         }
 
+        // Not counted: somebody has to be able to look when the API is full.
         plan.Admin?.Bind(kestrel, listener => Configure(listener, plan.Admin, plan.Certificate));
     }
 

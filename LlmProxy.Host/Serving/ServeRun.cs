@@ -2,6 +2,7 @@ using LlmProxy.Core.Configuration;
 using LlmProxy.Host.Demo;
 using LlmProxy.Host.Listening;
 using LlmProxy.Host.Sources;
+using LlmProxy.Host.Stopping;
 using LlmProxy.Host.Terminal;
 
 namespace LlmProxy.Host.Serving;
@@ -51,12 +52,20 @@ internal sealed class ServeRun
             Writers.People.WriteLine("warn   " + warning);
         }
 
-        await using var server = await StartAsync(configuration, plan, cancellation);
+        var files = FileLimit.Take();
+        if (!configuration.IsDemo && files?.Warning is { } tight)
+        {
+            Writers.People.WriteLine("warn   " + tight);
+        }
+
+        using var signals = new StopSignals();
+        await using var server = await StartAsync(configuration, plan, files, signals, cancellation);
         Banner.Print(configuration, plan, server.Addresses);
-        await server.RunAsync(cancellation);
+        await server.RunAsync();
     }
 
-    private async Task<ProxyServer> StartAsync(LoadedConfiguration configuration, ListenPlan plan, CancellationToken cancellation)
+    private async Task<ProxyServer> StartAsync(
+        LoadedConfiguration configuration, ListenPlan plan, FileLimit? files, StopSignals signals, CancellationToken cancellation)
     {
         // The demo is there to be tried at once: where nobody chose the port, another one does as well.
         var mayMove = configuration.IsDemo && plan.IsDefault;
@@ -65,7 +74,7 @@ internal sealed class ServeRun
         {
             try
             {
-                return await ProxyServer.StartAsync(configuration, plan, WritesRecords, cancellation);
+                return await ProxyServer.StartAsync(configuration, plan, WritesRecords, files, signals, cancellation);
             }
             catch (Exception failure) when (mayMove && plan.Api[0].Port != 0 && BindFailure.IsPortInUse(failure))
             {

@@ -13,6 +13,9 @@ internal static class TelemetryExport
 {
     private const string ServiceName = "llmproxy";
 
+    /// <summary>The server's own: connections, and by reason those that never became a request of ours.</summary>
+    private const string ServerMeter = "Microsoft.AspNetCore.Server.Kestrel";
+
     public static void Add(IServiceCollection services)
     {
         var telemetry = services.AddOpenTelemetry();
@@ -23,7 +26,7 @@ internal static class TelemetryExport
 
         telemetry.WithMetrics(static metrics =>
         {
-            metrics.AddMeter(LlmProxyTelemetry.MeterName).AddRuntimeInstrumentation().AddPrometheusExporter();
+            metrics.AddMeter(LlmProxyTelemetry.MeterName, ServerMeter).AddRuntimeInstrumentation().AddPrometheusExporter();
             if (IsReceived("METRICS"))
             {
                 metrics.AddOtlpExporter();

@@ -64,6 +64,47 @@ internal sealed class ValueTests
             Is.EqualTo(new[] { $"error  line 2  Limits › {name}: {problem}" }));
     }
 
+    [Test]
+    public void The_end_has_a_pause_and_a_deadline()
+    {
+        var shutdown = Written.Read(Written.Root("\"Shutdown\": { \"Pause\": \"15s\", \"Deadline\": \"2m\" }")).Shutdown;
+        Assert.That((shutdown.Pause, shutdown.Deadline), Is.EqualTo((TimeSpan.FromSeconds(15), TimeSpan.FromMinutes(2))));
+        shutdown = Written.Read(Written.Root("\"Shutdown\": { }")).Shutdown;
+        Assert.That((shutdown.Pause, shutdown.Deadline), Is.EqualTo((TimeSpan.Zero, TimeSpan.FromMinutes(10))));
+    }
+
+    [TestCase("\"Deadline\": 600", "Deadline: 600 needs a unit: \"600s\" or \"10m\".")]
+    [TestCase("\"Deadline\": \"25h\"", "Deadline: is out of range: 0s to 24h.")]
+    [TestCase("\"Pause\": \"11m\"", "Pause: is longer than Deadline, which counts from the signal and has the pause in it.")]
+    public void An_end_that_could_not_be_kept_to_is_refused(string member, string problem)
+    {
+        Assert.That(Written.Refused(Written.Root($$"""  "Shutdown": { {{member}} } """)), Is.EqualTo(new[] { "error  line 2  Shutdown › " + problem }));
+    }
+
+    [TestCase("https://chat.example.com")]
+    [TestCase("http://localhost:3000")]
+    [TestCase("http://[::1]:3000")]
+    [TestCase("app://desktop.example")]
+    public void An_origin_is_taken_as_browsers_send_it(string origin)
+    {
+        Assert.That(Written.Read(Written.Root($$"""  "Cors": { "Origins": ["{{origin}}"] } """)).Cors.Origins, Is.EqualTo(new[] { origin }));
+    }
+
+    [TestCase("*", "holds a star: any page could spend the keys of its visitors. Name each origin.")]
+    [TestCase("https://*.example.com", "holds a star: any page could spend the keys of its visitors. Name each origin.")]
+    [TestCase("null", "is not an origin, which is scheme, host and port: write for example \"https://chat.example.com\".")]
+    [TestCase("chat.example.com", "is not an origin, which is scheme, host and port: write for example \"https://chat.example.com\".")]
+    [TestCase("file:///home", "is not an origin, which is scheme, host and port: write for example \"https://chat.example.com\".")]
+    [TestCase("https://Chat.example.com:443/", "is not what a browser sends: write \"https://chat.example.com\".")]
+    [TestCase("https://chat.example.com/app", "is not what a browser sends: write \"https://chat.example.com\".")]
+    [TestCase("https://ü.example", "is not what a browser sends: write \"https://xn--tda.example\".")]
+    public void An_origin_that_no_browser_sends_is_refused(string origin, string problem)
+    {
+        Assert.That(
+            Written.Refused(Written.Root($$"""  "Cors": { "Origins": ["https://a.example", "{{origin}}"] } """)),
+            Is.EqualTo(new[] { "error  line 2  Cors › Origins[1]: " + problem }));
+    }
+
     [TestCase("\"AllowAnonymous\": \"true\"", "AllowAnonymous: \"true\" is text here: write true, without quotes.")]
     [TestCase("\"AllowAnonymous\": \"yes\"", "AllowAnonymous: needs true or false without quotes, not \"yes\".")]
     [TestCase("\"AllowAnonymous\": 1", "AllowAnonymous: needs true or false, not a number.")]
@@ -75,7 +116,6 @@ internal sealed class ValueTests
     [TestCase("\"Store\": \"SQLite\"", "Store: a store is not in this version. Write \"None\", or leave Store out: keys then come from this configuration only.")]
     [TestCase("\"Store\": { \"Kind\": \"None\", \"Path\": \"x\" }", "Store › Path: \"Path\" means nothing for the store \"None\". Leave it out.")]
     [TestCase("\"TimeZone\": \"UTC\"", "TimeZone: is not in this version. Leave it out.")]
-    [TestCase("\"Cors\": {}", "Cors: is not in this version. Leave it out.")]
     public void A_value_of_the_wrong_kind_is_refused_and_not_converted(string member, string problem)
     {
         Assert.That(Written.Refused(Written.Root(member)), Is.EqualTo(new[] { "error  line 2  " + problem }));

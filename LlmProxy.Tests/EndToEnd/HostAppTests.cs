@@ -88,12 +88,14 @@ public sealed class HostAppTests : ProxyFixture
         RawResponse anonymous = await AskAsync("/v1/chat/completions", "X-None: 1");
         RawResponse stranger = await AskAsync("/v1/chat/completions", "X-Test-User: stranger");
         RawResponse friend = await AskAsync("/v1/chat/completions", "X-Test-User: friend");
-        await Deadline.Until(() => Proxy.Records.Count == 3, what: "a record of each, the app's own refusals included");
+        RawResponse messages = await AskAsync(MessageEvents.Path, "X-None: 1");
+        await Deadline.Until(() => Proxy.Records.Count == 4, what: "a record of each, the app's own refusals included");
         using (Assert.EnterMultipleScope())
         {
             Assert.That((anonymous.Status, stranger.Status, friend.Status), Is.EqualTo((401, 403, 200)));
             Contract.AssertErrorBody(anonymous.Text, 401, code: null);
             Contract.AssertErrorBody(stranger.Text, 403, code: null);
+            Assert.That((messages.Status, (string?)messages.Json["error"]!["type"]), Is.EqualTo((401, "authentication_error")), "each client in its own dialect");
             Assert.That(Proxy.Records.Single(r => r.Status == 200).Caller, Is.EqualTo("friend"));
         }
 

@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.RegularExpressions;
+using LlmProxy.Tests.Support;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.Host;
@@ -48,6 +50,19 @@ internal sealed class HostProcess : IAsyncDisposable
     public static HostProcess Start(string folder, IReadOnlyDictionary<string, string>? variables, bool readsResults, params string[] arguments)
     {
         var (file, first) = Executable();
+        return Start(folder, variables, readsResults, file, [.. first, .. arguments]);
+    }
+
+    /// <summary>Starts it from a shell that has run a command before, for example <c>ulimit</c>.</summary>
+    public static HostProcess StartAfter(string command, string folder, params string[] arguments)
+    {
+        var (file, first) = Executable();
+        return Start(folder, variables: null, readsResults: true, "/bin/sh", ["-c", command + "; exec \"$@\"", "sh", file, .. first, .. arguments]);
+    }
+
+    private static HostProcess Start(
+        string folder, IReadOnlyDictionary<string, string>? variables, bool readsResults, string file, IEnumerable<string> arguments)
+    {
         var start = new ProcessStartInfo(file)
         {
             WorkingDirectory = folder,
@@ -57,7 +72,7 @@ internal sealed class HostProcess : IAsyncDisposable
             StandardErrorEncoding = Encoding.UTF8,
             StandardOutputEncoding = Encoding.UTF8,
         };
-        first.Concat(arguments).ToList().ForEach(start.ArgumentList.Add);
+        arguments.ToList().ForEach(start.ArgumentList.Add);
         foreach (var name in start.Environment.Keys.Except(_inherited).ToList())
         {
             start.Environment.Remove(name);
@@ -102,9 +117,21 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Asks it to stop, as a service manager does.</summary>
     public async Task<int> StoppedAsync()
     {
-        using var signal = Process.Start("kill", ["-TERM", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        await signal.WaitForExitAsync();
+        await SignalAsync("TERM");
         return await ExitedAsync();
+    }
+
+    public async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", ["-" + signal, _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync();
+    }
+
+    /// <summary>A client of it that sends any bytes.</summary>
+    public Task<RawClient> ConnectAsync()
+    {
+        var address = new Uri(Address);
+        return RawClient.ConnectAsync(new IPEndPoint(IPAddress.Loopback, address.Port));
     }
 
     /// <summary>A client of it that sends a key: the generated one unless another is named.</summary>

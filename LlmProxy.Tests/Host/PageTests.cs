@@ -135,6 +135,8 @@ internal sealed class PageTests : HostTest
         {
             Assert.That(await StatusAsync(client, HttpMethod.Get, "/v1/models"), Is.EqualTo(HttpStatusCode.OK));
         }
+
+        Assert.That(await host.StoppedAsync(), Is.Zero, "and it ends, though its last records reach nobody");
     }
 
     private static async Task<HttpStatusCode> StatusAsync(HttpClient client, HttpMethod method, string path)

@@ -37,9 +37,12 @@ public sealed class ProxySetup
     /// <summary>Puts the proxy and whatever else into the pipeline; in process only. Default: <c>UseLlmProxy()</c> alone.</summary>
     public Action<WebApplication>? Pipeline { get; set; }
 
+    /// <summary>Says what the app's port speaks; in process only. Default: HTTP/1.1 without TLS.</summary>
+    public Action<Microsoft.AspNetCore.Server.Kestrel.Core.ListenOptions>? Listen { get; set; }
+
     /// <summary>True if only an app in process can do what is asked.</summary>
     public bool IsInProcessOnly =>
-        Clock is not null || Prefix != "/v1" || Services is not null || Pipeline is not null || Options.HostIdentity is not null;
+        Clock is not null || Prefix != "/v1" || Services is not null || Pipeline is not null || Listen is not null || Options.HostIdentity is not null;
 
     public static UpstreamOptions Upstream(Uri url) => new() { Url = url, ApiKey = Canary.UpstreamKey };
 

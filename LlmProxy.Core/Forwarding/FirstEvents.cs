@@ -1,0 +1,102 @@
+using LlmProxy.Core.Protocol;
+
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>Reads a stream up to its commit: events without output are held, and the attempt may still be given up.</summary>
+internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expectation, int largestEvent)
+{
+    private const int FirstRead = 4096;
+    private const int MostHeld = 64 * 1024;
+
+    private readonly StreamInspector _inspector = request.Endpoint.Dialect.CreateInspector(expectation);
+    private SseScanner _scanner;
+    private int _held;
+
+    /// <param name="response">Whose the stream is.</param>
+    /// <param name="body">The stream.</param>
+    /// <param name="known">Usage that is known beforehand.</param>
+    /// <param name="cancellation">The exchange's.</param>
+    public async ValueTask<Result<UpstreamAnswer>> ReadAsync(HttpResponseMessage response, Stream body, Usage known, CancellationToken cancellation)
+    {
+        var buffer = new GrowingBuffer(FirstRead);
+        try
+        {
+            while (true)
+            {
+                // Nothing is asked of the pool while the upstream thinks.
+                int count;
+                if (_held > 0 && request.Held is { } held)
+                {
+                    var pending = body.ReadAsync(Memory<byte>.Empty, cancellation).AsTask();
+                    if (!pending.IsCompleted && await Task.WhenAny(pending, held.Asked) != pending)
+                    {
+                        return Commit(response, ref buffer, new ResumedStream(body, pending), hasOutput: false, known);
+                    }
+
+                    count = await pending;
+                }
+                else
+                {
+                    count = await body.ReadAsync(Memory<byte>.Empty, cancellation);
+                }
+
+                count += await body.ReadAsync(buffer.Free(), cancellation);
+                if (count == 0)
+                {
+                    return buffer.Length == 0 ? ProxyErrors.InvalidResponse : ProxyErrors.Truncated;
+                }
+
+                buffer.Advance(count);
+                if (IsDecided(buffer.Written, out var error))
+                {
+                    return error ?? (Result<UpstreamAnswer>)Commit(response, ref buffer, body, hasOutput: _held <= MostHeld, known);
+                }
+            }
+        }
+        finally
+        {
+            buffer.Dispose();
+        }
+    }
+
+    /// <param name="read">All that was read so far.</param>
+    /// <param name="error">Null if the attempt commits.</param>
+    private bool IsDecided(ReadOnlySpan<byte> read, out ProxyError? error)
+    {
+        error = null;
+        while (_scanner.TryRead(read[_held..], out var found))
+        {
+            switch (_inspector.Inspect(read.Slice(_held, found.Length), found))
+            {
+                case StreamEventKind.Output:
+                    return true;
+                case StreamEventKind.Done:
+                    error = _inspector.IsWholeAtDone ? _inspector.EarlyFailure : ProxyErrors.InvalidResponse;
+                    return true;
+                case StreamEventKind.Failure:
+                    error = _inspector.Failure;
+                    return true;
+            }
+
+            _held += found.Length;
+        }
+
+        if (read.Length - _held > largestEvent)
+        {
+            error = ProxyErrors.EventTooLarge;
+        }
+
+        return error is not null || _held > MostHeld;
+    }
+
+    private UpstreamAnswer Commit(HttpResponseMessage response, ref GrowingBuffer buffer, Stream rest, bool hasOutput, Usage known)
+    {
+        var length = buffer.Length;
+        return new UpstreamAnswer(response, AnswerKind.Events, buffer.Detach(), length, rest)
+        {
+            HasOutput = hasOutput,
+            StoredId = _inspector.StoredId,
+            KnownUsage = known,
+        };
+    }
+}

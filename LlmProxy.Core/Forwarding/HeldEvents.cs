@@ -1,0 +1,18 @@
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>
+/// Between who holds the events before the commit and who keeps the client awake: where a comment would not do, the second
+/// asks the first to commit with what it holds.
+/// </summary>
+internal sealed class HeldEvents
+{
+    private TaskCompletionSource _asked = New();
+
+    /// <summary>Completes when they are asked for the next time.</summary>
+    public Task Asked => Volatile.Read(ref _asked).Task;
+
+    public void Ask() => Interlocked.Exchange(ref _asked, New()).TrySetResult();
+
+    // What follows must not run in the loop that asks: it goes on with the client meanwhile.
+    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

@@ -1,0 +1,100 @@
+using System.Buffers;
+using System.Buffers.Text;
+
+namespace LlmProxy.Core.Protocol;
+
+/// <summary>
+/// OpenAI's Responses. Held: <c>response.created</c>, <c>.in_progress</c>, <c>.queued</c>. Whole at <c>response.completed</c>,
+/// <c>.incomplete</c> or <c>.failed</c>.
+/// </summary>
+internal sealed class ResponsesInspector(StreamExpectation expectation) : NamedEventInspector
+{
+    private long _sequence = -1;
+    private byte[]? _response;
+    private byte[]? _heartbeat;
+
+    // Once there is output a repeated response would take it back: some clients (openai-node's stream()) put the response of
+    // this event in the place of all that they have gathered.
+    public override ReadOnlySpan<byte> Heartbeat => _response is null || HasOutput
+        ? base.Heartbeat
+        : _heartbeat ??= ResponseOutline.InProgress(_response, _sequence);
+
+    public override void WriteErrorEvent(ProxyError error, string message, string requestId, IBufferWriter<byte> output) =>
+        ResponseOutline.WriteFailed(_response, _sequence + 1, error, message, requestId, output);
+
+    protected override ProxyError ToError(ReadOnlySpan<byte> data) =>
+        ReportedFailure.ToError(data, Dialect.Responses.OverloadedStatus, expectation.Redactor);
+
+    protected override void NoteNumber(ReadOnlySpan<byte> digits)
+    {
+        if (Utf8Parser.TryParse(digits, out long number, out _))
+        {
+            NoteSequence(number);
+        }
+    }
+
+    protected override StreamEventKind ReadEvent(ReadOnlySpan<byte> data, ReadOnlySpan<byte> name, int offset, out DeltaValues delta)
+    {
+        var read = new ResponsesEvent { Base = offset };
+        read.Read(data, name);
+        delta = read.Delta;
+        if (read.HasError || read.Kind == ResponsesEvent.Kinds.Error)
+        {
+            return Fail(data);
+        }
+
+        if (read.Sequence >= 0)
+        {
+            NoteSequence(read.Sequence);
+        }
+
+        if (read.Response.Length > 0)
+        {
+            NoteResponse(data, read);
+        }
+
+        switch (read.Kind)
+        {
+            case ResponsesEvent.Kinds.Begun:
+                return StreamEventKind.Preamble;
+            case ResponsesEvent.Kinds.Ended:
+                HasEnded = true;
+                return StreamEventKind.Done;
+            case ResponsesEvent.Kinds.Failed:
+                HasEnded = true;
+                EarlyFailure = HasOutput ? null : FailureOf(read.ResponseError.In(data));
+                return StreamEventKind.Done;
+            default:
+                return StreamEventKind.Output;
+        }
+    }
+
+    private void NoteSequence(long number)
+    {
+        _sequence = number;
+        _heartbeat = null;
+    }
+
+    private void NoteResponse(ReadOnlySpan<byte> data, in ResponsesEvent read)
+    {
+        StoredId ??= StoredIds.Read(read.Id.In(data));
+        Usage = read.Usage.IsKnown ? read.Usage : Usage;
+        var response = read.Response.In(data);
+        if (read.Kind == ResponsesEvent.Kinds.Begun && !response.Contains((byte)'\n'))
+        {
+            _response = ResponseOutline.Of(response, expectation.AskedModel.Span);
+            _heartbeat = null;
+        }
+
+        if (!expectation.AskedModel.IsEmpty && read.Model.Length > 0)
+        {
+            Replace(read.Model, expectation.AskedModel);
+        }
+    }
+
+    // Another upstream may do better where this one is at fault; what the request is at fault for, its client is told as it came.
+    private ProxyError? FailureOf(ReadOnlySpan<byte> error) =>
+        ReportedFailure.StatusOf(error, Dialect.Responses.OverloadedStatus) >= 429
+            ? ReportedFailure.ToError(error, Dialect.Responses.OverloadedStatus, expectation.Redactor)
+            : null;
+}

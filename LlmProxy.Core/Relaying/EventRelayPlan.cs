@@ -1,0 +1,14 @@
+using LlmProxy.Core.Protocol;
+
+namespace LlmProxy.Core.Relaying;
+
+/// <summary>What one relay needs to know besides its two ends.</summary>
+/// <param name="Inspector">Watches the events, and says in their dialect what we have to say.</param>
+/// <param name="Idle">How far two reads may be apart, from the first output on.</param>
+/// <param name="LargestEvent">In bytes.</param>
+/// <param name="RequestId">For the error event.</param>
+/// <param name="Contact">For the error event.</param>
+/// <param name="Filter">The app's filters; null where none is registered.</param>
+/// <param name="Complete">Called before the end of a whole answer goes out. Never waits.</param>
+internal sealed record EventRelayPlan(
+    StreamInspector Inspector, TimeSpan Idle, int LargestEvent, string RequestId, string? Contact, ResponseFilters? Filter, Action<RelayOutcome> Complete);
