@@ -163,6 +163,11 @@ internal sealed partial class LlmProxyMiddleware(
         }
 
         forward.Body.End();
+        if (result.TryGet(out var answer, out _))
+        {
+            Remember(forward, caller, target, answer);
+        }
+
         return result;
     }
 
@@ -174,7 +179,6 @@ internal sealed partial class LlmProxyMiddleware(
         if (result.Error is null)
         {
             exchange.FirstEvent = time.GetTimestamp();
-            Remember(forward, caller, target, result.Value!);
         }
         else if (ReferenceEquals(result.Error, ProxyErrors.AuthError))
         {

@@ -92,7 +92,7 @@ public class EventRelayBenchmarks : IDisposable
         var client = new ClientStream(http, clock);
         await client.BeginAsync();
         var inspector = Dialect.Chat.CreateInspector(new StreamExpectation(1, false, default, false, new Redactor()));
-        var plan = new EventRelayPlan(inspector, Dialect.Chat, 16 << 20, "01", null, null, static _ => { });
+        var plan = new EventRelayPlan(inspector, TimeSpan.FromMinutes(5), 16 << 20, "01", null, null, static _ => { });
         var outcome = await new EventRelay(client, clock, wait, TimeProvider.System, plan).RunAsync(answer);
         return outcome.Error is null ? outcome.Bytes : throw new InvalidOperationException(outcome.Error.Message);
     }
