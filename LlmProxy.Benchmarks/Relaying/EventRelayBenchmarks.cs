@@ -86,13 +86,12 @@ public class EventRelayBenchmarks : IDisposable
         using var answer = new UpstreamAnswer(response, AnswerKind.Events, ArrayPool<byte>.Shared.Rent(4096), 0, upstream);
         using var clock = new ExchangeClock(_wheel, CancellationToken.None);
         var wait = new QuietWait();
-        clock.WatchIdle(TimeSpan.FromMinutes(5));
         clock.WatchQuiet(TimeSpan.FromSeconds(15), wait);
         clock.WatchReader(TimeSpan.FromSeconds(60), null);
         var client = new ClientStream(http, clock);
         await client.BeginAsync();
         var inspector = Dialect.Chat.CreateInspector(new StreamExpectation(1, false, default, false, new Redactor()));
-        var plan = new EventRelayPlan(inspector, Dialect.Chat, 16 << 20, "01", null, null, static _ => { });
+        var plan = new EventRelayPlan(inspector, TimeSpan.FromMinutes(5), 16 << 20, "01", null, null, static _ => { });
         var outcome = await new EventRelay(client, clock, wait, TimeProvider.System, plan).RunAsync(answer);
         return outcome.Error is null ? outcome.Bytes : throw new InvalidOperationException(outcome.Error.Message);
     }

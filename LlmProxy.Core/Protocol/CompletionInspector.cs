@@ -107,7 +107,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
         HasOutput = true;
         if (isInPlace && chunk.IsOneDelta && Replacements == 0)
         {
-            _template.Learn(raw, found, new DeltaValues(chunk.DeltaValue));
+            _template.Learn(raw, found, new DeltaValues(chunk.DeltaValue, Filler: chunk.Obfuscation));
         }
 
         return StreamEventKind.Output;
