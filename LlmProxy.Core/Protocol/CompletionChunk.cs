@@ -15,6 +15,9 @@ internal struct CompletionChunk
 
     public bool IsOutput { get; private set; }
 
+    /// <summary>Some of its output is the answer itself, not only its usage.</summary>
+    public bool HasContent { get; private set; }
+
     /// <summary>Not an object with choices, usage or an error: nothing we know, so it may be anything.</summary>
     public bool IsUnknown { get; private set; }
 
@@ -52,6 +55,7 @@ internal struct CompletionChunk
         {
             IsUnknown = true;
             reader.Skip();
+            reader.Read();
             return;
         }
 
@@ -95,6 +99,8 @@ internal struct CompletionChunk
             }
         }
 
+        // What follows the object is refused here.
+        reader.Read();
         IsUnknown = !isKnown;
     }
 
@@ -196,7 +202,7 @@ internal struct CompletionChunk
             return false;
         }
 
-        IsOutput = _hasOtherOutput = true;
+        IsOutput = HasContent = _hasOtherOutput = true;
         if (reader.ValueTextEquals("repetition"u8))
         {
             ForeignReason = RangeOf(ref reader);
@@ -243,19 +249,19 @@ internal struct CompletionChunk
         switch (reader.TokenType)
         {
             case JsonTokenType.String when reader.ValueSpan.Length > 0:
-                IsOutput = true;
+                IsOutput = HasContent = true;
                 _deltas++;
                 DeltaValue = RangeOf(ref reader);
                 break;
             case JsonTokenType.Number or JsonTokenType.True:
-                IsOutput = _hasOtherOutput = true;
+                IsOutput = HasContent = _hasOtherOutput = true;
                 break;
             case JsonTokenType.StartArray or JsonTokenType.StartObject:
-                var begin = reader.TokenStartIndex;
+                var inner = reader;
                 reader.Skip();
-                if (reader.TokenStartIndex - begin > 1)
+                if (inner.Read() && inner.TokenType is not (JsonTokenType.EndArray or JsonTokenType.EndObject))
                 {
-                    IsOutput = _hasOtherOutput = true;
+                    IsOutput = HasContent = _hasOtherOutput = true;
                 }
 
                 break;

@@ -61,7 +61,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
     private StreamEventKind InspectJoined(ReadOnlySpan<byte> raw, in SseEvent found)
     {
         var joined = new ArrayBufferWriter<byte>(raw.Length);
-        SseText.WriteJoinedData(raw, joined);
+        SseText.WriteJoinedData(found.LinesOf(raw), joined);
         return Read(joined.WrittenSpan, raw, found, isInPlace: false);
     }
 
@@ -73,9 +73,10 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
         }
 
         var chunk = new CompletionChunk { Base = found.Data.Start };
+        var (began, finished) = (_began, _finished);
         try
         {
-            chunk.Read(data, ref _began, ref _finished);
+            chunk.Read(data, ref began, ref finished);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -83,6 +84,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
             return found.Name.In(raw).SequenceEqual("error"u8) ? Fail(data) : StreamEventKind.Output;
         }
 
+        (_began, _finished) = (began, finished);
         if (chunk.HasError || chunk.HasFailureReason || found.Name.In(raw).SequenceEqual("error"u8))
         {
             return Fail(data);
@@ -104,7 +106,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
             return chunk.IsUnknown ? StreamEventKind.Output : StreamEventKind.Preamble;
         }
 
-        HasOutput = true;
+        HasOutput |= chunk.HasContent;
         if (isInPlace && chunk.IsOneDelta && Replacements == 0)
         {
             _template.Learn(raw, found, new DeltaValues(chunk.DeltaValue, Filler: chunk.Obfuscation));

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 
 namespace LlmProxy.Core.Protocol;
@@ -14,13 +15,16 @@ internal readonly record struct DeltaValues(SseRange Delta, SseRange Number = de
 /// reading them as JSON.
 /// </summary>
 /// <remarks>
-/// It is exact, not a guess: the same bytes in the same order, and between them the inside of a JSON string (no quote
-/// but escaped ones; not empty if it is the token) or a run of digits. What differs in any way is read in full.
+/// It is exact, not a guess: the same bytes in the same order, and between them the inside of a JSON string (whole escapes,
+/// no control characters; not empty if it is the token) or a number. What differs in any way is read in full.
 /// </remarks>
 internal struct DeltaTemplate
 {
     private const int Longest = 1024;
     private const int MostMisses = 8;
+
+    private static readonly SearchValues<byte> _notPlain = SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(c => (byte)c), (byte)'"', (byte)'\\']);
+    private static readonly SearchValues<byte> _hexDigits = SearchValues.Create("0123456789abcdefABCDEF"u8);
 
     private byte[]? _bytes;
     private Values _values;
@@ -145,30 +149,46 @@ internal struct DeltaTemplate
         if (kind == Kind.Number)
         {
             var digits = bytes.IndexOfAnyExceptInRange((byte)'0', (byte)'9');
-            return digits == 0 ? -1 : digits;
+            return digits == 0 || (digits != 1 && bytes[0] == (byte)'0') ? -1 : digits;
         }
 
         var length = EndOfString(bytes);
         return length > 0 || kind == Kind.Filler ? length : -1;
     }
 
-    /// <summary>Where the quote stands that ends the string: one with no backslash, or an even number of them, before it.</summary>
+    /// <summary>Where the quote stands that ends the string; below zero if what comes before it is not the inside of one.</summary>
     private static int EndOfString(ReadOnlySpan<byte> bytes)
     {
-        var start = 0;
-        while (bytes[start..].IndexOf((byte)'"') is >= 0 and var offset)
+        var position = 0;
+        while (bytes[position..].IndexOfAny(_notPlain) is >= 0 and var offset)
         {
-            var quote = start + offset;
-            var escapes = quote - 1 - bytes[..quote].LastIndexOfAnyExcept((byte)'\\');
-            if (escapes % 2 == 0)
+            position += offset;
+            if (bytes[position] == (byte)'"')
             {
-                return quote;
+                return position;
             }
 
-            start = quote + 1;
+            if (bytes[position] != (byte)'\\' || EscapeLength(bytes[(position + 1)..]) is not (> 0 and var length))
+            {
+                return -1;
+            }
+
+            position += 1 + length;
         }
 
         return -1;
+    }
+
+    private static int EscapeLength(ReadOnlySpan<byte> behind)
+    {
+        if (behind.IsEmpty || "\"\\/bfnrtu"u8.IndexOf(behind[0]) < 0)
+        {
+            return 0;
+        }
+
+        return behind[0] != (byte)'u' ? 1
+            : behind.Length >= 5 && behind[1..5].IndexOfAnyExcept(_hexDigits) < 0 ? 5
+            : 0;
     }
 
     [InlineArray(3)]

@@ -11,6 +11,9 @@ internal readonly record struct SseEvent(int Length, SseLines Lines, SseRange Da
 
     /// <summary>Some line must not reach a client (see <see cref="SseLines.Cut"/>).</summary>
     public bool MustBeCut => (Lines & SseLines.Cut) != 0;
+
+    /// <summary>Its bytes without the mark that began the stream. The same three bytes further on are part of a line.</summary>
+    public ReadOnlySpan<byte> LinesOf(ReadOnlySpan<byte> raw) => (Lines & SseLines.Mark) != 0 ? raw[3..] : raw;
 }
 
 /// <summary>A run of bytes.</summary>
@@ -30,6 +33,9 @@ internal enum SseLines
     Name = 4,
     Comment = 8,
 
-    /// <summary>A byte order mark, <c>id</c>, <c>retry</c> or an empty <c>data</c>: some clients throw on them.</summary>
+    /// <summary>A byte order mark before a line, <c>id</c>, <c>retry</c> or an empty <c>data</c>: some clients throw on them.</summary>
     Cut = 16,
+
+    /// <summary>The byte order mark of the stream stands in front of it.</summary>
+    Mark = 32,
 }

@@ -18,6 +18,9 @@ internal struct SseScanner
     private bool _begun;
     private bool _afterCarriageReturn;
 
+    /// <summary>The byte order mark.</summary>
+    public static ReadOnlySpan<byte> Mark => "\uFEFF"u8;
+
     /// <summary>Bytes of the current event that have been looked at already.</summary>
     public readonly int Examined => _examined;
 
@@ -91,7 +94,7 @@ internal struct SseScanner
             if (pending[1] == 0xBB && pending[2] == 0xBF)
             {
                 _lineStart = _examined = 3;
-                _lines |= SseLines.Cut;
+                _lines |= SseLines.Cut | SseLines.Mark;
             }
         }
         else if (_afterCarriageReturn && pending[0] == (byte)'\n')
@@ -130,6 +133,10 @@ internal struct SseScanner
             case (byte)'e' when IsField(line, "event"u8, out var name):
                 _lines |= SseLines.Name;
                 _name = name with { Start = name.Start + _lineStart };
+                break;
+            case 0xEF when line.StartsWith(Mark):
+                // No field has such a name. If the client got it first, its mark would go and leave one.
+                _lines |= SseLines.Cut;
                 break;
             case (byte)'i' when IsField(line, "id"u8, out _):
             case (byte)'r' when IsField(line, "retry"u8, out _):

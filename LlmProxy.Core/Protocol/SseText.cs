@@ -11,14 +11,12 @@ internal static class SseText
     public static ReadOnlySpan<byte> Heartbeat => ": keep-alive\n"u8;
 
     /// <summary>Writes an event without the lines that must not reach a client; nothing at all if no other line is left.</summary>
+    /// <param name="raw">Without a byte order mark (<see cref="SseEvent.LinesOf"/>).</param>
+    /// <param name="output">Gets what is left.</param>
     public static void WriteCut(ReadOnlySpan<byte> raw, IBufferWriter<byte> output)
     {
-        if (raw.StartsWith("\uFEFF"u8))
-        {
-            raw = raw[3..];
-        }
-
         var kept = false;
+        var endedInCarriageReturn = false;
         while (!raw.IsEmpty)
         {
             var line = TakeLine(ref raw, out var content);
@@ -26,18 +24,22 @@ internal static class SseText
             {
                 if (kept)
                 {
-                    output.Write(line);
+                    // A CR and the LF of what were two lines would now be the end of one, and the event without its own.
+                    output.Write(endedInCarriageReturn ? "\r"u8 : line);
                 }
             }
             else if (!IsCut(content))
             {
                 output.Write(line);
                 kept = true;
+                endedInCarriageReturn = line[^1] == (byte)'\r';
             }
         }
     }
 
     /// <summary>"Append the field value to the data buffer, then append a single U+000A": the data of all its lines.</summary>
+    /// <param name="raw">Without a byte order mark (<see cref="SseEvent.LinesOf"/>).</param>
+    /// <param name="output">Gets the data.</param>
     public static void WriteJoinedData(ReadOnlySpan<byte> raw, IBufferWriter<byte> output)
     {
         var first = true;
@@ -57,9 +59,15 @@ internal static class SseText
         }
     }
 
-    /// <summary>Writes an event with other data and, where it had one, its name.</summary>
+    /// <summary>Writes an event with other data and, where it had one, its name. Empty lines are left out, as clients throw on them.</summary>
     public static void WriteData(ReadOnlySpan<byte> name, ReadOnlySpan<byte> data, IBufferWriter<byte> output)
     {
+        data = data.TrimStart("\r\n"u8);
+        if (data.IsEmpty)
+        {
+            return;
+        }
+
         if (!name.IsEmpty)
         {
             output.Write("event: "u8);
@@ -67,22 +75,22 @@ internal static class SseText
             output.Write("\n"u8);
         }
 
-        do
+        while (!data.IsEmpty)
         {
             var end = data.IndexOfAny((byte)'\n', (byte)'\r');
             var line = end < 0 ? data : data[..end];
             output.Write("data: "u8);
             output.Write(line);
             output.Write("\n"u8);
-            data = end < 0 ? default : data[(end + 1)..];
+            data = data[line.Length..].TrimStart("\r\n"u8);
         }
-        while (!data.IsEmpty);
 
         output.Write("\n"u8);
     }
 
     private static bool IsCut(ReadOnlySpan<byte> line) =>
-        SseScanner.IsField(line, "id"u8, out _)
+        line.StartsWith(SseScanner.Mark)
+        || SseScanner.IsField(line, "id"u8, out _)
         || SseScanner.IsField(line, "retry"u8, out _)
         || (SseScanner.IsField(line, "data"u8, out var value) && value.Length == 0);
 

@@ -44,9 +44,10 @@ internal static class AnswerRelay
     /// <summary>Sends a large answer as it comes; its last bytes wait for its end.</summary>
     /// <exception cref="BrokenStreamException">See <see cref="ClientStream.BreakAsync"/>.</exception>
     public static async ValueTask<RelayOutcome> SendLargeAsync(
-        HttpContext http, ClientStream client, UpstreamAnswer answer, ExchangeClock clock, Action<RelayOutcome> complete)
+        RelayPlan plan, ClientStream client, UpstreamAnswer answer, TimeProvider time)
     {
-        http.Response.ContentType = "application/json";
+        var clock = plan.Clock;
+        plan.Http.Response.ContentType = "application/json";
         await client.BeginAsync();
         var pending = new PendingBytes();
         ProxyError? error = null;
@@ -82,7 +83,7 @@ internal static class AnswerRelay
 
         try
         {
-            return await EndLargeAsync(client, pending.Span.ToArray(), error, complete);
+            return await EndLargeAsync(client, pending.Span.ToArray(), error, plan, time);
         }
         finally
         {
@@ -90,7 +91,7 @@ internal static class AnswerRelay
         }
     }
 
-    private static async ValueTask<RelayOutcome> EndLargeAsync(ClientStream client, byte[] tail, ProxyError? error, Action<RelayOutcome> complete)
+    private static async ValueTask<RelayOutcome> EndLargeAsync(ClientStream client, byte[] tail, ProxyError? error, RelayPlan plan, TimeProvider time)
     {
         if (error is null)
         {
@@ -98,14 +99,14 @@ internal static class AnswerRelay
         }
 
         var outcome = new RelayOutcome { Error = error, Usage = error is null ? UsageIn(tail) : Usage.None, Bytes = client.Bytes };
-        complete(outcome);
+        plan.Complete(outcome);
         if (error is null)
         {
             await client.EndAsync();
         }
         else if (error.Status != StatusCodes.Status499ClientClosedRequest)
         {
-            await client.BreakAsync();
+            await client.BreakAsync(time);
         }
 
         return outcome;

@@ -17,7 +17,7 @@ internal static class EventChange
     {
         if (inspector.Replacements == 0)
         {
-            SseText.WriteCut(raw, output);
+            SseText.WriteCut(found.LinesOf(raw), output);
             return;
         }
 
@@ -29,7 +29,7 @@ internal static class EventChange
 
         var replaced = new ArrayBufferWriter<byte>(raw.Length + 256);
         WriteReplaced(raw, inspector, replaced);
-        SseText.WriteCut(replaced.WrittenSpan, output);
+        SseText.WriteCut(found.LinesOf(replaced.WrittenSpan), output);
     }
 
     private static void WriteReplaced(ReadOnlySpan<byte> raw, StreamInspector inspector, ArrayBufferWriter<byte> output)

@@ -75,7 +75,7 @@ internal sealed partial class EventRelay
         client.Write(output.WrittenSpan);
         outcome = outcome with { Bytes = client.Bytes };
         plan.Complete(outcome);
-        await client.BreakAsync();
+        await client.BreakAsync(time);
         return outcome;
     }
 }

@@ -120,7 +120,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
                 var client = new ClientStream(plan.Http, plan.Clock);
                 plan.Clock.WatchIdle(plan.Target.Upstream.Timeouts.Idle);
                 plan.Clock.WatchReader(plan.Target.Upstream.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
-                return await AnswerRelay.SendLargeAsync(plan.Http, client, answer, plan.Clock, plan.Complete);
+                return await AnswerRelay.SendLargeAsync(plan, client, answer, time);
             }
 
             return await AnswerRelay.SendHeldAsync(plan, answer, filter);
@@ -128,7 +128,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
     }
 
     /// <summary>Nothing committed. If a heartbeat has sent the status, the failure is told in the stream.</summary>
-    private static async ValueTask<Result<RelayOutcome>> FailAsync(RelayPlan plan, ClientStream client, ProxyError error)
+    private async ValueTask<Result<RelayOutcome>> FailAsync(RelayPlan plan, ClientStream client, ProxyError error)
     {
         if (!client.HasBegun || error.Status == 499)
         {
@@ -140,7 +140,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         client.Write(output.WrittenSpan);
         var outcome = new RelayOutcome { Error = error, Bytes = client.Bytes };
         plan.Complete(outcome);
-        await client.BreakAsync();
+        await client.BreakAsync(time);
         return outcome;
     }
 

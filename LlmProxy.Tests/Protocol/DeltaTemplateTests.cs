@@ -1,99 +1,168 @@
 using System.Text;
+using CsCheck;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Tests.Support;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.Protocol;
 
-/// <summary>What is recognised without being read is exactly what reading it would have found.</summary>
+/// <summary>The short way decides as the long one does, whatever bytes come.</summary>
 internal sealed class DeltaTemplateTests
 {
-    private static readonly string[] s_texts = ["a", " token", "\\\"", "\\\\", "\\\\\\\"", "\\u0041", "", "é🦓", "\\n", "x\\"];
+    private static readonly Gen<string> _tokens = Gen.OneOf(
+        "a", " the", "é", "🦓", "\"", "\\", "\n", "\t", "", "\u2028", "{\"error\":1}", "[DONE]", "\",\"finish_reason\":\"stop", "\"}}],\"error\":{\"message\":\"x");
 
-    private static readonly Func<string, int, string, string>[] s_events =
-    [
-        (text, number, filler) => $"event: response.output_text.delta\ndata: {{\"type\":\"response.output_text.delta\",\"sequence_number\":{number},\"delta\":\"{text}\",\"obfuscation\":\"{filler}\"}}\n\n",
-        (text, number, filler) => $"event: response.output_text.delta\ndata: {{\"obfuscation\":\"{filler}\",\"delta\":\"{text}\",\"type\":\"response.output_text.delta\",\"sequence_number\":{number}}}\n\n",
-        (text, number, _) => $"data: {{\"type\":\"response.output_text.delta\",\"delta\":\"{text}\",\"sequence_number\":-{number}}}\n\n",
-        (text, _, filler) => $"data: {{\"type\":\"response.output_text.delta\",\"delta\":\"{text}\",\"x\":\"{filler}\"}}\n\n",
-        (text, number, _) => $"data: {{\"type\":\"response.output_text.delta\",\"sequence_number\":{number},\"delta\":\"{text}\",\"error\":{{\"message\":\"m\"}}}}\n\n",
-        (text, number, _) => $"data: {{\"type\":\"response.output_text.delta\",\"sequence_number\":{number},\"delta\":\"{text}\",\"response\":{{\"id\":\"r\"}}}}\n\n",
-        (text, number, _) => $"event: response.completed\ndata: {{\"type\":\"response.completed\",\"sequence_number\":{number},\"delta\":\"{text}\"}}\n\n",
-        (text, number, _) => $"data: {{\"type\":\"response.output_text.delta\",\"sequence_number\":{number},\"delta\":\"{text}\"}}\nevent: error\n\n",
-        (text, number, _) => $"data: {{\"type\":\"response.output_text.delta\",\"sequence_number\":{number},\"delta\":\"{text}\"}}\ndata: 1\n\n",
-        (text, number, _) => $"data: {{\"type\":\"response.output_text.delta\",\"sequence_number\":{number},\"delta\":\"{text}\"}} x\n\n",
-    ];
+    private static readonly Gen<string> _events = Gen.Select(Gen.Int[0, 9], _tokens, Gen.Int[0, 2]).Select((shape, token, choice) => Sse.Event(shape switch
+    {
+        0 => Chat.Role(choice),
+        1 => Chat.Finish("stop", choice),
+        2 => Chat.LegacyDelta(token),
+        3 => Chat.Delta(token, choice).Replace("content", "reasoning_content", StringComparison.Ordinal),
+        4 => Chat.Delta(token, choice)[..^1] + ",\"obfuscation\":\"" + token.Length + "\"}",
+        5 => Chat.Delta(token, choice).Replace("\n", "\r\n", StringComparison.Ordinal),
+        6 => Chat.Usage(),
+        _ => Chat.Delta(token),
+    }));
+
+    private static readonly Gen<byte[]> _streams = Gen.Select(_events.Array[2, 12], Gen.Select(Gen.Int, Gen.Int, Gen.Int[0, 4], Gen.OneOf("\"\\{}[],:ndu0 ea\0\u001f\n\r".ToCharArray())).Array[0, 3])
+        .Select((events, mutations) =>
+        {
+            var bytes = Encoding.UTF8.GetBytes(string.Concat(events)).ToList();
+            foreach (var (at, other, how, to) in mutations)
+            {
+                Mutate(bytes, (int)((uint)at % bytes.Count), (int)((uint)other % bytes.Count), how, (byte)to);
+            }
+
+            return bytes.ToArray();
+        });
 
     [Test]
-    public void Ten_thousand_events_are_taken_alike_with_and_without_what_was_learned()
-    {
-        var random = new Random(20261123);
-        StreamInspector learning = Dialect.Responses.CreateInspector(WatchedStream.Expectation);
-        string shape = "";
-        for (int i = 0; i < 10_000; i++)
+    public void On_any_stream_with_any_bytes_changed_every_decision_is_that_of_a_full_reading() => _streams.Sample(
+        stream =>
         {
-            // Runs of like events, so that something is learned; an inspector that failed or ended is done with.
-            int which = i / 5 % s_events.Length;
-            string text = s_events[random.Next(4) == 0 ? random.Next(s_events.Length) : which](Pick(random), random.Next(2_000), Pick(random));
-            StreamInspector fresh = Dialect.Responses.CreateInspector(WatchedStream.Expectation);
-            (StreamEventKind Kind, string Error) read = Inspect(learning, text);
-            Assert.That(read.Kind, Is.EqualTo(Inspect(fresh, text).Kind), text);
-            if (text.Contains("\"sequence_number\":", StringComparison.Ordinal) && !text.Contains(":-", StringComparison.Ordinal) && read.Kind == StreamEventKind.Output
-                && fresh.Malformed == 0)
+            var quick = new CompletionInspector(Inspected.Expectation(choices: 2));
+            var full = new CompletionInspector(Inspected.Expectation(choices: 2));
+            foreach (var (raw, found) in SseReading.Events(stream))
             {
-                Assert.That(read.Error, Is.EqualTo(Inspect(fresh, text).Error), text);
+                if (quick.Inspect(raw, found) != Inspected.InspectInFull(full, raw, found) || Inspected.StateOf(quick) != Inspected.StateOf(full))
+                {
+                    return false;
+                }
             }
 
-            shape += read.Kind.ToString()[0];
-            if (read.Kind >= StreamEventKind.Done || i % 40 == 0)
+            return true;
+        },
+        iter: 60_000,
+        print: stream => Encoding.UTF8.GetString(stream));
+
+    [Test]
+    public void One_byte_of_a_second_event_changed_to_any_other_is_decided_as_in_full()
+    {
+        var first = Encoding.UTF8.GetBytes(Sse.Event("""{"model":"m","choices":[{"index":0,"delta":{"content":"ab"},"finish_reason":null}]}"""));
+        var expectation = Inspected.Expectation();
+        for (var at = 0; at < first.Length; at++)
+        {
+            for (var to = 0; to < 256; to++)
             {
-                learning = Dialect.Responses.CreateInspector(WatchedStream.Expectation);
+                var second = (byte[])first.Clone();
+                second[at] = (byte)to;
+                var quick = new CompletionInspector(expectation);
+                var full = new CompletionInspector(expectation);
+                foreach (var (raw, found) in SseReading.Events([.. first, .. second]))
+                {
+                    Assert.That(quick.Inspect(raw, found), Is.EqualTo(Inspected.InspectInFull(full, raw, found)), $"byte {at} is {to}");
+                }
+
+                Assert.That(Inspected.StateOf(quick), Is.EqualTo(Inspected.StateOf(full)), $"byte {at} is {to}");
             }
         }
+    }
 
-        Assert.That(shape.Distinct().Count(), Is.GreaterThanOrEqualTo(3), "events of several kinds were met");
+    [TestCase("x", true)]
+    [TestCase("\\n", true)]
+    [TestCase("\\\"", true)]
+    [TestCase("\\\\", true)]
+    [TestCase("\\\\\\\"", true)]
+    [TestCase("\\u00e9é", true)]
+    [TestCase("\\/\\b\\f\\r\\t", true)]
+    [TestCase("", false)]
+    [TestCase("\"", false)]
+    [TestCase("\\", false)]
+    [TestCase("x\\", false)]
+    [TestCase("\\\\\"", false)]
+    [TestCase("\",\"x\":\"y", false)]
+    [TestCase("\\x", false)]
+    [TestCase("\\u12", false)]
+    [TestCase("\\u12G4", false)]
+    [TestCase("\t", false)]
+    [TestCase("\0", false)]
+    public void It_takes_the_inside_of_a_JSON_string_and_nothing_else(string inside, bool matches)
+    {
+        var template = new DeltaTemplate();
+        var (learned, found) = EventWith("learned");
+        template.Learn(learned, found, new DeltaValues(ValueIn(learned, "learned")));
+        var (raw, seen) = EventWith(inside);
+        Assert.That(template.Matches(raw, seen, out _), Is.EqualTo(matches));
     }
 
     [Test]
-    public void Deltas_of_every_dialect_allocate_nothing_once_one_was_read()
+    public void It_gives_up_where_events_are_never_alike_and_on_long_ones()
     {
-        AssertAllocatesNothing(Dialect.Chat, i => Sse.Event(Chat.Delta("token" + i)));
-        AssertAllocatesNothing(Dialect.Chat, i => Sse.Event(Chat.Delta("token" + i)[..^1] + ",\"obfuscation\":\"" + new string('o', i % 16) + "\"}"));
-        AssertAllocatesNothing(Dialect.Responses, i => ResponseEvents.Delta("say \"" + i, 1000 + i, new string('o', i % 16)));
-        AssertAllocatesNothing(Dialect.Messages, i => MessageEvents.Delta("token\n" + i));
-    }
-
-    private static void AssertAllocatesNothing(Dialect dialect, Func<int, string> write)
-    {
-        StreamInspector inspector = dialect.CreateInspector(WatchedStream.Expectation);
-        byte[][] events = [.. Enumerable.Range(1, 200).Select(i => Encoding.UTF8.GetBytes(write(i)))];
-        long before = 0;
-        for (int i = 0; i < events.Length; i++)
+        var template = new DeltaTemplate();
+        for (var i = 0; i < 20; i++)
         {
-            if (i == 100)
-            {
-                before = GC.GetAllocatedBytesForCurrentThread();
-            }
-
-            var scanner = new SseScanner();
-            scanner.TryRead(events[i], out SseEvent found);
-            inspector.Inspect(events[i], found);
+            var (raw, found) = EventWith("x", $"""{i:00}""");
+            Assert.That(template.Matches(raw, found, out _), Is.False);
+            template.Learn(raw, found, new DeltaValues(ValueIn(raw, "x")));
         }
 
-        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero, dialect.GetType().Name);
+        var (last, seen) = EventWith("y", "19");
+        Assert.That(template.Matches(last, seen, out _), Is.False);
+
+        template = new DeltaTemplate();
+        var (longer, longFound) = EventWith("x", new string('i', 2000));
+        template.Learn(longer, longFound, new DeltaValues(ValueIn(longer, "x")));
+        Assert.That(template.Matches(longer, longFound, out _), Is.False);
     }
 
-    /// <returns>What the event is, and the error event that would follow it, which tells the number.</returns>
-    private static (StreamEventKind Kind, string Error) Inspect(StreamInspector inspector, string text)
+    [Test]
+    public void It_needs_the_same_lines_around_it()
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(text);
-        var scanner = new SseScanner();
-        Assert.That(scanner.TryRead(bytes, out SseEvent found), text);
-        StreamEventKind kind = inspector.Inspect(bytes, found);
-        var output = new System.Buffers.ArrayBufferWriter<byte>();
-        inspector.WriteErrorEvent(ProxyErrors.Reset, "m", "id", output);
-        return (kind, Encoding.UTF8.GetString(output.WrittenSpan));
+        var template = new DeltaTemplate();
+        var (learned, found) = EventWith("x");
+        template.Learn(learned, found, new DeltaValues(ValueIn(learned, "x")));
+        foreach (var other in new[] { ": c\n", "event: n\n", "id: 1\n", "\n", "foo: x\n" })
+        {
+            var (raw, seen) = SseReading.Events([.. Encoding.UTF8.GetBytes(other), .. learned]).Last();
+            Assert.That(template.Matches(raw, seen, out _), Is.EqualTo(other == "\n"), other);
+        }
     }
 
-    private static string Pick(Random random) => s_texts[random.Next(s_texts.Length)];
+    private static (byte[] Raw, SseEvent Found) EventWith(string inside, string id = "c") => SseReading.Events(
+        Encoding.UTF8.GetBytes($"data: {{\"id\":\"{id}\",\"choices\":[{{\"delta\":{{\"content\":\"{inside}\"}}}}]}}\n\n")).Single();
+
+    private static SseRange ValueIn(byte[] raw, string inside) =>
+        new(raw.AsSpan().IndexOf(Encoding.UTF8.GetBytes($"\"{inside}\"")), inside.Length + 2);
+
+    private static void Mutate(List<byte> bytes, int at, int other, int how, byte to)
+    {
+        switch (how)
+        {
+            case 0:
+                bytes[at] = to;
+                break;
+            case 1:
+                bytes.Insert(at, to);
+                break;
+            case 2 when bytes.Count > 1:
+                bytes.RemoveAt(at);
+                break;
+            case 3:
+                bytes.InsertRange(at, bytes.GetRange(other, Math.Min(20, bytes.Count - other)));
+                break;
+            default:
+                bytes[at] = (byte)(bytes[at] ^ 0x80);
+                break;
+        }
+    }
 }

@@ -1,0 +1,74 @@
+using System.Text;
+using System.Text.Json;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Tests.Support;
+using NUnit.Framework;
+
+namespace LlmProxy.Tests.Protocol;
+
+internal sealed class JsonAnswerTests
+{
+    [Test]
+    public void An_answer_cut_off_anywhere_is_none()
+    {
+        var body = Encoding.UTF8.GetBytes(Chat.Completion("é \"quoted\" } ] "));
+        Assert.That(JsonAnswer.TryRead(body, out var whole));
+        Assert.That((whole.HasError, whole.Usage, Encoding.UTF8.GetString(whole.Model.In(body))), Is.EqualTo((false, new Usage(9, -1, 12), "\"upstream-mini\"")));
+        for (var length = 0; length < body.Length; length++)
+        {
+            Assert.That(JsonAnswer.TryRead(body.AsSpan(0, length), out _), Is.False, $"{length} bytes");
+        }
+    }
+
+    [TestCase("")]
+    [TestCase("  ")]
+    [TestCase("[]")]
+    [TestCase("\"x\"")]
+    [TestCase("{} {}")]
+    [TestCase("{},")]
+    [TestCase("{\"a\":1,}")]
+    [TestCase("<html></html>")]
+    [TestCase("\uFEFF{}")]
+    public void Anything_but_one_object_is_no_answer(string body) => Assert.That(JsonAnswer.TryRead(Encoding.UTF8.GetBytes(body), out _), Is.False);
+
+    [TestCase("{}", false)]
+    [TestCase("""{"error":null}""", false)]
+    [TestCase("""{"x":{"error":"no"}}""", false)]
+    [TestCase("""{"error":"x"}""", true)]
+    [TestCase("""{"error":{"message":"x"}}""", true)]
+    [TestCase("""{"choices":[],"err\u006fr":{}}""", true)]
+    public void An_error_is_one_at_the_top(string body, bool hasError)
+    {
+        Assert.That(JsonAnswer.TryRead(Encoding.UTF8.GetBytes(body), out var answer));
+        Assert.That(answer.HasError, Is.EqualTo(hasError));
+    }
+
+    [TestCase("""{"x":{"model":"no"},"model":"m"}""", "\"m\"")]
+    [TestCase("""{"model":17}""", "")]
+    [TestCase("""{"mod\u0065l" : "a\"b" }""", "\"a\\\"b\"")]
+    public void The_model_is_the_one_at_the_top(string body, string model)
+    {
+        var bytes = Encoding.UTF8.GetBytes(body);
+        Assert.That(JsonAnswer.TryRead(bytes, out var answer));
+        Assert.That(Encoding.UTF8.GetString(answer.Model.In(bytes)), Is.EqualTo(model));
+    }
+
+    [TestCase("""{"prompt_tokens":3,"completion_tokens":4}""", 3, -1, 4)]
+    [TestCase("""{"input_tokens":3,"output_tokens":4,"input_tokens_details":{"cached_tokens":2}}""", 3, 2, 4)]
+    [TestCase("""{"prompt_tokens":3,"prompt_tokens_details":{"audio_tokens":1,"cached_tokens":2,"x":[1]},"completion_tokens":4}""", 3, 2, 4)]
+    [TestCase("""{"prompt_tokens":3,"total_tokens":3}""", 3, -1, 0)]
+    [TestCase("""{"prompt_tokens":3,"completion_tokens":null,"prompt_tokens_details":null}""", 3, -1, 0)]
+    [TestCase("""{"prompt_tokens":-1,"completion_tokens":-4}""", -1, -1, -1)]
+    [TestCase("""{"prompt_tokens":"3","completion_tokens":4.5,"x":{"prompt_tokens":9}}""", -1, -1, -1)]
+    [TestCase("""{"prompt_tokens":1e30,"completion_tokens":[4]}""", -1, -1, -1)]
+    [TestCase("{}", -1, -1, -1)]
+    public void Usage_is_read_as_far_as_it_makes_sense(string usage, long input, long cached, long output)
+    {
+        var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(usage));
+        reader.Read();
+        Assert.That(UsageReader.Read(ref reader), Is.EqualTo(new Usage(input, cached, output)));
+        Assert.That((reader.TokenType, reader.CurrentDepth), Is.EqualTo((JsonTokenType.EndObject, 0)), "to its closing brace");
+        Assert.That(JsonAnswer.TryRead(Encoding.UTF8.GetBytes("{\"usage\":" + usage + ",\"model\":\"m\"}"), out var answer));
+        Assert.That((answer.Usage, answer.Model.Length), Is.EqualTo((new Usage(input, cached, output), 3)));
+    }
+}
