@@ -70,7 +70,8 @@ public sealed record Recording(string Name, string Sent, string Expected)
     private static Recording Of(string name, string[] data, string shape, string expected) => new(
         name,
         string.Concat(data.Append("[DONE]").Select(one => shape.Replace("{0}", one, StringComparison.Ordinal))),
-        string.Concat(data.Select(one => expected.Replace("{0}", PutBack(one), StringComparison.Ordinal)).Append(expected.Replace("{0}", "[DONE]", StringComparison.Ordinal))));
+        string.Concat(data.Select(one => expected.Replace("{0}", PutBack(one), StringComparison.Ordinal)))
+            + (shape == expected ? expected.Replace("{0}", "[DONE]", StringComparison.Ordinal) : Sse.Done));
 
     private static Recording Marked(Recording stream) => stream with { Sent = "\uFEFF" + stream.Sent };
 
