@@ -111,7 +111,6 @@ internal sealed class ClockWheel : IDisposable
     internal sealed class Stripe
     {
         private readonly Lock _lock = new();
-        private readonly List<ExchangeClock> _due = [];
         private ExchangeClock?[] _clocks = new ExchangeClock?[16];
         private int _count;
 
@@ -150,24 +149,21 @@ internal sealed class ClockWheel : IDisposable
 
         public void Fire(long now)
         {
+            // Its own for each step: one that sets off much may still be at it when the next comes.
+            List<ExchangeClock>? due = null;
             lock (_lock)
             {
                 for (var i = 0; i < _count; i++)
                 {
                     if (_clocks[i]!.IsDue(now))
                     {
-                        _due.Add(_clocks[i]!);
+                        (due ??= []).Add(_clocks[i]!);
                     }
                 }
             }
 
             // Outside the lock: what a clock sets off may end its exchange and come back here to remove it.
-            foreach (var clock in _due)
-            {
-                clock.Fire(now);
-            }
-
-            _due.Clear();
+            due?.ForEach(clock => clock.Fire(now));
         }
     }
 }

@@ -125,9 +125,10 @@ internal sealed class ExchangeClock : IDisposable
             {
                 _source.Cancel();
             }
-            catch (ObjectDisposedException)
+            catch (Exception e) when (e is ObjectDisposedException or AggregateException)
             {
-                // The exchange ended in this very moment.
+                // The exchange ended in this very moment, or what an app's filter or handler does when it is cut off has failed:
+                // all others were called, and an exception here would end the process.
             }
 
             Volatile.Read(ref _sleeper)?.Wake();

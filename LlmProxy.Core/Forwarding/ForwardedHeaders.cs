@@ -9,7 +9,7 @@ internal static class ForwardedHeaders
     public static bool GoesUp(string name) => name.Length switch
     {
         6 => name.Equals("Accept", Ignore),
-        10 => name.Equals("User-Agent", Ignore),
+        10 when name.Equals("User-Agent", Ignore) => true,
         15 when name.Equals("Idempotency-Key", Ignore) => true,
         _ => name.Length > 7 && (name[0] | 0x20) switch
         {

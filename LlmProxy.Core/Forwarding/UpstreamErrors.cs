@@ -1,5 +1,6 @@
 using System.Globalization;
 using LlmProxy.Core.Protocol;
+using Microsoft.Net.Http.Headers;
 
 namespace LlmProxy.Core.Forwarding;
 
@@ -64,7 +65,7 @@ internal static class UpstreamErrors
         }
 
         // A date is taken against the upstream's own clock, so that a difference between the clocks does not count.
-        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date)
+        return HeaderUtilities.TryParseDate(text, out var date)
             && response.Headers.Date is { } now
                 ? (int)Math.Clamp((date - now).TotalMilliseconds, ShortestWaitMs, LongestWaitMs)
                 : UsualWaitMs;

@@ -13,7 +13,7 @@ internal static class JsonCopy
     /// <summary>Copies a value.</summary>
     /// <param name="value">From a document read with <see cref="Reading"/>.</param>
     /// <param name="output">Stands where a value may be written.</param>
-    /// <param name="redactor">Takes secrets out of strings; null leaves them as they are.</param>
+    /// <param name="redactor">Takes secrets out of names, strings and numbers; null leaves them as they are.</param>
     /// <returns>True if a secret was taken out.</returns>
     /// <exception cref="InvalidOperationException">A name, or a string to be redacted, is not text.</exception>
     public static bool Write(JsonElement value, Utf8JsonWriter output, Redactor? redactor = null)
@@ -25,8 +25,9 @@ internal static class JsonCopy
                 output.WriteStartObject();
                 foreach (var member in value.EnumerateObject())
                 {
-                    output.WritePropertyName(member.Name);
-                    redacted |= Write(member.Value, output, redactor);
+                    var name = redactor?.Apply(member.Name) ?? member.Name;
+                    output.WritePropertyName(name);
+                    redacted |= name != member.Name | Write(member.Value, output, redactor);
                 }
 
                 output.WriteEndObject();
@@ -49,6 +50,9 @@ internal static class JsonCopy
                 }
 
                 output.WriteStringValue(clean);
+                return true;
+            case JsonValueKind.Number when redactor?.IsSecretIn(value.GetRawText()) == true:
+                output.WriteStringValue(redactor.Apply(value.GetRawText()));
                 return true;
         }
 

@@ -44,7 +44,7 @@ internal abstract class NamedEventInspector : StreamInspector
         }
 
         var joined = new ArrayBufferWriter<byte>(raw.Length);
-        SseText.WriteJoinedData(raw, joined);
+        SseText.WriteJoinedData(found.LinesOf(raw), joined);
         var read = Read(joined.WrittenSpan, raw, found, out _);
 
         // What was found stands in the joined data, not in the event's bytes.

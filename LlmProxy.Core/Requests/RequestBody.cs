@@ -15,6 +15,7 @@ internal sealed class RequestBody
     private readonly long _taken;
     private int _holders = 1;
     private int _hasEnded;
+    private int _isGiven;
     private TaskCompletionSource? _given;
 
     /// <param name="bytes">All of the body.</param>
@@ -58,6 +59,7 @@ internal sealed class RequestBody
         {
             _reader?.AdvanceTo(Bytes.End);
             _budget?.GiveBack(_taken);
+            Interlocked.Exchange(ref _isGiven, 1);
             Volatile.Read(ref _given)?.TrySetResult();
         }
     }
@@ -78,7 +80,9 @@ internal sealed class RequestBody
     public Task EndAsync()
     {
         End();
-        if (Volatile.Read(ref _holders) == 0)
+
+        // Not the count: the last holder may be about to give them back.
+        if (Volatile.Read(ref _isGiven) == 1)
         {
             return Task.CompletedTask;
         }
@@ -86,7 +90,7 @@ internal sealed class RequestBody
         var given = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Volatile.Write(ref _given, given);
         Interlocked.MemoryBarrier();
-        if (Volatile.Read(ref _holders) == 0)
+        if (Volatile.Read(ref _isGiven) == 1)
         {
             given.TrySetResult();
         }

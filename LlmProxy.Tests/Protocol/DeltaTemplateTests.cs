@@ -12,7 +12,7 @@ internal sealed class DeltaTemplateTests
     private static readonly Gen<string> _tokens = Gen.OneOf(
         "a", " the", "é", "🦓", "\"", "\\", "\n", "\t", "", "\u2028", "{\"error\":1}", "[DONE]", "\",\"finish_reason\":\"stop", "\"}}],\"error\":{\"message\":\"x");
 
-    private static readonly Gen<string> _events = Gen.Select(Gen.Int[0, 9], _tokens, Gen.Int[0, 2]).Select((shape, token, choice) => Sse.Event(shape switch
+    private static readonly Gen<string> _events = Gen.Select(Gen.Int[0, 11], _tokens, Gen.Int[0, 2]).Select((shape, token, choice) => Sse.Event(shape switch
     {
         0 => Chat.Role(choice),
         1 => Chat.Finish("stop", choice),
@@ -21,6 +21,8 @@ internal sealed class DeltaTemplateTests
         4 => Chat.Delta(token, choice)[..^1] + ",\"obfuscation\":\"" + token.Length + "\"}",
         5 => Chat.Delta(token, choice).Replace("\n", "\r\n", StringComparison.Ordinal),
         6 => Chat.Usage(),
+        7 => Chat.LegacyDelta(token, "eos_token"),
+        8 => Chat.Delta(token).Replace("{\"content", "{\"reasoning\":\"r\",\"content", StringComparison.Ordinal),
         _ => Chat.Delta(token),
     }));
 
@@ -52,7 +54,7 @@ internal sealed class DeltaTemplateTests
 
             return true;
         },
-        iter: 60_000,
+        iter: 30_000,
         print: stream => Encoding.UTF8.GetString(stream));
 
     [Test]

@@ -1,0 +1,29 @@
+using System.Buffers;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Requests;
+using LlmProxy.Core.Routing;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmProxy.Tests.Forwarding;
+
+/// <summary>Requests as an attempt gets them, without a client.</summary>
+internal static class Asked
+{
+    /// <param name="path">Of the endpoint, as the table has it.</param>
+    /// <param name="stream">A stream is asked for.</param>
+    /// <param name="id">What stands in the path where it has an id.</param>
+    public static ForwardRequest For(string path, bool stream = true, string id = "")
+    {
+        var endpoint = EndpointTable.Rows.First(row => row.Path == path);
+        var body = new ReadOnlySequence<byte>(stream ? "{\"model\":\"m\",\"stream\":true}"u8.ToArray() : "{\"model\":\"m\"}"u8.ToArray());
+        var fields = RequestFields.Read(body, FieldNames.Standard).Value!;
+        var options = new LlmProxyOptions();
+        options.Upstreams["a"] = new UpstreamOptions { Url = new Uri("http://up.example") };
+        options.Models["m"] = new ModelOptions { Targets = { new TargetOptions { Upstream = "a", Model = "up" } } };
+        var route = RouteTableCompiler.Compile(options).Resolve("m", new("c", null, [], false), false).Value;
+        return new ForwardRequest(endpoint, id, "", route, fields, new RequestBody(body, null), new HeaderDictionary(), null, null);
+    }
+}
