@@ -156,10 +156,10 @@ internal sealed partial class LlmProxyMiddleware(
     private async ValueTask<Result<UpstreamAnswer>> SendAsync(
         ForwardRequest forward, Caller caller, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
     {
-        var result = await AttemptAsync(forward, target, parts, snapshot, clock, exchange);
+        var result = await AttemptAsync(forward, caller, target, parts, snapshot, clock, exchange);
         if (result.Error is { MayRepeat: true })
         {
-            result = await AttemptAsync(forward, target, parts, snapshot, clock, exchange);
+            result = await AttemptAsync(forward, caller, target, parts, snapshot, clock, exchange);
         }
 
         forward.Body.End();
@@ -172,7 +172,7 @@ internal sealed partial class LlmProxyMiddleware(
     }
 
     private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(
-        ForwardRequest forward, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
+        ForwardRequest forward, Caller caller, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
     {
         exchange.Attempts++;
         var result = await forwarder.SendAsync(forward, target, parts, snapshot.Options.Limits, clock);

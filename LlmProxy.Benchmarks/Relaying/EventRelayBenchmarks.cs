@@ -86,7 +86,6 @@ public class EventRelayBenchmarks : IDisposable
         using var answer = new UpstreamAnswer(response, AnswerKind.Events, ArrayPool<byte>.Shared.Rent(4096), 0, upstream);
         using var clock = new ExchangeClock(_wheel, CancellationToken.None);
         var wait = new QuietWait();
-        clock.WatchIdle(TimeSpan.FromMinutes(5));
         clock.WatchQuiet(TimeSpan.FromSeconds(15), wait);
         clock.WatchReader(TimeSpan.FromSeconds(60), null);
         var client = new ClientStream(http, clock);

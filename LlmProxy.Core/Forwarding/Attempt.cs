@@ -3,14 +3,19 @@ namespace LlmProxy.Core.Forwarding;
 /// <summary>One request on its way to a target, and what is known of the connection that carries it.</summary>
 internal sealed class Attempt
 {
-    private static readonly AsyncLocal<Attempt?> _current = new();
     private static readonly HttpRequestOptionsKey<Attempt> _key = new("LlmProxy.Attempt");
+
+    [ThreadStatic]
+    private static Attempt? _current;
 
     private UpstreamConnection? _connection;
     private bool _wasUsedBefore;
 
-    /// <summary>The attempt on whose behalf this code runs; null in what the HTTP client does by itself.</summary>
-    public static Attempt? Current => _current.Value;
+    /// <summary>
+    /// The attempt whose first bytes are being sent by this thread right now. A kept connection takes them before the HTTP client
+    /// gives the thread back; where it had to wait for a connection there is none, and nothing is repeated.
+    /// </summary>
+    public static Attempt? Current => _current;
 
     /// <summary>A connection was opened for this attempt: what failed then failed on top of it.</summary>
     public bool HasConnected { get; private set; }
@@ -24,12 +29,20 @@ internal sealed class Attempt
     /// <summary>The attempt that a request was made for.</summary>
     public static Attempt? Of(HttpRequestMessage message) => message.Options.TryGetValue(_key, out var attempt) ? attempt : null;
 
-    /// <summary>Sends a request as this attempt. The mark ends with this method, so that nothing that is relayed later carries it along.</summary>
-    public async ValueTask<HttpResponseMessage> SendAsync(HttpMessageInvoker client, HttpRequestMessage message, CancellationToken cancellation)
+    /// <summary>Sends a request as this attempt.</summary>
+    public Task<HttpResponseMessage> SendAsync(HttpMessageInvoker client, HttpRequestMessage message, CancellationToken cancellation)
     {
         message.Options.Set(_key, this);
-        _current.Value = this;
-        return await client.SendAsync(message, cancellation);
+        var outer = _current;
+        _current = this;
+        try
+        {
+            return client.SendAsync(message, cancellation);
+        }
+        finally
+        {
+            _current = outer;
+        }
     }
 
     public void NoteConnected() => HasConnected = true;

@@ -103,6 +103,7 @@ internal sealed class UpstreamConnection(Stream inner) : Stream
     {
         if (!_isAnswered || !IsOfNextAttempt)
         {
+            _isUsed = true;
             return;
         }
 

@@ -26,6 +26,9 @@ internal struct CompletionChunk
 
     public SseRange DeltaValue { get; private set; }
 
+    /// <summary>Padding that hides how long a token is: a string of changing length and no meaning.</summary>
+    public SseRange Obfuscation { get; private set; }
+
     public SseRange Model { get; private set; }
 
     /// <summary>A finish reason that only this kind of upstream has.</summary>
@@ -81,6 +84,12 @@ internal struct CompletionChunk
             {
                 reader.Read();
                 Model = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
+                reader.Skip();
+            }
+            else if (reader.ValueTextEquals("obfuscation"u8))
+            {
+                reader.Read();
+                Obfuscation = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
                 reader.Skip();
             }
             else

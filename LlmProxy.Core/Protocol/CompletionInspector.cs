@@ -109,7 +109,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
         HasOutput |= chunk.HasContent;
         if (isInPlace && chunk.IsOneDelta && Replacements == 0)
         {
-            _template.Learn(raw, found, new DeltaValues(chunk.DeltaValue));
+            _template.Learn(raw, found, new DeltaValues(chunk.DeltaValue, Filler: chunk.Obfuscation));
         }
 
         return StreamEventKind.Output;

@@ -70,6 +70,7 @@ internal struct MessagesEvent
         if (reader.TokenType != JsonTokenType.StartObject)
         {
             reader.Skip();
+            reader.Read();
             return;
         }
 
@@ -110,6 +111,8 @@ internal struct MessagesEvent
             reader.Skip();
         }
 
+        // What follows the object is refused here.
+        reader.Read();
         Kind = hasType ? Kind : KindOf(name);
     }
 
@@ -147,9 +150,9 @@ internal struct MessagesEvent
                 _string = RangeOf(ref reader);
                 break;
             case JsonTokenType.StartArray or JsonTokenType.StartObject:
-                var begin = reader.TokenStartIndex;
+                var inner = reader;
                 reader.Skip();
-                HasContent |= reader.TokenStartIndex - begin > 1;
+                HasContent |= inner.Read() && inner.TokenType is not (JsonTokenType.EndArray or JsonTokenType.EndObject);
                 _hasOtherContent = true;
                 break;
             case JsonTokenType.Number or JsonTokenType.True or JsonTokenType.False:

@@ -25,7 +25,9 @@ internal sealed class MessagesInspector(StreamExpectation expectation) : NamedEv
     {
         delta = default;
         var read = new MessagesEvent { Base = offset };
-        read.Read(data, name, ref _usage);
+        var usage = _usage;
+        read.Read(data, name, ref usage);
+        _usage = usage;
         if (read.HasError || read.Kind == MessagesEvent.Kinds.Error)
         {
             return Fail(data);

@@ -66,6 +66,7 @@ internal struct ResponsesEvent
         if (reader.TokenType != JsonTokenType.StartObject)
         {
             reader.Skip();
+            reader.Read();
             return;
         }
 
@@ -111,6 +112,8 @@ internal struct ResponsesEvent
             reader.Skip();
         }
 
+        // What follows the object is refused here.
+        reader.Read();
         Kind = hasType ? Kind : KindOf(name);
     }
 

@@ -15,6 +15,13 @@ internal static class SseText
     /// <param name="output">Gets what is left.</param>
     public static void WriteCut(ReadOnlySpan<byte> raw, IBufferWriter<byte> output)
     {
+        if (raw is [(byte)'\n', _, ..])
+        {
+            // The rest of the CRLF that ended the event before: without it that one would end differently from all others.
+            output.Write("\n"u8);
+            raw = raw[1..];
+        }
+
         var kept = false;
         var endedInCarriageReturn = false;
         while (!raw.IsEmpty)

@@ -8,17 +8,35 @@ internal sealed partial class EventRelay
     // Written, not flushed: it goes out with the end of the response, once the exchange is complete.
     private async ValueTask PassEndAsync(SseEvent found)
     {
-        if (!_inspector.EndMark.IsEmpty)
+        if (found.MustBeCut && !_inspector.EndMark.IsEmpty)
         {
-            client.Write(found.MustBeCut ? _inspector.EndMark : _pending.Span[..found.Length]);
+            PassRestOfLineEnd();
+            client.Write(_inspector.EndMark);
+            return;
         }
-        else if (MustChange(found))
+
+        if (MustChange(found) && _inspector.EndMark.IsEmpty)
         {
             await PassChangedAsync(found);
         }
         else
         {
             client.Write(_pending.Span[..found.Length]);
+        }
+
+        // The event is complete at its CR. In a stream of CRLFs the LF may still be on its way, and nobody will read it.
+        if (_pending.Span[..found.Length].EndsWith("\r\n\r"u8))
+        {
+            client.Write("\n"u8);
+        }
+    }
+
+    // An event is complete at the CR of a CRLF; what we write behind it must not stand between the two.
+    private void PassRestOfLineEnd()
+    {
+        if (_pending.Span is [(byte)'\n', ..])
+        {
+            client.Write("\n"u8);
         }
     }
 
@@ -59,6 +77,7 @@ internal sealed partial class EventRelay
     {
         if (outcome.MissingDone)
         {
+            PassRestOfLineEnd();
             client.Write(_inspector.EndMark);
         }
 
@@ -71,6 +90,7 @@ internal sealed partial class EventRelay
     private async ValueTask<RelayOutcome> EndBrokenAsync(RelayOutcome outcome, ProxyError error)
     {
         var output = new System.Buffers.ArrayBufferWriter<byte>(512);
+        PassRestOfLineEnd();
         _inspector.WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.RequestId, output);
         client.Write(output.WrittenSpan);
         outcome = outcome with { Bytes = client.Bytes };

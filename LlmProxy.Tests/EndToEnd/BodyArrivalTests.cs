@@ -67,6 +67,7 @@ public sealed class BodyArrivalTests : ProxyFixture
         RawClient client = await SendAsync(Encoding.ASCII.GetBytes($"POST {ChatPath} HTTP/1.1\r\nHost: x\r\n{key}\r\n{fields}\r\nExpect: 100-continue\r\n\r\n"));
         Contract.AssertError(await client.ReadAsync(), status, code: null);
         Assert.That(Encoding.ASCII.GetString(client.Received.Span), Does.StartWith($"HTTP/1.1 {status}"), "no 100 before it");
+        client.Close();
         ExpectUpstreamRequests(0);
     }
 

@@ -4,6 +4,7 @@ using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.EndToEnd;
@@ -69,6 +70,22 @@ public sealed class ConnectTests : ProxyFixture
         Assert.That((record.End, record.Blame), Is.EqualTo(("upstream_connect_timeout", "upstream")));
         Array.ForEach(before, socket => socket.Dispose());
         ExpectUpstreamRequests(0);
+    }
+
+    [Test]
+    [Category("U02")]
+    public async Task U02_a_changed_address_is_used_within_two_minutes()
+    {
+        InProcessOnly("it looks at the handler");
+        await StartAsync();
+        HttpMessageHandler handler = App.Services.GetRequiredService<IHttpMessageHandlerFactory>().CreateHandler(UpstreamClients.Prefix + "main");
+        while (handler is DelegatingHandler { InnerHandler: { } inner })
+        {
+            handler = inner;
+        }
+
+        // With every connection the name is resolved anew, as S14 shows.
+        Assert.That(((SocketsHttpHandler)handler).PooledConnectionLifetime, Is.InRange(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(2)));
     }
 
     [TestCase("169.254.169.254", true)]

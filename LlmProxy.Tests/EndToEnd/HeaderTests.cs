@@ -77,11 +77,15 @@ public sealed class HeaderTests : ProxyFixture
     }
 
     [Test]
-    public async Task A_value_that_is_not_ASCII_does_no_harm()
+    [Category("C40")]
+    public async Task C40_a_value_that_is_not_ASCII_is_not_passed_on_and_does_no_harm()
     {
         await StartAsync();
-        RawResponse response = await PostAsync(Chat.Request(), ChatPath, "User-Agent: Grüße 🦓", "OpenAI-Organization: ö");
+        RawResponse response = await PostAsync(Chat.Request(), ChatPath, "User-Agent: Grüße 🦓", "OpenAI-Organization: ö", "OpenAI-Beta: plain");
         Assert.That(response.Status, Is.EqualTo(200), response.Text);
+        Assert.That(Upstream.Request.Headers["OpenAI-Organization"], Is.Null);
+        Assert.That(Upstream.Request.Headers["OpenAI-Beta"], Is.EqualTo("plain"));
+        Assert.That(Upstream.Request.Headers["User-Agent"] ?? "", Does.Not.Contain("Gr"));
     }
 
     [Test]

@@ -15,7 +15,9 @@ public sealed class IdleStreamTests
     private const int Streams = 4000;
     private const int AtOnce = 50;
     private const int BodyLength = 60 * 1024;
-    private const int MostPerStream = 40 * 1024;
+
+    /// <summary>Generous: it was 35 KiB when this was written, and what the collector keeps differs from machine to machine.</summary>
+    private const int MostPerStream = 48 * 1024;
 
     private static readonly byte[] s_request = RawClient.Request(
         "POST",

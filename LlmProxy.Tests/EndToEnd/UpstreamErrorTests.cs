@@ -23,7 +23,8 @@ public sealed class UpstreamErrorTests : ProxyFixture
     [TestCase(409)]
     [TestCase(413)]
     [TestCase(422)]
-    public async Task What_the_caller_did_wrong_passes_with_status_and_body(int status)
+    [Category("U29")]
+    public async Task U29_what_the_caller_did_wrong_passes_with_status_and_body(int status)
     {
         string body = Chat.Error("max_tokens is too large: 999999.", "invalid_request_error", "context_length_exceeded");
         RawResponse response = await AskAsync(status, body);
@@ -36,7 +37,8 @@ public sealed class UpstreamErrorTests : ProxyFixture
     }
 
     [Test]
-    public async Task A_400_that_quotes_our_upstream_key_comes_redacted()
+    [Category("U29")]
+    public async Task U29_a_400_that_quotes_our_upstream_key_comes_redacted()
     {
         RawResponse response = await AskAsync(400, Chat.Error($"Bad request from {Canary.UpstreamKey}, sorry.", "invalid_request_error"));
         Assert.That(response.Status, Is.EqualTo(400));
@@ -45,7 +47,8 @@ public sealed class UpstreamErrorTests : ProxyFixture
 
     [TestCase(401)]
     [TestCase(403)]
-    public async Task Our_credentials_being_refused_is_not_the_caller_s_fault(int status)
+    [Category("U29")]
+    public async Task U29_our_credentials_being_refused_is_not_the_caller_s_fault(int status)
     {
         RawResponse response = await AskAsync(status, Chat.Error($"Incorrect API key provided: {Canary.UpstreamKey}.", "invalid_request_error", "invalid_api_key"));
         Contract.AssertError(response, 502, "upstream_auth_error");
@@ -55,7 +58,8 @@ public sealed class UpstreamErrorTests : ProxyFixture
     }
 
     [Test]
-    public async Task A_model_that_the_upstream_does_not_know_is_our_fault()
+    [Category("U29")]
+    public async Task U29_a_model_that_the_upstream_does_not_know_is_our_fault()
     {
         RawResponse response = await AskAsync(404, Chat.Error("The model does not exist.", "invalid_request_error", "model_not_found"));
         Contract.AssertError(response, 502, "upstream_model_error");

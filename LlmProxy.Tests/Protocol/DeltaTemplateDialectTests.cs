@@ -58,6 +58,7 @@ internal sealed class DeltaTemplateDialectTests
     public void Deltas_of_every_dialect_allocate_nothing_once_one_was_read()
     {
         AssertAllocatesNothing(Dialect.Chat, i => Sse.Event(Chat.Delta("token" + i)));
+        AssertAllocatesNothing(Dialect.Chat, i => Sse.Event(Chat.Delta("token" + i)[..^1] + ",\"obfuscation\":\"" + new string('o', i % 16) + "\"}"));
         AssertAllocatesNothing(Dialect.Responses, i => ResponseEvents.Delta("say \"" + i, 1000 + i, new string('o', i % 16)));
         AssertAllocatesNothing(Dialect.Messages, i => MessageEvents.Delta("token\n" + i));
     }

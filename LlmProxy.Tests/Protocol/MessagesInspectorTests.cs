@@ -46,6 +46,7 @@ internal sealed class MessagesInspectorTests
     [TestCase("event: error\ndata: nothing to read\n\n", Failure)]
     [TestCase("data: {\"error\":{\"message\":\"m\"}}\n\n", Failure)]
     [TestCase("data: [DONE]\n\n", Done)]
+    [TestCase("data: {\"type\":\"message_stop\"} x\n\n", Output)]
     public void One_event_is_taken_for(string text, StreamEventKind kind) => Assert.That(Read(text).Kinds, Is.EqualTo(new[] { kind }));
 
     [TestCase("overloaded_error", 529)]

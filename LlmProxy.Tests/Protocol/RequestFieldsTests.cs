@@ -11,7 +11,7 @@ internal sealed class RequestFieldsTests
 {
     private static readonly FieldNames _names = new(["temperature", "größe", "topK"]);
 
-    private static readonly (string Row, string Body, string Outcome)[] _rows =
+    private static readonly (string Row, string Body, string Outcome)[] _keys =
     [
         ("C01", "", "invalid_json"),
         ("C01", " \r\n\t", "invalid_json"),
@@ -53,6 +53,10 @@ internal sealed class RequestFieldsTests
         ("C07", "{\"model\":\"m\",\"MAX_COMPLETION_TOKENS\":9}", "ambiguous_key"),
         ("C07", "{\"model\":\"m\",\"Temperature\":1}", "ok m"),
         ("C07", "{\"model\":\"m\",\"model \":\"x\",\"mode\":\"x\",\"models\":\"x\"}", "ok m"),
+    ];
+
+    private static readonly (string Row, string Body, string Outcome)[] _values =
+    [
         ("C08", "{\"metadata\":{\"model\":\"x\",\"model\":\"y\"},\"messages\":[{\"content\":\"\\\"model\\\":\\\"z\\\"\"}],\"model\":\"m\"}", "ok m"),
         ("C08", "{\"metadata\":{\"model\":\"x\"}}", "model_required"),
         ("C09", "{}", "model_required"),
@@ -84,7 +88,7 @@ internal sealed class RequestFieldsTests
         ("n", "{\"model\":\"m\",\"n\":\"3\"}", "ok m"),
     ];
 
-    private static IEnumerable<TestCaseData> Rows() => _rows.Select((row, i) => new TestCaseData(row.Body, row.Outcome).SetName($"{row.Row}_{i}({row.Outcome})"));
+    private static IEnumerable<TestCaseData> Rows() => _keys.Concat(_values).Select((row, i) => new TestCaseData(row.Body, row.Outcome).SetName($"{row.Row}_{i}({row.Outcome})"));
 
     [TestCaseSource(nameof(Rows))]
     public void Body(string body, string outcome)

@@ -64,6 +64,7 @@ internal sealed class ResponsesInspectorTests
     [TestCase("event: error\ndata:\n\n", Failure)]
     [TestCase("data: {\"type\":\"response.created\",\ndata: \"response\":{\"id\":\"r\"}}\n\n", Preamble)]
     [TestCase("data: {\"type\":\"response.completed\",\ndata: \"response\":{\"id\":\"r\"}}\n\n", Done)]
+    [TestCase("data: {\"type\":\"response.completed\"} x\n\n", Output)]
     public void One_event_is_taken_for(string text, StreamEventKind kind) => Assert.That(Read(text).Kinds, Is.EqualTo(new[] { kind }));
 
     [Test]
