@@ -111,6 +111,8 @@ internal sealed partial class LlmProxyMiddleware
         Note(exchange, error);
         if (http.Response.HasStarted)
         {
+            // Returning would end it cleanly.
+            StalledReader.Abort(http);
             return;
         }
 

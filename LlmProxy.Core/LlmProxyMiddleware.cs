@@ -45,7 +45,7 @@ internal sealed partial class LlmProxyMiddleware(
         {
             throw;
         }
-        catch (Exception e) when (http.RequestAborted.IsCancellationRequested || e is OperationCanceledException)
+        catch (Exception e) when (http.RequestAborted.IsCancellationRequested || e is ClientGoneException)
         {
             await RefuseAsync(http, match.Dialect, ProxyErrors.ClientGone, snapshot, exchange);
         }
@@ -149,6 +149,11 @@ internal sealed partial class LlmProxyMiddleware(
 
         // 9. What happened?
         Note(exchange, ended);
+        if (ended.Fault is not null)
+        {
+            Log.Failed(logger, ended.Fault, exchange.Id);
+        }
+
         return null;
     }
 

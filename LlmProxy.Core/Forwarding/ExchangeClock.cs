@@ -41,6 +41,7 @@ internal sealed class ExchangeClock : IDisposable
     private long _stall;
     private Func<long>? _progress;
     private long _taken;
+    private Action? _abort;
     private long _waitingForReader = Never;
     private int _reason;
 
@@ -109,8 +110,10 @@ internal sealed class ExchangeClock : IDisposable
     /// <summary>A heartbeat is due.</summary>
     public bool IsQuiet => Volatile.Read(ref _heartbeat) is > 0 and var heartbeat && _wheel.Now - Volatile.Read(ref _lastSign) >= heartbeat;
 
-    public void BeginWaitForReader()
+    /// <param name="abort">Called when the client has stalled: nothing else ends a write that nobody takes.</param>
+    public void BeginWaitForReader(Action? abort = null)
     {
+        Volatile.Write(ref _abort, abort);
         _taken = _progress?.Invoke() ?? -1;
         Volatile.Write(ref _waitingForReader, _wheel.Now);
     }
@@ -149,6 +152,10 @@ internal sealed class ExchangeClock : IDisposable
         if (Expired(now) is not CutOff.None and var reason)
         {
             Cut(reason);
+            if (reason == CutOff.StalledReader)
+            {
+                Volatile.Read(ref _abort)?.Invoke();
+            }
         }
         else if (IsQuietAt(now))
         {
@@ -160,9 +167,10 @@ internal sealed class ExchangeClock : IDisposable
 
     private CutOff Expired(long now)
     {
+        // What was cut off may still be saying so to a client that does not read.
         if (Volatile.Read(ref _reason) != 0)
         {
-            return CutOff.None;
+            return StalledAt(now);
         }
 
         if (now >= Volatile.Read(ref _phaseEnd))

@@ -67,6 +67,7 @@ internal static class AnswerRelay
                 }
 
                 pending.Advance(count);
+                clock.Touch();
                 if (pending.Length > Step + TailLength)
                 {
                     client.Write(pending.Span[..^TailLength]);
@@ -104,7 +105,11 @@ internal static class AnswerRelay
         {
             await client.EndAsync();
         }
-        else if (error.Status != StatusCodes.Status499ClientClosedRequest)
+        else if (error.Status == StatusCodes.Status499ClientClosedRequest)
+        {
+            client.Abort();
+        }
+        else
         {
             await client.BreakAsync(time);
         }

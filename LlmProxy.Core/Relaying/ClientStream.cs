@@ -170,6 +170,9 @@ internal sealed class ClientStream
         }
     }
 
+    /// <summary>Ends a response that nobody reads, so that nothing can end it cleanly.</summary>
+    public void Abort() => StalledReader.Abort(_http);
+
     private static EndingKind EndingOf(HttpContext http)
     {
         // A wrapped body (response compression) buffers and frames by itself: it is not ours to end.

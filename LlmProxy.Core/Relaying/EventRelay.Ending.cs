@@ -43,7 +43,7 @@ internal sealed partial class EventRelay
     private async ValueTask<RelayOutcome> EndAsync(ProxyError? error)
     {
         // All that was promised has come: the upstream may end as it likes, unless the client is the one who left.
-        var isMissing = error is not null && _inspector.IsFinished && !_inspector.EndMark.IsEmpty && error.Blame != Blame.Client;
+        var isMissing = error is not null && _inspector.IsFinished && !_inspector.EndMark.IsEmpty && _fault is null && error.Blame != Blame.Client;
         var outcome = new RelayOutcome
         {
             Error = isMissing ? null : error,
@@ -51,6 +51,7 @@ internal sealed partial class EventRelay
             Events = _events,
             LastEvent = _lastEvent,
             MissingDone = isMissing,
+            Fault = _fault,
             DoneWithoutFinish = error is null && !_inspector.IsFinished,
         };
         try
@@ -62,6 +63,7 @@ internal sealed partial class EventRelay
 
             if (outcome.Error.Status == 499)
             {
+                client.Abort();
                 return outcome with { Bytes = client.Bytes };
             }
 

@@ -27,6 +27,7 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
     private long _events;
     private long _lastEvent;
     private Usage _known;
+    private Exception? _fault;
 
     private enum Stop
     {
@@ -53,7 +54,7 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
         }
         catch (Exception e)
         {
-            error = clock.Reason == CutOff.None ? Faults.InAnswer(e) : ErrorOf(clock.Reason);
+            error = clock.Reason != CutOff.None ? ErrorOf(clock.Reason) : _fault is null ? Faults.InAnswer(e) : ProxyErrors.Internal;
         }
 
         return await EndAsync(error);
@@ -197,7 +198,16 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
     {
         if (plan.Filter is not null)
         {
-            await plan.Filter.ApplyAsync(_pending.Span[..found.Length].ToArray(), found, _inspector, client, clock.Token);
+            try
+            {
+                await plan.Filter.ApplyAsync(_pending.Span[..found.Length].ToArray(), found, _inspector, client, clock.Token);
+            }
+            catch (Exception e)
+            {
+                // The event has been counted and did not go out: whatever comes now, this stream is not whole.
+                _fault = e;
+                throw;
+            }
         }
         else
         {

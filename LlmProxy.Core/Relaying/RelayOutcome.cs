@@ -19,6 +19,9 @@ internal readonly record struct RelayOutcome()
     /// <summary>A timestamp of the last event with output; 0 if there was none.</summary>
     public long LastEvent { get; init; }
 
+    /// <summary>What a filter threw; null if none did.</summary>
+    public Exception? Fault { get; init; }
+
     /// <summary>The closing mark was ours.</summary>
     public bool MissingDone { get; init; }
 

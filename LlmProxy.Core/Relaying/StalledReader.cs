@@ -11,8 +11,7 @@ internal static class StalledReader
     /// <summary>Waits for a write that did not complete at once.</summary>
     public static async ValueTask<FlushResult> WaitAsync(HttpContext http, ExchangeClock clock, ValueTask<FlushResult> write)
     {
-        clock.BeginWaitForReader();
-        using var cutOff = Watch(http, clock);
+        clock.BeginWaitForReader(() => Abort(http));
         try
         {
             return await write;
@@ -24,15 +23,6 @@ internal static class StalledReader
         }
     }
 
-    // The one place where an abort is right: what was flushed is not being read.
-    private static CancellationTokenRegistration Watch(HttpContext http, ExchangeClock clock) => clock.Token.UnsafeRegister(
-        static state =>
-        {
-            var (http, clock) = ((HttpContext, ExchangeClock))state!;
-            if (clock.Reason == CutOff.StalledReader)
-            {
-                http.Features.Get<IHttpRequestLifetimeFeature>()?.Abort();
-            }
-        },
-        (http, clock));
+    /// <summary>Where an abort is right: what was flushed is not being read, or nobody may take the response for a whole one.</summary>
+    public static void Abort(HttpContext http) => http.Features.Get<IHttpRequestLifetimeFeature>()?.Abort();
 }

@@ -60,7 +60,7 @@ internal static class BodyReader
             cancellation.ThrowIfCancellationRequested();
             if (e.StatusCode == StatusCodes.Status400BadRequest && HasGone(request))
             {
-                throw new OperationCanceledException("The client went away within its body.", e);
+                throw new ClientGoneException(e);
             }
 
             return e.StatusCode switch
@@ -127,3 +127,6 @@ internal static class BodyReader
             : null;
     }
 }
+
+/// <summary>The client went away within its body.</summary>
+internal sealed class ClientGoneException(Exception inner) : OperationCanceledException("The client went away within its body.", inner);

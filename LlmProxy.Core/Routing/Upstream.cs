@@ -7,6 +7,9 @@ namespace LlmProxy.Core.Routing;
 /// <summary>A provider account, compiled: addresses, credentials and clocks ready for use. Immutable.</summary>
 internal sealed class Upstream
 {
+    // A configured header may hold a secret; one that is shorter than any secret is a word that messages use.
+    private const int ShortestSecret = 12;
+
     private readonly UpstreamKindRules _rules;
     private readonly Dictionary<Endpoint, Uri> _addresses = new(ReferenceEqualityComparer.Instance);
 
@@ -21,7 +24,11 @@ internal sealed class Upstream
         Address = WithVersion(options.Url ?? UpstreamKinds.WellKnownAddress(options.Kind)!);
         Operations = Apply(options.Operations, _rules.Operations);
         Key = options.ApiKey is null ? null : new(_rules.KeyHeader, _rules.KeyPrefix + options.ApiKey);
-        Redactor = new Redactor(options.ApiKey, Address.AbsoluteUri.TrimEnd('/'), IsTelling(Address) ? Address.Authority : null);
+        Redactor = new Redactor(
+        [
+            options.ApiKey, Address.AbsoluteUri.TrimEnd('/'), IsTelling(Address) ? Address.Authority : null,
+            .. options.Headers.Values.Where(v => v.Length >= ShortestSecret),
+        ]);
         foreach (var endpoint in endpoints.Where(e => !e.IsLocal))
         {
             _addresses[endpoint] = new Uri(Address, Address.AbsolutePath.TrimEnd('/') + endpoint.Before);
