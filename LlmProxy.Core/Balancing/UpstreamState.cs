@@ -29,13 +29,13 @@ internal sealed class UpstreamState
     private static readonly TimeSpan _firstRefusal = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan _longestRefusal = TimeSpan.FromMinutes(10);
 
-    // A probe that has not told by then does not keep the next one out.
-    private static readonly TimeSpan _probe = TimeSpan.FromSeconds(30);
-
     private readonly ConcurrentDictionary<string, Cooling> _models = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TargetLoad> _loads = new(StringComparer.Ordinal);
     private readonly Cooling _account = new(_firstRefusal, _longestRefusal);
-    private volatile FailureCause _accountCause;
+    private long _refusals;
+
+    // Asked for every candidate of every request; the dictionary would take all of its locks to say that it is empty.
+    private volatile bool _hasModels;
 
     public UpstreamState(Upstream upstream, TimeProvider time)
     {
@@ -50,56 +50,97 @@ internal sealed class UpstreamState
 
     public Places Places { get; }
 
+    /// <summary>What its health checks say, if it has any.</summary>
+    public HealthCheck Check { get; } = new();
+
+    /// <summary>Times that it refused our credentials: 401 and 403.</summary>
+    public long Refusals => Interlocked.Read(ref _refusals);
+
+    /// <summary>It is out, because it was seen to fail, and since when; 0 if it is not. Then it may be tried all the same where nobody else is left.</summary>
+    public long FailingSince => Breaker.IsOpen ? Breaker.OpenedAt : Check.FailingSince;
+
     /// <summary>Why the account as a whole is left alone; <see cref="FailureCause.None"/> if it is not.</summary>
-    public FailureCause AccountCause(long now) => _account.IsOver(now) ? FailureCause.None : _accountCause;
+    public FailureCause AccountCause(long now) => _account.IsOver(now) ? FailureCause.None : _account.Cause;
 
     /// <summary>When the account may be asked again, in milliseconds; the past if it may.</summary>
     public long AccountUntil => _account.Until;
 
-    /// <summary>Models that are left alone: their names at the upstream and until when.</summary>
-    public IEnumerable<(string Model, long Until)> CoolingModels(long now) =>
-        _models.Where(e => !e.Value.IsOver(now)).Select(e => (e.Key, e.Value.Until));
+    /// <summary>Models that are left alone: their names at the upstream, why and until when.</summary>
+    public IEnumerable<(string Model, FailureCause Cause, long Until)> CoolingModels(long now) =>
+        _models.Where(e => !e.Value.IsOver(now)).Select(e => (e.Key, e.Value.Cause, e.Value.Until));
 
     /// <summary>Load and speed of a target, by its model as the configuration writes it.</summary>
     public TargetLoad LoadOf(string model) => _loads.GetOrAdd(model, static _ => new TargetLoad());
 
+    /// <summary>May it be asked for anything now?</summary>
+    public bool MayBeAsked(long now) => now >= _account.Until && !Check.IsFailing && Breaker.MayPass(now, out _);
+
     /// <summary>May it be asked for this model now?</summary>
-    /// <param name="model">Its name at the upstream.</param>
+    /// <param name="target">Where its model has a name, perhaps with a star.</param>
+    /// <param name="star">What the star stands for.</param>
     /// <param name="isOnly">Nobody else can be asked: then what was said of this model alone is no reason not to ask again.</param>
     /// <param name="now">Milliseconds.</param>
     /// <param name="until">When it may be, if it is known.</param>
-    public Readiness Look(string model, bool isOnly, long now, out long until)
+    /// <param name="cause">Why not.</param>
+    public Readiness Look(Target target, string star, bool isOnly, long now, out long until, out FailureCause cause)
     {
         if (now < (until = _account.Until))
         {
-            return _accountCause == FailureCause.RateLimited ? Readiness.Cooling : Readiness.Out;
+            cause = _account.Cause;
+            return Readiness.Out;
         }
 
-        if (!_models.IsEmpty && _models.TryGetValue(model, out var cooling) && now < (until = cooling.Until))
+        if (_hasModels && _models.TryGetValue(target.ModelFor(star), out var cooling) && now < (until = cooling.Until)
+            && (!isOnly || cooling.IsAsked(now)))
         {
-            if (!isOnly || cooling.IsAsked)
-            {
-                return cooling.IsRefused ? Readiness.Out : Readiness.Cooling;
-            }
+            cause = cooling.Cause;
+            return cooling.IsRefused ? Readiness.Out : Readiness.Cooling;
         }
 
-        until = Breaker.BrokenUntil;
-        return now < until ? Readiness.Out : Places.IsFull ? Readiness.Full : Readiness.Ready;
+        cause = FailureCause.Failed;
+        if (Check.IsFailing)
+        {
+            until = Check.NextAt;
+            return Readiness.Out;
+        }
+
+        return !Breaker.MayPass(now, out until) ? Readiness.Out : Places.IsFull ? Readiness.Full : Readiness.Ready;
     }
 
-    /// <summary>Asks for the right to send a request: where a probe is due, only one at a time has it.</summary>
-    public bool TryBegin(string model, bool isOnly, long now) =>
-        _account.MayAsk(now, (long)_probe.TotalMilliseconds)
-        && (isOnly || _models.IsEmpty || !_models.TryGetValue(model, out var cooling) || cooling.MayAsk(now, (long)_probe.TotalMilliseconds));
+    /// <summary>Asks for the right to send a request: where a probe is due, only one at a time has it. What comes of it is told in any case.</summary>
+    public bool TryBegin(Target target, string star, bool isOnly, long now)
+    {
+        if (!_account.MayAsk(now))
+        {
+            return false;
+        }
 
-    /// <summary>An attempt committed.</summary>
-    public void Answered(string model)
+        if (isOnly || !_hasModels || !_models.TryGetValue(target.ModelFor(star), out var cooling) || cooling.MayAsk(now))
+        {
+            return true;
+        }
+
+        _account.ProbeTold();
+        return false;
+    }
+
+    /// <summary>An attempt committed. A pause that another was asked for in the meantime holds all the same.</summary>
+    /// <param name="model">Its name at the upstream.</param>
+    /// <param name="now">Milliseconds.</param>
+    public void Answered(string model, long now)
     {
         _account.Answered();
-        if (!_models.IsEmpty && _models.TryGetValue(model, out var cooling))
+        if (_hasModels && _models.TryGetValue(model, out var cooling))
         {
             cooling.Answered();
-            _models.TryRemove(new KeyValuePair<string, Cooling>(model, cooling));
+            lock (_models)
+            {
+                if (cooling.IsOver(now))
+                {
+                    _models.TryRemove(new KeyValuePair<string, Cooling>(model, cooling));
+                    _hasModels = !_models.IsEmpty;
+                }
+            }
         }
     }
 
@@ -112,22 +153,53 @@ internal sealed class UpstreamState
         switch (error.Cause)
         {
             case FailureCause.KeyRefused or FailureCause.QuotaGone:
-                _accountCause = error.Cause;
-                _account.Refused(now);
+                CountRefusal(error.Cause);
+                _account.Refused(now, error.Cause);
                 return;
             case FailureCause.ModelForbidden or FailureCause.ModelUnknown:
-                CoolingOf(model).Refused(now);
+                CountRefusal(error.Cause);
+
+                // The key was good enough to be told so.
+                _account.Answered();
+                CoolingOf(model).Refused(now, error.Cause);
                 return;
             case FailureCause.RateLimited or FailureCause.Failed when error.CoolForMs > 0:
-                CoolingOf(model).Pause(now, error.CoolForMs, error.IsPauseAsked);
+                CoolingOf(model).Pause(now, error.CoolForMs, error.IsPauseAsked, error.Cause);
                 break;
         }
 
-        // Whatever else it was, it told nothing of what a probe is to find out.
+        Untold(model);
+    }
+
+    /// <summary>An attempt that had the right to be sent told nothing of what a probe is to find out, or was not sent at all.</summary>
+    /// <param name="model">Its name at the upstream.</param>
+    public void Untold(string model)
+    {
         _account.ProbeTold();
-        if (!_models.IsEmpty && _models.TryGetValue(model, out var cooling))
+        if (_hasModels && _models.TryGetValue(model, out var cooling))
         {
             cooling.ProbeTold();
+        }
+    }
+
+    /// <summary>A health check found it well.</summary>
+    /// <param name="tellsOfMoney">It was a request that costs something.</param>
+    public async ValueTask FoundWellAsync(bool tellsOfMoney)
+    {
+        Check.Succeeded();
+        if (_account.Cause == FailureCause.KeyRefused || tellsOfMoney)
+        {
+            _account.Answered();
+        }
+
+        await Breaker.CloseAsync();
+    }
+
+    private void CountRefusal(FailureCause cause)
+    {
+        if (cause is FailureCause.KeyRefused or FailureCause.ModelForbidden)
+        {
+            Interlocked.Increment(ref _refusals);
         }
     }
 
@@ -138,15 +210,19 @@ internal sealed class UpstreamState
             return known;
         }
 
-        if (_models.Count >= MostModels)
+        lock (_models)
         {
-            foreach (var (name, cooling) in _models)
+            if (_models.Count >= MostModels)
             {
-                _models.TryRemove(new KeyValuePair<string, Cooling>(name, cooling));
-                break;
+                foreach (var (name, cooling) in _models)
+                {
+                    _models.TryRemove(new KeyValuePair<string, Cooling>(name, cooling));
+                    break;
+                }
             }
-        }
 
-        return _models.GetOrAdd(model, static _ => new Cooling(_firstRefusal, _longestRefusal));
+            _hasModels = true;
+            return _models.GetOrAdd(model, static _ => new Cooling(_firstRefusal, _longestRefusal));
+        }
     }
 }

@@ -13,24 +13,35 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     public async ValueTask<AttemptEnd> RunAsync()
     {
         candidate.Load.Begin();
-        Result = await AttemptAsync();
-        if (Result.Error is { MayRepeat: true } && series.Clock.Reason == CutOff.None)
+        try
         {
-            // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
             Result = await AttemptAsync();
+
+            // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
+            if (Result.Error is { MayRepeat: true } && series.Clock.Reason == CutOff.None && series.TryTakeExtra())
+            {
+                Result = await AttemptAsync();
+            }
+        }
+        finally
+        {
+            if (Result.Value is null)
+            {
+                candidate.Load.End();
+                candidate.State.Places.Exit();
+            }
         }
 
         var model = candidate.Target.ModelFor(series.Selection.Star);
         if (Result.Error is not { } error)
         {
-            candidate.State.Answered(model);
+            candidate.State.Answered(model, series.Now);
             return AttemptEnd.Alive;
         }
 
-        candidate.Load.End();
-        candidate.State.Places.Exit();
         if (IsUnknown(series.Clock.Reason))
         {
+            candidate.State.Untold(model);
             return AttemptEnd.Unknown;
         }
 

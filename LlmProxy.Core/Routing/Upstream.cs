@@ -22,6 +22,7 @@ internal sealed class Upstream
         Options = options;
         _rules = UpstreamKindRules.For(options.Kind);
         Address = WithVersion(options.Url ?? UpstreamKinds.WellKnownAddress(options.Kind)!);
+        ProbeAddress = new Uri(Address, Address.AbsolutePath.TrimEnd('/') + "/models");
         Operations = Apply(options.Operations, _rules.Operations);
         Key = options.ApiKey is null ? null : new(_rules.KeyHeader, _rules.KeyPrefix + options.ApiKey);
         Redactor = new Redactor(
@@ -39,6 +40,9 @@ internal sealed class Upstream
 
     /// <summary>The base address, version included.</summary>
     public Uri Address { get; }
+
+    /// <summary>What a GET, with the key and the headers of the kind, finds out whether it is there.</summary>
+    public Uri ProbeAddress { get; }
 
     public string Provider => _rules.Provider;
 
