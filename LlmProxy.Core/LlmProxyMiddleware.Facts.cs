@@ -83,11 +83,11 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     private async ValueTask<Result<ReadRequest>> ReadAsync(
-        HttpRequest request, Endpoints.Endpoint endpoint, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
+        HttpRequest request, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
     {
         try
         {
-            return await requests.ReadAsync(request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock.Token);
+            return await requests.ReadAsync(request, match.Endpoint!, match.Model, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock.Token);
         }
         catch (OperationCanceledException) when (Faults.OfCutOff(clock.Reason) is not null && clock.Reason != CutOff.None)
         {

@@ -84,7 +84,7 @@ internal sealed partial class LlmProxyMiddleware(
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
 
         // 3. What does it ask for?
-        var read = await ReadAsync(http.Request, endpoint, caller, snapshot, clock);
+        var read = await ReadAsync(http.Request, match, caller, snapshot, clock);
         if (!read.TryGet(out var request, out error))
         {
             return error;

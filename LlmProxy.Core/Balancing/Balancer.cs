@@ -11,7 +11,7 @@ internal static class Balancer
     {
         foreach (var target in match.Route.Targets)
         {
-            if ((target.Upstream.Operations & operation) != 0 && (match.Keeper is null || match.Keeper == target.Upstream.Name))
+            if (target.Serves(operation, match.Star) && (match.Keeper is null || match.Keeper == target.Upstream.Name))
             {
                 return target;
             }

@@ -49,6 +49,12 @@ internal static class ModelRules
             var at = Places.Item(targets, i);
             CheckUpstream(Places.Member(at, "Upstream"), target.Upstream, options, problems);
             CheckTargetModel(Places.Member(at, "Model"), name, target.Model, problems);
+            if (target.Model.Length > 0 && target.Model.All(static c => c == '.')
+                && options.Upstreams.TryGetValue(target.Upstream, out var upstream) && AzureRules.HasDeployments(upstream))
+            {
+                problems.Error(Places.Member(at, "Model"), $"{Problems.Value} cannot be a deployment: its name is a part of the path.", target.Model);
+            }
+
             if (target.Weight is < 1 or > HighestWeight)
             {
                 problems.Error(Places.Member(at, "Weight"), "is out of range: 1 to 1000000.");

@@ -24,7 +24,7 @@ internal static class UpstreamErrors
                 return UpstreamMessage.ToError(json, status, redactor) with { Blame = Blame.Client, Body = UpstreamMessage.TryRedactBody(json, redactor) };
             case 401 or 403:
                 return ProxyErrors.AuthError;
-            case 404 when request.NamesStored:
+            case 404 when request.NamesStored && UpstreamMessage.ReadCode(json) is not ("DeploymentNotFound" or "model_not_found"):
                 return ProxyErrors.ResponseNotFound(request.Id.Length > 0 ? request.Id : request.Fields.PreviousResponse ?? request.Fields.Conversation!) with
                 { Body = UpstreamMessage.TryRedactBody(json, redactor) };
             case 404:

@@ -25,6 +25,25 @@ internal static class UpstreamMessage
         }
     }
 
+    /// <summary>The code of <c>{"error":{"code":…}}</c>, if it has one that is text.</summary>
+    public static string? ReadCode(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(json);
+            using var document = JsonDocument.ParseValue(ref reader);
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("error"u8, out var error) && error.ValueKind == JsonValueKind.Object
+                && error.TryGetProperty("code"u8, out var code) && code.ValueKind == JsonValueKind.String
+                    ? code.GetString()
+                    : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>An error body with secrets taken out; null if it is not a JSON object with an error that can be passed on.</summary>
     public static byte[]? TryRedactBody(ReadOnlySpan<byte> json, Redactor redactor)
     {

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Routing;
@@ -30,6 +31,23 @@ internal sealed class Target
 
     /// <summary>The same as a JSON string.</summary>
     public ReadOnlyMemory<byte> ModelJsonFor(string star) => _star < 0 ? _json : Encode(ModelFor(star));
+
+    /// <summary>Where it is asked.</summary>
+    /// <param name="endpoint">For what; not a local one.</param>
+    /// <param name="id">Of what is asked for; empty where the endpoint has none.</param>
+    /// <param name="query">With its question mark, escaped; may be empty.</param>
+    /// <param name="star">What the star stood for.</param>
+    public Uri AddressOf(Endpoint endpoint, string id, string query, string star) =>
+        Upstream.AddressOf(endpoint, id, query, Upstream.HasDeployments ? ModelFor(star) : "");
+
+    /// <summary>
+    /// False where the name would become part of a path, the client chose what the star stands for, and no deployment can be
+    /// called so: such a name is not sent to see what the other side makes of it.
+    /// </summary>
+    public bool CanBeNamed(string star) => _star < 0 || !Upstream.HasDeployments || UpstreamAddresses.IsDeployment(ModelFor(star));
+
+    /// <summary>It may be asked for that.</summary>
+    public bool Serves(Operations operation, string star) => (Upstream.Operations & operation) != 0 && CanBeNamed(star);
 
     /// <summary>A text as a JSON string with its quotes.</summary>
     public static byte[] Encode(string text) =>
