@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 
@@ -13,10 +14,12 @@ internal sealed class Target
 
     /// <param name="upstream">Where.</param>
     /// <param name="model">The name there; a star in it stands for what the route's star stood for.</param>
-    public Target(Upstream upstream, string model)
+    /// <param name="timeouts">Its clocks; null: the upstream's.</param>
+    public Target(Upstream upstream, string model, TimeoutOptions? timeouts = null)
     {
         Upstream = upstream;
         Model = model;
+        Timeouts = timeouts ?? upstream.Timeouts;
         _star = model.IndexOf('*');
         _json = Encode(model);
     }
@@ -25,6 +28,18 @@ internal sealed class Target
 
     /// <summary>As configured, with its star if it has one.</summary>
     public string Model { get; }
+
+    /// <summary>The upstream's clocks, or what the model says in their place.</summary>
+    public TimeoutOptions Timeouts { get; }
+
+    /// <summary>Its share among the targets of its priority; 0: none but by failover.</summary>
+    public int Weight { get; init; } = 1;
+
+    /// <summary>Lower ones are asked first.</summary>
+    public int Priority { get; init; }
+
+    /// <summary>Tokens that its context window holds; 0 if that is not known.</summary>
+    public int Context { get; init; }
 
     /// <summary>The name to send for what the star stood for.</summary>
     public string ModelFor(string star) => _star < 0 ? Model : string.Concat(Model.AsSpan(0, _star), star, Model.AsSpan(_star + 1));
@@ -38,7 +53,7 @@ internal sealed class Target
     /// <param name="query">With its question mark, escaped; may be empty.</param>
     /// <param name="star">What the star stood for.</param>
     public Uri AddressOf(Endpoint endpoint, string id, string query, string star) =>
-        Upstream.AddressOf(endpoint, id, query, Upstream.HasDeployments ? ModelFor(star) : "");
+        Upstream.AddressOf(endpoint, id, query, Upstream.HasDeployments ? InPath(star) : "");
 
     /// <summary>
     /// False where the name would become part of a path, the client chose what the star stands for, and no deployment can be
@@ -52,4 +67,8 @@ internal sealed class Target
     /// <summary>A text as a JSON string with its quotes.</summary>
     public static byte[] Encode(string text) =>
         Encoding.UTF8.GetBytes($"\"{JsonEncodedText.Encode(text, ErrorText.JsonOptions.Encoder)}\"");
+
+    // Nobody asks with a name that cannot be one; if somebody does, it is escaped once more, so that no server between here and
+    // there arrives at a slash or a dot that the client put there.
+    private string InPath(string star) => CanBeNamed(star) ? ModelFor(star) : Uri.EscapeDataString(ModelFor(star));
 }

@@ -29,7 +29,10 @@ public static class ConfigurationFile
         {
             ["Kind"] = upstream.Kind == UpstreamKind.VLlm ? "vLLM" : upstream.Kind.ToString(),
             ["Url"] = upstream.Url?.ToString(),
+            ["Proxy"] = upstream.Proxy,
         };
+        Add(json, "ApiVersion", upstream.ApiVersion);
+        Add(json, "CaFile", upstream.CaFile);
         Add(json, "ApiKey", upstream.ApiKey);
         Add(json, "Headers", Map(upstream.Headers, value => JsonValue.Create(value)));
         Add(json, "Timeouts", Timeouts(upstream.Timeouts));
