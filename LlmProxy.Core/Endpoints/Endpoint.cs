@@ -62,7 +62,7 @@ internal sealed record Endpoint(Operations Operation, string Name, string GenAiN
     /// <param name="model">The name, as it stands in the path.</param>
     public bool MatchesBehindModel(string path, out string model)
     {
-        var isIt = HasDeploymentPath && path.Length > Path.Length && path.EndsWith(Path, StringComparison.Ordinal);
+        var isIt = HasDeploymentPath && path.Length > Path.Length && path[0] != '/' && path.EndsWith(Path, StringComparison.Ordinal);
         model = isIt ? path[..^Path.Length] : "";
         return isIt;
     }

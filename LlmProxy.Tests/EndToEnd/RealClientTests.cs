@@ -20,7 +20,7 @@ public sealed partial class RealClientTests : ProxyFixture
     /// <summary>How a stream breaks is a race between what was sent and how it ends: once is luck.</summary>
     private const int Rounds = 3;
 
-    private static readonly string[] s_chat = ["openai-node", "openai-node stream()", "AI SDK", "LangChain.js"];
+    private static readonly string[] s_chat = ["openai-node", "openai-node stream()", "openai-node Azure", "AI SDK", "LangChain.js"];
     private static readonly string[] s_responses = ["openai-node responses", "openai-node responses stream()", "AI SDK responses"];
     private static readonly string[] s_messages = ["Anthropic TypeScript", "Anthropic TypeScript stream()"];
 

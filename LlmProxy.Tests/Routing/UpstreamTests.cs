@@ -19,7 +19,7 @@ internal sealed class UpstreamTests
     public void An_address_may_end_in_its_version_or_not(string url, string expected)
     {
         var upstream = new Upstream("a", new UpstreamOptions { Url = new Uri(url) }, EndpointTable.Rows);
-        Assert.That(upstream.AddressOf(EndpointTable.Rows[0], "", "").AbsoluteUri, Is.EqualTo(expected));
+        Assert.That(upstream.AddressOf(EndpointTable.Rows[0], "", "", "").AbsoluteUri, Is.EqualTo(expected));
     }
 
     [Test]
