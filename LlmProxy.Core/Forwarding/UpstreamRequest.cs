@@ -73,6 +73,8 @@ internal static class UpstreamRequest
 
         if (upstream.Key is { } key)
         {
+            // Not beside one that was configured as a header: two keys are none.
+            message.Headers.Remove(key.Key);
             message.Headers.TryAddWithoutValidation(key.Key, key.Value);
         }
 

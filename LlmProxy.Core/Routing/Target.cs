@@ -11,6 +11,7 @@ internal sealed class Target
 {
     private readonly int _star;
     private readonly byte[] _json;
+    private readonly Dictionary<Endpoint, Uri>? _addresses;
 
     /// <param name="upstream">Where.</param>
     /// <param name="model">The name there; a star in it stands for what the route's star stood for.</param>
@@ -22,6 +23,14 @@ internal sealed class Target
         Timeouts = timeouts ?? upstream.Timeouts;
         _star = model.IndexOf('*');
         _json = Encode(model);
+        if (upstream.HasDeployments && _star < 0)
+        {
+            _addresses = new(ReferenceEqualityComparer.Instance);
+            foreach (var endpoint in EndpointTable.Rows.Where(row => row.HasDeploymentPath))
+            {
+                _addresses[endpoint] = upstream.AddressOf(endpoint, "", "", model);
+            }
+        }
     }
 
     public Upstream Upstream { get; }
@@ -53,7 +62,7 @@ internal sealed class Target
     /// <param name="query">With its question mark, escaped; may be empty.</param>
     /// <param name="star">What the star stood for.</param>
     public Uri AddressOf(Endpoint endpoint, string id, string query, string star) =>
-        Upstream.AddressOf(endpoint, id, query, Upstream.HasDeployments ? InPath(star) : "");
+        _addresses?.GetValueOrDefault(endpoint) ?? Upstream.AddressOf(endpoint, id, query, Upstream.HasDeployments ? InPath(star) : "");
 
     /// <summary>
     /// False where the name would become part of a path, the client chose what the star stands for, and no deployment can be

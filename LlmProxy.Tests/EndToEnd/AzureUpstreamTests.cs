@@ -36,6 +36,15 @@ public sealed class AzureUpstreamTests : ProxyFixture
         }
     }
 
+    [Test]
+    public async Task Of_a_key_and_a_header_of_its_name_the_key_goes_up_alone()
+    {
+        Setup.Main.Headers["Api-Key"] = "configured-as-a-header";
+        await StartAsync();
+        await PostAsync(Chat.Request());
+        Assert.That(Upstream.Request.Headers.All("api-key"), Is.EqualTo(new[] { Canary.UpstreamKey }));
+    }
+
     [TestCase("../../admin")]
     [TestCase("..")]
     [TestCase("a/b")]

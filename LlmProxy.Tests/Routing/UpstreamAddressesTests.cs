@@ -46,6 +46,16 @@ internal sealed class UpstreamAddressesTests
         Assert.That(address.AbsoluteUri, Is.EqualTo($"https://x.openai.azure.com/openai/deployments/{expected}/chat/completions?api-version=2024-10-21"));
     }
 
+    [Test]
+    public void The_address_of_a_deployment_that_is_configured_is_worked_out_once()
+    {
+        var target = new Target(Azure(Dated), "gpt5-prod");
+        var address = target.AddressOf(Row("/chat/completions"), "", "", "");
+        Assert.That(address.AbsoluteUri, Is.EqualTo("https://x.openai.azure.com/openai/deployments/gpt5-prod/chat/completions?api-version=2024-10-21"));
+        Assert.That(target.AddressOf(Row("/chat/completions"), "", "", ""), Is.SameAs(address));
+        Assert.That(target.AddressOf(Row("/responses"), "", "", "").AbsoluteUri, Is.EqualTo("https://x.openai.azure.com/openai/responses?api-version=2024-10-21"));
+    }
+
     [TestCase("gpt-5", true)]
     [TestCase("gpt_4.1-mini", true)]
     [TestCase("..", false)]
