@@ -11,6 +11,9 @@ internal enum CutOff
     Total,
     StalledReader,
     Shutdown,
+
+    /// <summary>Another attempt was faster.</summary>
+    Superseded,
 }
 
 /// <summary>Something that sleeps and may be woken early.</summary>
@@ -25,7 +28,7 @@ internal interface ISleeper
 /// </summary>
 internal sealed class ExchangeClock : IDisposable
 {
-    private const long Never = long.MaxValue;
+    public const long Never = long.MaxValue;
 
     private readonly ClockWheel _wheel;
     private readonly CancellationTokenSource _source = new();
@@ -44,6 +47,10 @@ internal sealed class ExchangeClock : IDisposable
     private Action? _abort;
     private long _waitingForReader = Never;
     private int _reason;
+
+    // At most two at once: an attempt and its hedge.
+    private Attempt? _first;
+    private Attempt? _second;
 
     public ExchangeClock(ClockWheel wheel, CancellationToken clientGone)
     {
@@ -68,9 +75,31 @@ internal sealed class ExchangeClock : IDisposable
         Volatile.Write(ref _phaseEnd, EndOf(after));
     }
 
+    /// <summary>The same, at a time of the wheel.</summary>
+    public void BeginUntil(CutOff phase, long end)
+    {
+        _phase = phase;
+        Volatile.Write(ref _phaseEnd, end);
+    }
+
     public void EndPhase() => Volatile.Write(ref _phaseEnd, Never);
 
     public void LimitTotal(TimeSpan after) => Volatile.Write(ref _totalEnd, EndOf(after));
+
+    /// <summary>An attempt's own clock runs beside the exchange's.</summary>
+    public void Watch(Attempt attempt)
+    {
+        if (Interlocked.CompareExchange(ref _first, attempt, null) is not null)
+        {
+            Interlocked.Exchange(ref _second, attempt);
+        }
+    }
+
+    public void Unwatch(Attempt attempt)
+    {
+        Interlocked.CompareExchange(ref _first, null, attempt);
+        Interlocked.CompareExchange(ref _second, null, attempt);
+    }
 
     /// <summary>From now on two reads may be at most this far apart.</summary>
     public void WatchIdle(TimeSpan idle)
@@ -145,10 +174,17 @@ internal sealed class ExchangeClock : IDisposable
         _source.Dispose();
     }
 
-    internal bool IsDue(long now) => Expired(now) != CutOff.None || IsQuietAt(now);
+    /// <summary>The time of the wheel that is this far away; zero is never.</summary>
+    internal long EndOf(TimeSpan after) => after > TimeSpan.Zero ? _wheel.Now + (long)after.TotalMilliseconds : Never;
+
+    internal bool IsDue(long now) =>
+        Expired(now) != CutOff.None || IsQuietAt(now)
+        || Volatile.Read(ref _first)?.IsDue(now) == true || Volatile.Read(ref _second)?.IsDue(now) == true;
 
     internal void Fire(long now)
     {
+        Volatile.Read(ref _first)?.Fire(now);
+        Volatile.Read(ref _second)?.Fire(now);
         if (Expired(now) is not CutOff.None and var reason)
         {
             Cut(reason);
@@ -210,6 +246,4 @@ internal sealed class ExchangeClock : IDisposable
 
         return CutOff.StalledReader;
     }
-
-    private long EndOf(TimeSpan after) => after > TimeSpan.Zero ? _wheel.Now + (long)after.TotalMilliseconds : Never;
 }

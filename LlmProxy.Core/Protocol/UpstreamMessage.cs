@@ -9,6 +9,13 @@ internal static class UpstreamMessage
     public static ProxyError ToError(ReadOnlySpan<byte> json, int status, Redactor redactor, int retryAfterMs = 1000) =>
         ProxyErrors.UpstreamError(status, TryRead(json, redactor), retryAfterMs) with { Original = TryReadOriginal(json, redactor) };
 
+    /// <summary>An error body names this code, as <c>code</c> or as <c>type</c>.</summary>
+    public static bool HasCode(ReadOnlySpan<byte> json, ReadOnlySpan<byte> code)
+    {
+        var at = json.IndexOf(code);
+        return at > 0 && at + code.Length < json.Length && json[at - 1] == (byte)'"' && json[at + code.Length] == (byte)'"';
+    }
+
     /// <summary>The message of <c>{"error":{"message":…}}</c>, <c>{"error":"…"}</c>, <c>{"message":…}</c> or <c>{"detail":…}</c>, made fit to be shown.</summary>
     public static string? TryRead(ReadOnlySpan<byte> json, Redactor redactor)
     {
@@ -18,25 +25,6 @@ internal static class UpstreamMessage
             using var document = JsonDocument.ParseValue(ref reader);
             var text = Find(document.RootElement, 0);
             return string.IsNullOrWhiteSpace(text) ? null : DisplayText.Message(redactor.Apply(text));
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>The code of <c>{"error":{"code":…}}</c>, if it has one that is text.</summary>
-    public static string? ReadCode(ReadOnlySpan<byte> json)
-    {
-        try
-        {
-            var reader = new Utf8JsonReader(json);
-            using var document = JsonDocument.ParseValue(ref reader);
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                && document.RootElement.TryGetProperty("error"u8, out var error) && error.ValueKind == JsonValueKind.Object
-                && error.TryGetProperty("code"u8, out var code) && code.ValueKind == JsonValueKind.String
-                    ? code.GetString()
-                    : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -18,7 +18,7 @@ internal static class AnswerRelay
     /// <param name="filter">The app's filters, if there are any.</param>
     public static async ValueTask<RelayOutcome> SendHeldAsync(RelayPlan plan, UpstreamAnswer answer, ResponseFilters? filter)
     {
-        var askedModel = Forwarder.Expect(plan.Request, plan.Target.Upstream).AskedModel;
+        var askedModel = AttemptSender.Expect(plan.Request, answer.Target.Upstream).AskedModel;
         var response = plan.Http.Response;
         var body = askedModel.IsEmpty || answer.Json.Model.Length == 0 ? answer.ReadMemory : Replace(answer, askedModel);
         if (filter is not null)
@@ -33,7 +33,7 @@ internal static class AnswerRelay
         var write = response.BodyWriter.WriteAsync(body, CancellationToken.None);
         if (!write.IsCompletedSuccessfully)
         {
-            plan.Clock.WatchReader(plan.Target.Upstream.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
+            plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
             await StalledReader.WaitAsync(plan.Http, plan.Clock, write);
         }
 
