@@ -18,9 +18,13 @@ internal sealed class Forwarder(UpstreamClients clients, LoopGuard loops)
         ForwardRequest request, Target target, List<BodyPart> parts, LimitOptions limits, ExchangeClock clock)
     {
         var upstream = target.Upstream;
-        clock.Begin(
-            request.WantsStream ? CutOff.FirstEvent : CutOff.Response,
-            ClientTimeout.Bound(request.Headers, request.WantsStream ? upstream.Timeouts.FirstEvent : upstream.Timeouts.Response));
+        if (!clock.IsInPhase)
+        {
+            clock.Begin(
+                request.WantsStream ? CutOff.FirstEvent : CutOff.Response,
+                ClientTimeout.Bound(request.Headers, request.WantsStream ? upstream.Timeouts.FirstEvent : upstream.Timeouts.Response));
+        }
+
         var message = UpstreamRequest.Build(request, target, parts);
         message.Headers.TryAddWithoutValidation(LoopGuard.Header, loops.Next(request.Headers));
         var attempt = new Attempt();
@@ -43,6 +47,8 @@ internal sealed class Forwarder(UpstreamClients clients, LoopGuard loops)
                 return Faults.OfCutOff(clock.Reason) ?? ProxyErrors.ClientGone;
             }
 
+            // Who asks once more because a kept connection was lost has no more time than who was asked once: the phase goes on.
+            isWaiting = response is null && attempt.WasLost;
             return response is not null ? Faults.InAnswer(e)
                 : Faults.BeforeAnswer(e, attempt.HasConnected) with { MayRepeat = attempt.WasLost };
         }
