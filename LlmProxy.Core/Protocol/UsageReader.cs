@@ -44,31 +44,31 @@ internal struct UsageReader
     {
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("prompt_tokens"u8))
+            if (reader.Is("prompt_tokens"u8))
             {
                 _input = ReadCount(ref reader, _input);
                 _isWhole = _input >= 0;
             }
-            else if (reader.ValueTextEquals("input_tokens"u8))
+            else if (reader.Is("input_tokens"u8))
             {
                 var input = ReadCount(ref reader, _input);
                 _input = _isWhole ? _input : input;
             }
-            else if (reader.ValueTextEquals("completion_tokens"u8) || reader.ValueTextEquals("output_tokens"u8))
+            else if (reader.Is("completion_tokens"u8) || reader.Is("output_tokens"u8))
             {
                 _output = ReadCount(ref reader, _output);
             }
-            else if (reader.ValueTextEquals("prompt_tokens_details"u8) || reader.ValueTextEquals("input_tokens_details"u8))
+            else if (reader.Is("prompt_tokens_details"u8) || reader.Is("input_tokens_details"u8))
             {
                 reader.Read();
                 _cached = reader.TokenType == JsonTokenType.StartObject ? ReadCached(ref reader) : _cached;
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("cache_read_input_tokens"u8))
+            else if (reader.Is("cache_read_input_tokens"u8))
             {
                 _readApart = ReadCount(ref reader, _readApart);
             }
-            else if (reader.ValueTextEquals("cache_creation_input_tokens"u8))
+            else if (reader.Is("cache_creation_input_tokens"u8))
             {
                 _writtenApart = ReadCount(ref reader, _writtenApart);
             }
@@ -88,7 +88,7 @@ internal struct UsageReader
         long cached = -1;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("cached_tokens"u8))
+            if (reader.Is("cached_tokens"u8))
             {
                 cached = ReadCount(ref reader, cached);
             }

@@ -14,9 +14,9 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBud
 {
     private readonly IRequestFilter[] _filters = [.. filters];
 
-    /// <exception cref="OperationCanceledException">The client has gone.</exception>
+    /// <exception cref="OperationCanceledException">The client has gone, or the clock has cut it off.</exception>
     public async ValueTask<Result<ReadRequest>> ReadAsync(
-        HttpRequest request, Endpoint endpoint, Caller caller, FieldNames names, LimitOptions limits, CancellationToken cancellation)
+        HttpRequest request, Endpoint endpoint, Caller caller, FieldNames names, LimitOptions limits, IBodyClock clock)
     {
         if (endpoint.IsBodyless)
         {
@@ -28,10 +28,13 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBud
             return refused;
         }
 
-        if (!(await BodyReader.ReadAsync(request, limits, budget, cancellation)).TryGet(out var body, out var error))
+        clock.BeginBody(limits.BodyTime);
+        if (!(await BodyReader.ReadAsync(request, limits, budget, clock.Token)).TryGet(out var body, out var error))
         {
             return error;
         }
+
+        clock.EndBody();
 
         if (!RequestFields.Read(body.Bytes, names).TryGet(out var fields, out error))
         {
@@ -40,7 +43,7 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBud
         }
 
         var read = new ReadRequest(body, fields);
-        return _filters.Length == 0 ? read : await FilterAsync(read, endpoint, caller, names, cancellation);
+        return _filters.Length == 0 ? read : await FilterAsync(read, endpoint, caller, names, clock.Token);
     }
 
     private async ValueTask<Result<ReadRequest>> FilterAsync(
