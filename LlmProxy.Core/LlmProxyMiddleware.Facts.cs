@@ -1,6 +1,7 @@
 using System.Globalization;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
@@ -33,8 +34,9 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     /// <summary>What is refused whatever it asks for.</summary>
-    private ProxyError? RefuseUnread(HttpRequest request) =>
+    private ProxyError? RefuseUnread(HttpRequest request, LimitOptions limits) =>
         lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping
+        : limits.Concurrent > 0 && accountant.Active > limits.Concurrent ? ProxyErrors.Busy
         : loops.IsLoop(request.Headers) ? ProxyErrors.LoopDetected
         : HttpEdge.Check(request);
 
@@ -87,7 +89,7 @@ internal sealed partial class LlmProxyMiddleware
     {
         try
         {
-            return await requests.ReadAsync(request, match.Endpoint!, match.Model, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock.Token);
+            return await requests.ReadAsync(request, match.Endpoint!, match.Model, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock);
         }
         catch (OperationCanceledException) when (Faults.OfCutOff(clock.Reason) is not null && clock.Reason != CutOff.None)
         {
@@ -197,6 +199,12 @@ internal sealed partial class LlmProxyMiddleware
         exchange.LastEvent = outcome.LastEvent;
         exchange.MissingDone = outcome.MissingDone;
         exchange.DoneWithoutFinish = outcome.DoneWithoutFinish;
+        if (outcome is { Error: null, Reported: { } failure })
+        {
+            // Nothing is wrong with the stream: the answer that it brought whole says that it failed.
+            exchange.End = failure.Code;
+            exchange.Blame = failure.Blame;
+        }
     }
 
     private static partial class Log

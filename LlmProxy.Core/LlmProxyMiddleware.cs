@@ -37,7 +37,7 @@ internal sealed partial class LlmProxyMiddleware(
         var match = EndpointTable.Match(http.Request, path);
         try
         {
-            if ((RefuseUnread(http.Request) ?? match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
+            if ((RefuseUnread(http.Request, snapshot.Options.Limits) ?? match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, match.Dialect, error, snapshot, exchange);
             }

@@ -13,11 +13,15 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     public async ValueTask<AttemptEnd> RunAsync()
     {
         candidate.Load.Begin();
-        Result = await AttemptAsync();
-        if (Result.Error is { MayRepeat: true } && series.Clock.Reason == CutOff.None)
+        var isLast = !series.MayFollow();
+        var attempt = new Attempt(series.Clock, mayFollow: !isLast);
+        Result = await AttemptAsync(attempt, isLast);
+        if (Result.Error is { MayRepeat: true })
         {
             // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
-            Result = await AttemptAsync();
+            var again = new Attempt(series.Clock, mayFollow: !isLast);
+            again.GoOnFrom(attempt);
+            Result = await AttemptAsync(again, isLast);
         }
 
         var model = candidate.Target.ModelFor(series.Selection.Star);
@@ -38,12 +42,10 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         return error.Cause is FailureCause.Failed or FailureCause.NotSent ? AttemptEnd.Failed : AttemptEnd.Alive;
     }
 
-    private async ValueTask<Result<UpstreamAnswer>> AttemptAsync()
+    private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(Attempt attempt, bool isLast)
     {
         var began = series.Time.GetTimestamp();
         series.Note(new AttemptNote(AttemptStage.Began, candidate.Target, null, began));
-        var isLast = !series.MayFollow();
-        var attempt = new Attempt(series.Clock, mayFollow: !isLast);
         var result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
         if (result.TryGet(out var answer, out var error))
         {

@@ -56,41 +56,41 @@ internal struct UsageReader
     {
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("prompt_tokens"u8))
+            if (reader.Is("prompt_tokens"u8))
             {
                 _input = ReadCount(ref reader, _input);
                 _isWhole = _input >= 0;
             }
-            else if (reader.ValueTextEquals("input_tokens"u8))
+            else if (reader.Is("input_tokens"u8))
             {
                 var input = ReadCount(ref reader, _input);
                 _input = _isWhole ? _input : input;
             }
-            else if (reader.ValueTextEquals("completion_tokens"u8) || reader.ValueTextEquals("output_tokens"u8))
+            else if (reader.Is("completion_tokens"u8) || reader.Is("output_tokens"u8))
             {
                 _output = ReadCount(ref reader, _output);
             }
-            else if (reader.ValueTextEquals("prompt_tokens_details"u8) || reader.ValueTextEquals("input_tokens_details"u8))
+            else if (reader.Is("prompt_tokens_details"u8) || reader.Is("input_tokens_details"u8))
             {
                 ReadDetails(ref reader, "cached_tokens"u8, ref _cached, "cache_write_tokens"u8, ref _written);
             }
-            else if (reader.ValueTextEquals("completion_tokens_details"u8) || reader.ValueTextEquals("output_tokens_details"u8))
+            else if (reader.Is("completion_tokens_details"u8) || reader.Is("output_tokens_details"u8))
             {
                 ReadDetails(ref reader, "reasoning_tokens"u8, ref _reasoning, default, ref _reasoning);
             }
-            else if (reader.ValueTextEquals("cache_creation"u8))
+            else if (reader.Is("cache_creation"u8))
             {
                 ReadDetails(ref reader, "ephemeral_5m_input_tokens"u8, ref _writtenForMinutes, "ephemeral_1h_input_tokens"u8, ref _writtenForHour);
             }
-            else if (reader.ValueTextEquals("prompt_cache_hit_tokens"u8))
+            else if (reader.Is("prompt_cache_hit_tokens"u8))
             {
                 _cached = ReadCount(ref reader, _cached);
             }
-            else if (reader.ValueTextEquals("cache_read_input_tokens"u8))
+            else if (reader.Is("cache_read_input_tokens"u8))
             {
                 _readApart = ReadCount(ref reader, _readApart);
             }
-            else if (reader.ValueTextEquals("cache_creation_input_tokens"u8))
+            else if (reader.Is("cache_creation_input_tokens"u8))
             {
                 _writtenApart = ReadCount(ref reader, _writtenApart);
             }
@@ -114,11 +114,11 @@ internal struct UsageReader
         {
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                if (reader.ValueTextEquals(firstName))
+                if (reader.Is(firstName))
                 {
                     first = ReadCount(ref reader, first);
                 }
-                else if (!secondName.IsEmpty && reader.ValueTextEquals(secondName))
+                else if (!secondName.IsEmpty && reader.Is(secondName))
                 {
                     second = ReadCount(ref reader, second);
                 }

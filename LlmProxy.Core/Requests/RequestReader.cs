@@ -20,10 +20,10 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBud
     /// <param name="caller">For the filters.</param>
     /// <param name="names">What to look for in the body.</param>
     /// <param name="limits">Sizes.</param>
-    /// <param name="cancellation">The exchange's.</param>
-    /// <exception cref="OperationCanceledException">The client has gone.</exception>
+    /// <param name="clock">The exchange's.</param>
+    /// <exception cref="OperationCanceledException">The client has gone, or the clock has cut it off.</exception>
     public async ValueTask<Result<ReadRequest>> ReadAsync(
-        HttpRequest request, Endpoint endpoint, string? model, Caller caller, FieldNames names, LimitOptions limits, CancellationToken cancellation)
+        HttpRequest request, Endpoint endpoint, string? model, Caller caller, FieldNames names, LimitOptions limits, IBodyClock clock)
     {
         if (endpoint.IsBodyless)
         {
@@ -35,10 +35,13 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBud
             return refused;
         }
 
-        if (!(await BodyReader.ReadAsync(request, limits, budget, cancellation)).TryGet(out var body, out var error))
+        clock.BeginBody(limits.BodyTime);
+        if (!(await BodyReader.ReadAsync(request, limits, budget, clock.Token)).TryGet(out var body, out var error))
         {
             return error;
         }
+
+        clock.EndBody();
 
         if (!RequestFields.Read(body.Bytes, names, model).TryGet(out var fields, out error))
         {
@@ -47,7 +50,7 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBud
         }
 
         var read = new ReadRequest(body, fields);
-        return _filters.Length == 0 ? read : await FilterAsync(read, endpoint, model, caller, names, cancellation);
+        return _filters.Length == 0 ? read : await FilterAsync(read, endpoint, model, caller, names, clock.Token);
     }
 
     private async ValueTask<Result<ReadRequest>> FilterAsync(

@@ -13,8 +13,9 @@ internal static class RouteTableCompiler
     public static RouteTable Compile(LlmProxyOptions options)
     {
         var fields = new FieldNames(options.Models.Values.SelectMany(m => m.Set.Keys.Concat(m.Default.Keys).Concat(m.Remove)));
+        string[] headers = [.. options.Models.Values.SelectMany(m => m.Headers.Values)];
         var upstreams = options.Upstreams.ToDictionary(
-            e => e.Key, e => new Upstream(e.Key, e.Value, EndpointTable.Rows), StringComparer.Ordinal);
+            e => e.Key, e => new Upstream(e.Key, e.Value, EndpointTable.Rows, headers), StringComparer.Ordinal);
         var byName = new Dictionary<string, Route>(StringComparer.Ordinal);
         var patterns = new List<Route>();
         foreach (var (name, model) in options.Models)

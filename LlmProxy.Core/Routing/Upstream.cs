@@ -17,7 +17,8 @@ internal sealed class Upstream
     /// <param name="name">As configured.</param>
     /// <param name="options">Validated.</param>
     /// <param name="endpoints">Whose addresses are worked out now rather than for each request.</param>
-    public Upstream(string name, UpstreamOptions options, IEnumerable<Endpoint> endpoints)
+    /// <param name="headers">Values of headers that models add; null if none do.</param>
+    public Upstream(string name, UpstreamOptions options, IEnumerable<Endpoint> endpoints, IEnumerable<string>? headers = null)
     {
         Name = name;
         Options = options;
@@ -29,7 +30,7 @@ internal sealed class Upstream
         Redactor = new Redactor(
         [
             options.ApiKey, Address.AbsoluteUri.TrimEnd('/'), IsTelling(Address) ? Address.Authority : null,
-            .. options.Headers.Values.Where(v => v.Length >= ShortestSecret),
+            .. options.Headers.Values.Concat(headers ?? []).Where(v => v.Length >= ShortestSecret),
         ]);
     }
 

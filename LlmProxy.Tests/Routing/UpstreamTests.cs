@@ -39,6 +39,12 @@ internal sealed class UpstreamTests
     }
 
     [Test]
+    public void Long_values_of_its_headers_are_taken_for_secrets_and_short_ones_for_words() => Assert.That(
+        new Upstream("a", new UpstreamOptions { Url = new Uri("http://h"), Headers = { ["X-Key"] = "tenant-secret-1", ["X-Class"] = "small" } }, EndpointTable.Rows, ["model-secret-12", "fast"])
+            .Redactor.Apply("small, fast, TENANT-SECRET-1, model-secret-12"),
+        Is.EqualTo("small, fast, [redacted], [redacted]"));
+
+    [Test]
     public void A_host_of_three_letters_is_no_secret() => Assert.That(
         new Upstream("a", new UpstreamOptions { Url = new Uri("http://gpu") }, EndpointTable.Rows).Redactor.Apply("the gpu is out of memory"),
         Is.EqualTo("the gpu is out of memory"));

@@ -108,7 +108,9 @@ public static class ConfigurationFile
             object value = property.GetValue(limits)!;
             if (!value.Equals(property.GetValue(defaults)))
             {
-                json[property.Name] = FormattableString.Invariant($"{value}B");
+                json[property.Name] = value is TimeSpan time ? FormattableString.Invariant($"{time.TotalMilliseconds}ms")
+                    : property.Name == nameof(LimitOptions.Concurrent) ? JsonValue.Create((int)value)
+                    : FormattableString.Invariant($"{value}B");
             }
         }
 
