@@ -4,19 +4,6 @@ using System.Text.Json;
 
 namespace LlmProxy.Core.Protocol;
 
-/// <summary>One top-level member of a request, as offsets into its body.</summary>
-/// <param name="Name">Its index in the <see cref="FieldNames"/>.</param>
-/// <param name="IsExact">False for a twin: the name in another case.</param>
-/// <param name="IsEscaped">Its name is written with escapes.</param>
-/// <param name="Type">What its value is.</param>
-/// <param name="NameStart">The opening quote of its name.</param>
-/// <param name="ValueStart">The first byte of its value.</param>
-/// <param name="ValueEnd">One past the last byte of its value.</param>
-/// <param name="PreviousEnd">One past the value of the member before it, or -1 for the first.</param>
-/// <param name="NextStart">Where the name of the member behind it begins, or -1 for the last.</param>
-internal record struct RequestField(
-    int Name, bool IsExact, bool IsEscaped, JsonTokenType Type, long NameStart, long ValueStart, long ValueEnd, long PreviousEnd, long NextStart);
-
 /// <summary>The top level of a request's JSON body, read once: what it asks for and where that stands.</summary>
 internal sealed class RequestFields
 {
@@ -26,6 +13,7 @@ internal sealed class RequestFields
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000, CommentHandling = JsonCommentHandling.Disallow };
 
     private readonly List<RequestField> _fields = new(4);
+    private RequestIdentity _identity;
 
     /// <summary>The names that <see cref="RequestField.Name"/> stands for.</summary>
     public required FieldNames Names { get; init; }
@@ -54,6 +42,9 @@ internal sealed class RequestFields
 
     /// <summary>The stored conversation that the request is part of; null if it names none.</summary>
     public string? Conversation { get; private set; }
+
+    /// <summary>Who it is for and which conversation it belongs to, as far as the <see cref="Names"/> make it look for that.</summary>
+    public ref readonly RequestIdentity Identity => ref _identity;
 
     /// <summary>The fields of a request without a body.</summary>
     /// <param name="stream">It asks for a stream by other means.</param>
@@ -143,16 +134,21 @@ internal sealed class RequestFields
             var isEscaped = reader.ValueIsEscaped;
             var name = Identify(ref reader, out var isExact);
             reader.Read();
-            if (name >= 0)
+            if (Names.IsActedOn(name))
             {
                 last = _fields.Count;
                 _fields.Add(new RequestField(name, isExact, isEscaped, reader.TokenType, start, reader.TokenStartIndex, 0, previousEnd, -1));
                 error ??= isExact ? Take(name, ref reader) : null;
             }
 
+            if (name >= 0 && isExact)
+            {
+                _identity.Take(Names.RoleOf(name), ref reader);
+            }
+
             reader.Skip();
             previousEnd = reader.BytesConsumed;
-            if (name >= 0)
+            if (last >= 0)
             {
                 _fields[last] = _fields[last] with { ValueEnd = previousEnd };
             }
@@ -234,7 +230,7 @@ internal sealed class RequestFields
     }
 
     /// <summary>Finds a member of the object that the reader, which stays where it is, stands before. The last one counts, as for most readers.</summary>
-    private static bool FindMember(Utf8JsonReader reader, ReadOnlySpan<byte> name, out Utf8JsonReader value)
+    internal static bool FindMember(Utf8JsonReader reader, ReadOnlySpan<byte> name, out Utf8JsonReader value)
     {
         value = reader;
         var found = false;
