@@ -1,6 +1,7 @@
 using System.Globalization;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Forwarding;
@@ -179,6 +180,16 @@ internal sealed partial class LlmProxyMiddleware
         exchange.Status = error.Status;
         exchange.End = error.Code;
         exchange.Blame = error.Blame;
+    }
+
+    /// <summary>Before the end of an answer goes out: what the next request of the same conversation has to find.</summary>
+    private static void Note(Exchange exchange, RelayOutcome outcome, Selection selection)
+    {
+        Note(exchange, outcome);
+        if (outcome.Error is null)
+        {
+            selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);
+        }
     }
 
     private static void Note(Exchange exchange, RelayOutcome outcome)

@@ -106,7 +106,7 @@ internal sealed partial class LlmProxyMiddleware(
 
             // 5. Nothing is limited yet.
             // 6. Which target now?
-            return balancer.Select(route, endpoint.Operation, caller, request.Fields, http.Request.Headers) is { } selection
+            return balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
                 ? await AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
                 : NoTarget(match, request.Fields, route, caller, snapshot);
         }
@@ -132,7 +132,7 @@ internal sealed partial class LlmProxyMiddleware(
         exchange.SentUpstream = time.GetTimestamp();
         var plan = new RelayPlan(
             http, clock, forward, first, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
-            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome));
+            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome, selection));
         var sending = SendAsync(forward, caller, selection, snapshot, clock, exchange);
         if (!(await relay.RunAsync(plan, sending)).TryGet(out var ended, out var error))
         {

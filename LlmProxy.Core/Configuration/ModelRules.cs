@@ -7,6 +7,9 @@ internal static class ModelRules
     private const int HighestWeight = 1_000_000;
     private const int HighestPriority = 1000;
 
+    // Which of them may be asked is kept in one word of bits.
+    private const int MostTargets = 64;
+
     public static void Check(LlmProxyOptions options, Problems problems)
     {
         if (options.Models.Count == 0)
@@ -39,6 +42,11 @@ internal static class ModelRules
         if (model.Targets.Count == 0)
         {
             problems.Error(targets, "no target: at least one is needed, for example \"openai/gpt-5\".");
+        }
+
+        if (model.Targets.Count > MostTargets)
+        {
+            problems.Error(targets, $"too many: a model has at most {MostTargets} targets.");
         }
 
         for (var i = 0; i < model.Targets.Count; i++)

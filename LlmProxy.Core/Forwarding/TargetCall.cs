@@ -12,7 +12,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     /// <summary>Asks, and tells what is known of the upstream by it.</summary>
     public async ValueTask<AttemptEnd> RunAsync()
     {
-        candidate.Load.Begin();
+        candidate.Load.Begin(series.Request.WantsStream);
         var isLast = !series.MayFollow();
         var attempt = new Attempt(series.Clock, mayFollow: !isLast);
         Result = await AttemptAsync(attempt, isLast);
@@ -27,11 +27,11 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         var model = candidate.Target.ModelFor(series.Selection.Star);
         if (Result.Error is not { } error)
         {
-            candidate.State.Answered(model);
+            candidate.State.Answered(model, series.Now);
             return AttemptEnd.Alive;
         }
 
-        candidate.Load.End();
+        candidate.Load.Fail(series.Request.WantsStream);
         candidate.State.Places.Exit();
         if (IsUnknown(series.Clock.Reason))
         {
@@ -49,7 +49,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         var result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
         if (result.TryGet(out var answer, out var error))
         {
-            candidate.Load.Spoke(series.Time.GetElapsedTime(began).TotalMilliseconds);
+            candidate.Load.PaceOf(series.Request.WantsStream).Spoke(series.Time.GetElapsedTime(began).TotalMilliseconds);
             answer.Own(attempt, candidate);
         }
         else

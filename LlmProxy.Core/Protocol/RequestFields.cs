@@ -14,6 +14,7 @@ internal sealed class RequestFields
 
     private readonly List<RequestField> _fields = new(4);
     private bool _hasModel;
+    private RequestIdentity _identity;
 
     /// <summary>The names that <see cref="RequestField.Name"/> stands for.</summary>
     public required FieldNames Names { get; init; }
@@ -42,6 +43,9 @@ internal sealed class RequestFields
 
     /// <summary>The stored conversation that the request is part of; null if it names none.</summary>
     public string? Conversation { get; private set; }
+
+    /// <summary>Who it is for and which conversation it belongs to, as far as the <see cref="Names"/> make it look for that.</summary>
+    public ref readonly RequestIdentity Identity => ref _identity;
 
     /// <summary>The fields of a request without a body.</summary>
     /// <param name="stream">It asks for a stream by other means.</param>
@@ -139,16 +143,21 @@ internal sealed class RequestFields
             var isEscaped = reader.ValueIsEscaped;
             var name = Identify(ref reader, out var isExact);
             reader.Read();
-            if (name >= 0)
+            if (Names.IsActedOn(name))
             {
                 last = _fields.Count;
                 _fields.Add(new RequestField(name, isExact, isEscaped, reader.TokenType, start, reader.TokenStartIndex, 0, previousEnd, -1));
                 error ??= isExact ? Take(name, ref reader) : null;
             }
 
+            if (name >= 0 && isExact)
+            {
+                _identity.Take(Names.RoleOf(name), ref reader);
+            }
+
             reader.Skip();
             previousEnd = reader.BytesConsumed;
-            if (name >= 0)
+            if (last >= 0)
             {
                 _fields[last] = _fields[last] with { ValueEnd = previousEnd };
             }
@@ -230,7 +239,7 @@ internal sealed class RequestFields
     }
 
     /// <summary>Finds a member of the object that the reader, which stays where it is, stands before. The last one counts, as for most readers.</summary>
-    private static bool FindMember(Utf8JsonReader reader, ReadOnlySpan<byte> name, out Utf8JsonReader value)
+    internal static bool FindMember(Utf8JsonReader reader, ReadOnlySpan<byte> name, out Utf8JsonReader value)
     {
         value = reader;
         var found = false;

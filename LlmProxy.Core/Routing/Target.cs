@@ -51,10 +51,10 @@ internal sealed class Target
     public int Context { get; init; }
 
     /// <summary>The name to send for what the star stood for.</summary>
-    public string ModelFor(string star) => _star < 0 ? Model : string.Concat(Model.AsSpan(0, _star), star, Model.AsSpan(_star + 1));
+    public string ModelFor(ReadOnlySpan<char> star) => _star < 0 ? Model : string.Concat(Model.AsSpan(0, _star), star, Model.AsSpan(_star + 1));
 
     /// <summary>The same as a JSON string.</summary>
-    public ReadOnlyMemory<byte> ModelJsonFor(string star) => _star < 0 ? _json : Encode(ModelFor(star));
+    public ReadOnlyMemory<byte> ModelJsonFor(ReadOnlySpan<char> star) => _star < 0 ? _json : Encode(ModelFor(star));
 
     /// <summary>Where it is asked.</summary>
     /// <param name="endpoint">For what; not a local one.</param>
