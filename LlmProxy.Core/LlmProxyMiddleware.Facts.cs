@@ -147,6 +147,33 @@ internal sealed partial class LlmProxyMiddleware
         exchange.UpstreamModel = DisplayText.Name(target.ModelFor(route.Star));
     }
 
+    private void Note(Exchange exchange, in RouteMatch route, in AttemptNote attempt)
+    {
+        var upstream = attempt.Target.Upstream.Name;
+        switch (attempt.Stage)
+        {
+            case AttemptStage.Began:
+                exchange.Attempts++;
+                NoteTarget(exchange, route, attempt.Target);
+                return;
+            case AttemptStage.FailedOver:
+                accountant.FailedOver(upstream, attempt.Error!.Code);
+                return;
+        }
+
+        if (attempt.Error is null)
+        {
+            exchange.FirstEvent = time.GetTimestamp();
+        }
+        else if (attempt.Error.Cause is FailureCause.KeyRefused or FailureCause.ModelForbidden)
+        {
+            Log.CredentialsRefused(logger, upstream);
+            accountant.AuthFailed(upstream);
+        }
+
+        accountant.Attempted(upstream, attempt.Error?.Code);
+    }
+
     private static void Note(Exchange exchange, ProxyError error)
     {
         exchange.Status = error.Status;

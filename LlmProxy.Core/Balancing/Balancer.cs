@@ -1,22 +1,19 @@
+using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Routing;
+using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Core.Balancing;
 
-/// <summary>Which target now? The front door of the sixth stage. It takes the first that serves the operation.</summary>
-internal static class Balancer
+/// <summary>Which target now, and which after it? The front door of the sixth stage.</summary>
+internal sealed class Balancer(LiveStates states, TimeProvider time)
 {
-    /// <returns>Null if none of the route's targets serves the operation, or not at the upstream that it must be.</returns>
-    public static Target? Pick(in RouteMatch match, Operations operation)
+    /// <returns>Null if none of the route's targets may serve this request: not the operation, not with the caller's tags, or not at the upstream that it must be.</returns>
+    public Selection? Select(in RouteMatch match, Operations operation, Caller caller, RequestFields fields, IHeaderDictionary headers)
     {
-        foreach (var target in match.Route.Targets)
-        {
-            if ((target.Upstream.Operations & operation) != 0 && (match.Keeper is null || match.Keeper == target.Upstream.Name))
-            {
-                return target;
-            }
-        }
-
-        return null;
+        _ = (fields, headers);
+        var selection = new Selection(states.Of(match.Route), match, operation, caller, default, time);
+        return selection.Count > 0 ? selection : null;
     }
 }

@@ -14,6 +14,9 @@ internal enum CutOff
     StalledReader,
     Shutdown,
 
+    /// <summary>Another attempt was faster.</summary>
+    Superseded,
+
     /// <summary>The request's body took too long to arrive.</summary>
     Body,
 
@@ -33,7 +36,7 @@ internal interface ISleeper
 /// </summary>
 internal sealed class ExchangeClock : IBodyClock, IDisposable
 {
-    private const long Never = long.MaxValue;
+    public const long Never = long.MaxValue;
 
     private readonly ClockWheel _wheel;
     private readonly CancellationTokenSource _source = new();
@@ -52,6 +55,10 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     private Action? _abort;
     private long _waitingForReader = Never;
     private int _reason;
+
+    // At most two at once: an attempt and its hedge.
+    private Attempt? _first;
+    private Attempt? _second;
 
     public ExchangeClock(ClockWheel wheel, CancellationToken clientGone)
     {
@@ -76,6 +83,13 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
         Volatile.Write(ref _phaseEnd, EndOf(after));
     }
 
+    /// <summary>The same, at a time of the wheel.</summary>
+    public void BeginUntil(CutOff phase, long end)
+    {
+        _phase = phase;
+        Volatile.Write(ref _phaseEnd, end);
+    }
+
     /// <summary>A phase has begun and not ended.</summary>
     public bool IsInPhase => Volatile.Read(ref _phaseEnd) != Never;
 
@@ -86,6 +100,21 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     public void EndPhase() => Volatile.Write(ref _phaseEnd, Never);
 
     public void LimitTotal(TimeSpan after) => Volatile.Write(ref _totalEnd, EndOf(after));
+
+    /// <summary>An attempt's own clock runs beside the exchange's.</summary>
+    public void Watch(Attempt attempt)
+    {
+        if (Interlocked.CompareExchange(ref _first, attempt, null) is not null)
+        {
+            Interlocked.Exchange(ref _second, attempt);
+        }
+    }
+
+    public void Unwatch(Attempt attempt)
+    {
+        Interlocked.CompareExchange(ref _first, null, attempt);
+        Interlocked.CompareExchange(ref _second, null, attempt);
+    }
 
     /// <summary>From now on two reads may be at most this far apart.</summary>
     public void WatchIdle(TimeSpan idle)
@@ -160,10 +189,17 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
         _source.Dispose();
     }
 
-    internal bool IsDue(long now) => Expired(now) != CutOff.None || IsQuietAt(now);
+    /// <summary>The time of the wheel that is this far away; zero is never.</summary>
+    internal long EndOf(TimeSpan after) => after > TimeSpan.Zero ? _wheel.Now + (long)after.TotalMilliseconds : Never;
+
+    internal bool IsDue(long now) =>
+        Expired(now) != CutOff.None || IsQuietAt(now)
+        || Volatile.Read(ref _first)?.IsDue(now) == true || Volatile.Read(ref _second)?.IsDue(now) == true;
 
     internal void Fire(long now)
     {
+        Volatile.Read(ref _first)?.Fire(now);
+        Volatile.Read(ref _second)?.Fire(now);
         if (Expired(now) is not CutOff.None and var reason)
         {
             Cut(reason);
@@ -225,6 +261,4 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
 
         return CutOff.StalledReader;
     }
-
-    private long EndOf(TimeSpan after) => after > TimeSpan.Zero ? _wheel.Now + (long)after.TotalMilliseconds : Never;
 }

@@ -26,9 +26,6 @@ internal sealed record ForwardRequest(
 
     /// <summary>Asks for events that are held; null where they are held until the commit.</summary>
     public HeldEvents? Held { get; } = Endpoint.CanStream && Fields.Stream && Endpoint.Dialect.ReleasesHeldEvents ? new HeldEvents() : null;
-
-    /// <summary>Nobody else is asked after this target: what it says, however it says it, is made the best of.</summary>
-    public bool IsLastTarget { get; init; } = true;
 }
 
 /// <summary>Builds the request that one attempt sends. Nothing of another attempt is in it.</summary>

@@ -20,7 +20,7 @@ internal static class AnswerRelay
     public static async ValueTask<RelayOutcome> SendHeldAsync(RelayPlan plan, UpstreamAnswer answer, ResponseFilters? filter)
     {
         var response = plan.Http.Response;
-        var body = Change(answer, Forwarder.Expect(plan.Request, plan.Target.Upstream));
+        var body = Change(answer, AttemptSender.Expect(plan.Request, answer.Target.Upstream));
         if (filter is not null)
         {
             body = await filter.ApplyAsync(body, plan.Clock.Token);
@@ -30,12 +30,12 @@ internal static class AnswerRelay
         response.ContentLength = body.Length;
         var outcome = new RelayOutcome { Usage = answer.Json.Usage, Bytes = body.Length, Reported = FailureIn(answer, plan) };
         plan.Complete(outcome);
-        var written = await WriteAsync(plan, body);
+        var written = await WriteAsync(plan, answer, body);
         answer.ReleaseRead();
         return outcome with { Error = StalledReader.Undelivered(plan.Http, plan.Clock.Reason, written) };
     }
 
-    private static ValueTask<FlushResult> WriteAsync(RelayPlan plan, ReadOnlyMemory<byte> body)
+    private static ValueTask<FlushResult> WriteAsync(RelayPlan plan, UpstreamAnswer answer, ReadOnlyMemory<byte> body)
     {
         var write = plan.Http.Response.BodyWriter.WriteAsync(body, CancellationToken.None);
         if (write.IsCompletedSuccessfully)
@@ -43,7 +43,7 @@ internal static class AnswerRelay
             return write;
         }
 
-        plan.Clock.WatchReader(plan.Target.Upstream.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
+        plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
         return StalledReader.WaitAsync(plan.Http, plan.Clock, write);
     }
 
@@ -151,7 +151,7 @@ internal static class AnswerRelay
         var endpoint = plan.Request.Endpoint;
         return answer.Json.ResponseError.Length == 0 || endpoint.HasId
             ? null
-            : ReportedFailure.ToError(answer.Json.ResponseError.In(answer.Read), endpoint.Dialect.OverloadedStatus, plan.Target.Upstream.Redactor);
+            : ReportedFailure.ToError(answer.Json.ResponseError.In(answer.Read), endpoint.Dialect.OverloadedStatus, answer.Target.Upstream.Redactor);
     }
 
     /// <summary>The answer as it came, but for the model's name where configured and for secrets in an error.</summary>

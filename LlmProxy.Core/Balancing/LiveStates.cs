@@ -1,0 +1,41 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using LlmProxy.Core.Routing;
+
+namespace LlmProxy.Core.Balancing;
+
+/// <summary>
+/// What is known of upstreams and models while they are in use. Kept beside the configuration, which is immutable: a reload that
+/// does not change an upstream keeps its object, and with it its state.
+/// </summary>
+internal sealed class LiveStates(TimeProvider time)
+{
+    private readonly ConditionalWeakTable<Upstream, UpstreamState> _upstreams = [];
+    private readonly ConditionalWeakTable<Route, Pool> _pools = [];
+    private readonly ConcurrentDictionary<string, RouteState> _routes = new(StringComparer.Ordinal);
+
+    public UpstreamState Of(Upstream upstream) => _upstreams.GetValue(upstream, created => new UpstreamState(created, time));
+
+    /// <summary>The targets of a route with their states.</summary>
+    public Pool Of(Route route) => _pools.TryGetValue(route, out var pool) ? pool : _pools.GetValue(route, Create);
+
+    private Pool Create(Route route) => new(
+        route, [.. route.Targets.Select(target => new Candidate(target, Of(target.Upstream)))], _routes.GetOrAdd(route.Name, static _ => new RouteState()));
+}
+
+/// <summary>What is known of a model as a whole; by name, so that it outlives any reload.</summary>
+internal sealed class RouteState
+{
+    /// <summary>Attempts beyond a request's first.</summary>
+    public SlidingBudget Extra { get; } = new();
+}
+
+/// <summary>A target and its live state.</summary>
+internal sealed class Candidate(Target target, UpstreamState state)
+{
+    public Target Target { get; } = target;
+
+    public UpstreamState State { get; } = state;
+
+    public TargetLoad Load { get; } = state.LoadOf(target.Model);
+}
