@@ -67,5 +67,5 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     }
 
     // The client, our own end and the exchange's total time say nothing of this upstream.
-    private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total;
+    private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total or CutOff.Fault;
 }
