@@ -61,17 +61,17 @@ internal sealed class Target
     /// <param name="id">Of what is asked for; empty where the endpoint has none.</param>
     /// <param name="query">With its question mark, escaped; may be empty.</param>
     /// <param name="star">What the star stood for.</param>
-    public Uri AddressOf(Endpoint endpoint, string id, string query, string star) =>
+    public Uri AddressOf(Endpoint endpoint, string id, string query, ReadOnlySpan<char> star) =>
         _addresses?.GetValueOrDefault(endpoint) ?? Upstream.AddressOf(endpoint, id, query, Upstream.HasDeployments ? InPath(star) : "");
 
     /// <summary>
     /// False where the name would become part of a path, the client chose what the star stands for, and no deployment can be
     /// called so: such a name is not sent to see what the other side makes of it.
     /// </summary>
-    public bool CanBeNamed(string star) => _star < 0 || !Upstream.HasDeployments || UpstreamAddresses.IsDeployment(ModelFor(star));
+    public bool CanBeNamed(ReadOnlySpan<char> star) => _star < 0 || !Upstream.HasDeployments || UpstreamAddresses.IsDeployment(ModelFor(star));
 
     /// <summary>It may be asked for that.</summary>
-    public bool Serves(Operations operation, string star) => (Upstream.Operations & operation) != 0 && CanBeNamed(star);
+    public bool Serves(Operations operation, ReadOnlySpan<char> star) => (Upstream.Operations & operation) != 0 && CanBeNamed(star);
 
     /// <summary>A text as a JSON string with its quotes.</summary>
     public static byte[] Encode(string text) =>
@@ -79,5 +79,5 @@ internal sealed class Target
 
     // Nobody asks with a name that cannot be one; if somebody does, it is escaped once more, so that no server between here and
     // there arrives at a slash or a dot that the client put there.
-    private string InPath(string star) => CanBeNamed(star) ? ModelFor(star) : Uri.EscapeDataString(ModelFor(star));
+    private string InPath(ReadOnlySpan<char> star) => CanBeNamed(star) ? ModelFor(star) : Uri.EscapeDataString(ModelFor(star));
 }
