@@ -173,6 +173,11 @@ internal sealed partial class LlmProxyMiddleware
         }
 
         accountant.Attempted(upstream, attempt.Error?.Code);
+        if (attempt.Error is not null || exchange.Tried is not null)
+        {
+            var model = DisplayText.Name(attempt.Target.ModelFor(route.Star));
+            exchange.NoteTried(upstream, model, attempt.Error?.Code, time.GetElapsedTime(attempt.Began));
+        }
     }
 
     private static void Note(Exchange exchange, ProxyError error)

@@ -12,16 +12,29 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     /// <summary>Asks, and tells what is known of the upstream by it.</summary>
     public async ValueTask<AttemptEnd> RunAsync()
     {
-        candidate.Load.Begin(series.Request.WantsStream);
-        var isLast = !series.MayFollow();
-        var attempt = new Attempt(series.Clock, mayFollow: !isLast);
-        Result = await AttemptAsync(attempt, isLast);
-        if (Result.Error is { MayRepeat: true })
+        var streams = series.Request.WantsStream;
+        candidate.Load.Begin(streams);
+        try
         {
+            var isLast = !series.MayFollow();
+            var attempt = new Attempt(series.Clock, mayFollow: !isLast);
+            Result = await AttemptAsync(attempt, isLast);
+
             // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
-            var again = new Attempt(series.Clock, mayFollow: !isLast);
-            again.GoOnFrom(attempt);
-            Result = await AttemptAsync(again, isLast);
+            if (Result.Error is { MayRepeat: true } && series.TryTakeExtra())
+            {
+                var again = new Attempt(series.Clock, mayFollow: !isLast);
+                again.GoOnFrom(attempt);
+                Result = await AttemptAsync(again, isLast);
+            }
+        }
+        finally
+        {
+            if (Result.Value is null)
+            {
+                candidate.Load.Fail(streams);
+                candidate.State.Places.Exit();
+            }
         }
 
         var model = candidate.Target.ModelFor(series.Selection.Star);
@@ -31,10 +44,9 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
             return AttemptEnd.Alive;
         }
 
-        candidate.Load.Fail(series.Request.WantsStream);
-        candidate.State.Places.Exit();
         if (IsUnknown(series.Clock.Reason))
         {
+            candidate.State.Untold(model);
             return AttemptEnd.Unknown;
         }
 

@@ -72,7 +72,7 @@ internal sealed class ProxyServer : IAsyncDisposable
         var app = builder.Build();
         var proxy = app.Services.GetRequiredService<LlmProxyLifetime>();
         var ports = new ServedPorts(plan.IsLoopback, plan.Admin?.Port);
-        ProxyPipeline.Build(app, new OwnPages(signals, proxy, configuration.IsDemo), ports, signals, configuration.Options.Cors);
+        ProxyPipeline.Build(app, new OwnPages(signals, proxy, app.Services.GetRequiredService<LlmProxyStatus>(), configuration.IsDemo), ports, signals, configuration.Options.Cors);
 
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(StopSteps.Category);
         var server = new ProxyServer(app, new StopSteps(proxy, signals, configuration.Options.Shutdown, TimeProvider.System, logger));
