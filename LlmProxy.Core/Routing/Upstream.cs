@@ -1,3 +1,4 @@
+using System.Globalization;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
@@ -7,6 +8,9 @@ namespace LlmProxy.Core.Routing;
 /// <summary>A provider account, compiled: addresses, credentials and clocks ready for use. Immutable.</summary>
 internal sealed class Upstream
 {
+    /// <summary>Stands before a generation in <see cref="ClientName"/>; no name of an upstream has it.</summary>
+    public const char GenerationMark = '#';
+
     // A configured header may hold a secret; one that is shorter than any secret is a word that messages use.
     private const int ShortestSecret = 12;
 
@@ -16,9 +20,11 @@ internal sealed class Upstream
     /// <param name="name">As configured.</param>
     /// <param name="options">Validated.</param>
     /// <param name="endpoints">Whose addresses are worked out now rather than for each request.</param>
-    public Upstream(string name, UpstreamOptions options, IEnumerable<Endpoint> endpoints)
+    /// <param name="generation">Of the configuration that brought it, or brought it in this form.</param>
+    public Upstream(string name, UpstreamOptions options, IEnumerable<Endpoint> endpoints, long generation = 1)
     {
         Name = name;
+        ClientName = generation == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}{GenerationMark}{generation}");
         Options = options;
         _rules = UpstreamKindRules.For(options.Kind);
         Address = WithVersion(options.Url ?? UpstreamKinds.WellKnownAddress(options.Kind)!);
@@ -36,6 +42,12 @@ internal sealed class Upstream
     }
 
     public string Name { get; }
+
+    /// <summary>
+    /// Names its HTTP pipeline, which no other has had: <c>openai</c>, or <c>openai#7</c> for one that came or changed with
+    /// the seventh generation. Streams of the one before go on in theirs.
+    /// </summary>
+    public string ClientName { get; }
 
     /// <summary>The base address, version included.</summary>
     public Uri Address { get; }
