@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Authentication;
 
 /// <summary>Who sends a request, and what they may use. One object per key, shared by all of its requests.</summary>
-internal sealed class Caller(string id, string? group, ModelAllowance[] allowances, bool debug)
+internal sealed class Caller(string id, string? group, ModelAllowance[] allowances, bool debug, string[]? upstreamTags = null)
 {
     public string Id { get; } = id;
 
@@ -9,6 +9,9 @@ internal sealed class Caller(string id, string? group, ModelAllowance[] allowanc
 
     /// <summary>Answers to it say which upstream gave them.</summary>
     public bool Debug { get; } = debug;
+
+    /// <summary>Tags that an upstream must carry to see its requests; mostly none.</summary>
+    public string[] UpstreamTags { get; } = upstreamTags ?? [];
 
     /// <summary>May it use this model, named as it resolved? Every list that applies must hold it.</summary>
     public bool Allows(string resolved)

@@ -10,7 +10,7 @@ internal sealed class KeyRing
     private const int LongestKey = 200;
 
     private readonly Dictionary<KeyHash, (byte[] Hash, Caller Caller)> _callers = [];
-    private readonly Dictionary<string, ModelAllowance[]> _groups = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (ModelAllowance[] Lists, string[] Tags)> _groups = new(StringComparer.Ordinal);
 
     /// <param name="options">Validated.</param>
     /// <param name="resolve">The name that a model's alias stands for.</param>
@@ -19,13 +19,15 @@ internal sealed class KeyRing
         foreach (var (id, key) in options.Keys)
         {
             var hash = Convert.FromHexString((key.Hash ?? ApiKeys.Hash(key.Key!)).AsSpan("sha256:".Length));
-            var caller = new Caller(id, key.Group, [.. ListsOf(options, resolve, key.Group), .. ListOf(resolve, key.Models)], key.Debug);
+            var caller = new Caller(
+                id, key.Group, [.. ListsOf(options, resolve, key.Group), .. ListOf(resolve, key.Models)], key.Debug,
+                [.. TagsOf(options, key.Group), .. key.UpstreamTags]);
             _callers.Add(KeyHash.From(hash), (hash, caller));
         }
 
         foreach (var group in options.Groups.Keys)
         {
-            _groups.Add(group, [.. ListsOf(options, resolve, group)]);
+            _groups.Add(group, ([.. ListsOf(options, resolve, group)], [.. TagsOf(options, group)]));
         }
 
         AllowsAnonymous = options.AllowAnonymous;
@@ -62,11 +64,13 @@ internal sealed class KeyRing
     public Caller ForUser(string id, string? claimedGroup)
     {
         var group = claimedGroup is not null && _groups.ContainsKey(claimedGroup) ? claimedGroup : Identity?.DefaultGroup;
-        return new Caller(id, group, group is null ? [] : _groups[group], debug: false);
+        return group is null ? new Caller(id, null, [], debug: false) : new Caller(id, group, _groups[group].Lists, debug: false, _groups[group].Tags);
     }
 
     private static ModelAllowance[] ListsOf(LlmProxyOptions options, Func<string, string> resolve, string? group) =>
         group is null ? [] : ListOf(resolve, options.Groups[group].Models);
+
+    private static IEnumerable<string> TagsOf(LlmProxyOptions options, string? group) => group is null ? [] : options.Groups[group].UpstreamTags;
 
     private static ModelAllowance[] ListOf(Func<string, string> resolve, IList<string>? models) =>
         models is null ? [] : [new ModelAllowance(models, resolve)];

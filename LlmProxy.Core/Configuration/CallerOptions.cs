@@ -5,6 +5,9 @@ public sealed class GroupOptions
 {
     /// <summary>Models its keys may use: names, aliases or patterns of <see cref="LlmProxyOptions.Models"/>. Null: all. Empty: none.</summary>
     public IList<string>? Models { get; set; }
+
+    /// <summary>Only upstreams that carry every one of these <see cref="UpstreamOptions.Tags"/> may see its keys' requests, failovers included. Default: any.</summary>
+    public IList<string> UpstreamTags { get; } = [];
 }
 
 /// <summary>One API key of a caller. Exactly one of <see cref="Hash"/> and <see cref="Key"/> is given.</summary>
@@ -21,6 +24,9 @@ public sealed class KeyOptions
 
     /// <summary>Models it may use, within what its group allows. Null: all that the group may. Empty: none.</summary>
     public IList<string>? Models { get; set; }
+
+    /// <summary>Tags that upstreams must carry, besides those that its group demands. Default: none.</summary>
+    public IList<string> UpstreamTags { get; } = [];
 
     /// <summary>Answers carry the upstream, its model name and the number of attempts in headers. Default false.</summary>
     public bool Debug { get; set; }

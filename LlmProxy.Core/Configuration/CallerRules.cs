@@ -17,6 +17,7 @@ internal static class CallerRules
             var path = Places.Member("Groups", name);
             CheckName(path, "a group", name, problems);
             CheckModels(Places.Member(path, "Models"), group.Models, models, problems);
+            CheckTags(Places.Member(path, "UpstreamTags"), group.UpstreamTags, options, problems);
         }
 
         var owners = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -26,6 +27,7 @@ internal static class CallerRules
             CheckName(path, "a key", name, problems);
             CheckGroup(Places.Member(path, "Group"), key.Group, options, problems);
             CheckModels(Places.Member(path, "Models"), key.Models, models, problems);
+            CheckTags(Places.Member(path, "UpstreamTags"), key.UpstreamTags, options, problems);
             CheckSecret(path, name, key, owners, problems);
         }
 
@@ -78,6 +80,19 @@ internal static class CallerRules
             else if (!models.CanServe(name))
             {
                 problems.Error(at, $"unknown model {Problems.Value}. {NearestName.Advise(name, models.Shown)}", name);
+            }
+        }
+    }
+
+    // A tag that no upstream carries would let nothing through: nobody means that.
+    private static void CheckTags(string path, IList<string> tags, LlmProxyOptions options, Problems problems)
+    {
+        var known = options.Upstreams.Values.SelectMany(static u => u.Tags).Distinct(StringComparer.Ordinal).ToList();
+        for (var i = 0; i < tags.Count; i++)
+        {
+            if (!known.Contains(tags[i], StringComparer.Ordinal))
+            {
+                problems.Error(Places.Item(path, i), $"no upstream has the tag {Problems.Value}. {NearestName.Advise(tags[i], known)}", tags[i]);
             }
         }
     }

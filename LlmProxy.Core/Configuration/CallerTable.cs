@@ -5,8 +5,11 @@ internal static class CallerTable
 {
     public static ObjectShape<GroupOptions> Group { get; } = new(
         static () => new GroupOptions(),
-        [Collections.OptionalTexts<GroupOptions>("Models", static (o, v) => o.Models = v)],
-        "UpstreamTags", "Budget", "EachKey", "RequestsPerMinute", "TokensPerMinute", "Concurrent", "EndUser", "TimeZone")
+        [
+            Collections.OptionalTexts<GroupOptions>("Models", static (o, v) => o.Models = v),
+            Collections.Texts<GroupOptions>("UpstreamTags", static o => o.UpstreamTags),
+        ],
+        "Budget", "EachKey", "RequestsPerMinute", "TokensPerMinute", "Concurrent", "EndUser", "TimeZone")
     { IsNamedByOperator = true };
 
     public static ObjectShape<KeyOptions> Key { get; } = new(
@@ -16,9 +19,10 @@ internal static class CallerTable
             new Member<KeyOptions, string>("Hash", TextShape.Instance, static (o, v) => o.Hash = v),
             new Member<KeyOptions, string>("Key", new SecretShape(static path => Places.LastName(Places.Parent(path)) + "_KEY"), static (o, v) => o.Key = v),
             Collections.OptionalTexts<KeyOptions>("Models", static (o, v) => o.Models = v),
+            Collections.Texts<KeyOptions>("UpstreamTags", static o => o.UpstreamTags),
             new Member<KeyOptions, bool>("Debug", SwitchShape.Instance, static (o, v) => o.Debug = v),
         ],
-        "UpstreamTags", "Budget", "RequestsPerMinute", "TokensPerMinute", "Concurrent", "Expires", "TimeZone")
+        "Budget", "RequestsPerMinute", "TokensPerMinute", "Concurrent", "Expires", "TimeZone")
     { IsNamedByOperator = true };
 
     public static ObjectShape<HostIdentityOptions> HostIdentity { get; } = new(

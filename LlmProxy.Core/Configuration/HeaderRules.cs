@@ -20,7 +20,7 @@ internal static class HeaderRules
         foreach (var (name, value) in headers)
         {
             var at = Places.Member(path, name);
-            if (name.Length == 0 || !name.All(static c => char.IsAsciiLetterOrDigit(c) || TokenSigns.Contains(c, StringComparison.Ordinal)))
+            if (!IsToken(name))
             {
                 problems.Error(at, "is not the name of a header: letters, digits and \"-\".");
             }
@@ -43,6 +43,10 @@ internal static class HeaderRules
             }
         }
     }
+
+    /// <summary>True for what can be the name of a header.</summary>
+    public static bool IsToken(string name) =>
+        name.Length > 0 && name.All(static c => char.IsAsciiLetterOrDigit(c) || TokenSigns.Contains(c, StringComparison.Ordinal));
 
     /// <summary>True if a text can stand in a header and holds no blank.</summary>
     public static bool IsVisible(string text) => text.All(static c => c is > ' ' and <= '~');

@@ -43,6 +43,9 @@ public sealed class LlmProxyOptions
     /// <summary>Sizes above which a request or an answer is refused.</summary>
     public LimitOptions Limits { get; set; } = new();
 
+    /// <summary>What happens when a target fails.</summary>
+    public FailoverOptions Failover { get; set; } = new();
+
     /// <summary>How the executable ends. Ignored by the middleware: an app stops as its own host says.</summary>
     public ShutdownOptions Shutdown { get; set; } = new();
 

@@ -5,6 +5,7 @@ internal static class ModelRules
 {
     private const int LongestName = 256;
     private const int HighestWeight = 1_000_000;
+    private const int HighestPriority = 1000;
 
     public static void Check(LlmProxyOptions options, Problems problems)
     {
@@ -26,12 +27,9 @@ internal static class ModelRules
             CheckAliases(path, name, model, options, owners, problems);
             ParameterRules.Check(path, model, problems);
             HeaderRules.Check(Places.Member(path, "Headers"), model.Headers, problems);
-            if (model.Context is < 1)
-            {
-                problems.Error(Places.Member(path, "Context"), "needs a number of tokens above 0.");
-            }
-
-            WarnOfWhatHasNoEffect(path, model, problems);
+            CheckContext(path, model.Context, problems);
+            BalanceRules.Check(path, model, problems);
+            CheckMirror(path, name, model, options, problems);
         }
     }
 
@@ -49,9 +47,15 @@ internal static class ModelRules
             var at = Places.Item(targets, i);
             CheckUpstream(Places.Member(at, "Upstream"), target.Upstream, options, problems);
             CheckTargetModel(Places.Member(at, "Model"), name, target.Model, problems);
-            if (target.Weight is < 1 or > HighestWeight)
+            CheckContext(at, target.Context, problems);
+            if (target.Weight is < 0 or > HighestWeight)
             {
-                problems.Error(Places.Member(at, "Weight"), "is out of range: 1 to 1000000.");
+                problems.Error(Places.Member(at, "Weight"), $"is out of range: 0 to {HighestWeight}.");
+            }
+
+            if (target.Priority is < 0 or > HighestPriority)
+            {
+                problems.Error(Places.Member(at, "Priority"), $"is out of range: 0 to {HighestPriority}.");
             }
         }
     }
@@ -115,33 +119,28 @@ internal static class ModelRules
         }
     }
 
-    // Once per model, however much of it there is: an operator is to know it, not to be tired by it.
-    private static void WarnOfWhatHasNoEffect(string path, ModelOptions model, Problems problems)
+    private static void CheckContext(string path, int? context, Problems problems)
     {
-        var idle = new List<string>();
-        if (model.Targets.Count > 1)
+        if (context is < 1)
         {
-            idle.Add(model.Targets.Count == 2 ? "the second target" : $"the {model.Targets.Count - 1} targets after the first");
+            problems.Error(Places.Member(path, "Context"), "needs a number of tokens above 0.");
+        }
+    }
+
+    private static void CheckMirror(string path, string name, ModelOptions model, LlmProxyOptions options, Problems problems)
+    {
+        if (model.Mirror is not { } mirror)
+        {
+            return;
         }
 
-        if (model.Targets.Any(static t => t.Weight != 1))
+        var at = Places.Member(path, "Mirror");
+        var target = Places.Member(at, "Target");
+        CheckUpstream(Places.Member(target, "Upstream"), mirror.Target.Upstream, options, problems);
+        CheckTargetModel(Places.Member(target, "Model"), name, mirror.Target.Model, problems);
+        if (mirror.Percent is < 1 or > 100)
         {
-            idle.Add("Weight");
-        }
-
-        if (model.Balance != TargetBalance.InOrder)
-        {
-            idle.Add("Balance");
-        }
-
-        if (model.Context is not null)
-        {
-            idle.Add("Context");
-        }
-
-        if (idle.Count > 0)
-        {
-            problems.Warning(path, $"this version uses the first target only. Without effect yet: {string.Join(", ", idle)}.");
+            problems.Error(Places.Member(at, "Percent"), "is out of range: 1 to 100. Leave Mirror out to copy nothing.");
         }
     }
 }

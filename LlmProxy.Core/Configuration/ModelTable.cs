@@ -24,9 +24,18 @@ internal static class ModelTable
                 static (o, v) => o.ResponseModel = v),
             new Member<ModelOptions, TargetBalance>(
                 "Balance",
-                new ChoiceShape<TargetBalance>([("InOrder", TargetBalance.InOrder), ("Affinity", TargetBalance.Affinity)]),
+                new ChoiceShape<TargetBalance>(
+                [
+                    ("InOrder", TargetBalance.InOrder), ("Weighted", TargetBalance.Weighted),
+                    ("LeastLoaded", TargetBalance.LeastLoaded), ("Affinity", TargetBalance.Affinity),
+                ]),
                 static (o, v) => o.Balance = v),
+            new Member<ModelOptions, string>("Sticky", TextShape.Instance, static (o, v) => o.Sticky = v),
             new Member<ModelOptions, int>("Context", WholeNumberShape.Instance, static (o, v) => o.Context = v),
+            new Member<ModelOptions, ModelTimeoutOptions>("Timeouts", ResilienceTable.ModelTimeouts, static (o, v) => o.Timeouts = v),
+            new Member<ModelOptions, HedgeOptions>("Hedge", ResilienceTable.Hedge, static (o, v) => o.Hedge = v),
+            new Member<ModelOptions, MirrorOptions>("Mirror", ResilienceTable.Mirror, static (o, v) => o.Mirror = v),
+            new Member<ModelOptions, bool>("Coalesce", SwitchShape.Instance, static (o, v) => o.Coalesce = v),
         ])
     { IsNamedByOperator = true };
 
@@ -37,7 +46,10 @@ internal static class ModelTable
             new Member<TargetOptions, string>("Upstream", TextShape.Instance, static (o, v) => o.Upstream = v),
             new Member<TargetOptions, string>("Model", TextShape.Instance, static (o, v) => o.Model = v),
             new Member<TargetOptions, int>("Weight", WholeNumberShape.Instance, static (o, v) => o.Weight = v),
-        ]);
+            new Member<TargetOptions, int>("Priority", WholeNumberShape.Instance, static (o, v) => o.Priority = v),
+            new Member<TargetOptions, int>("Context", WholeNumberShape.Instance, static (o, v) => o.Context = v),
+        ],
+        "Price");
 }
 
 /// <summary>A model: one target, a list of targets, or an object with everything.</summary>

@@ -50,6 +50,7 @@ internal static class RootTable
             new Member<LlmProxyOptions, HostIdentityOptions>("HostIdentity", CallerTable.HostIdentity, static (o, v) => o.HostIdentity = v),
             new Member<LlmProxyOptions, bool>("RevealForbiddenModels", SwitchShape.Instance, static (o, v) => o.RevealForbiddenModels = v),
             new Member<LlmProxyOptions, LimitOptions>("Limits", Limits, static (o, v) => o.Limits = v),
+            new Member<LlmProxyOptions, FailoverOptions>("Failover", ResilienceTable.Failover, static (o, v) => o.Failover = v),
             new Member<LlmProxyOptions, ShutdownOptions>("Shutdown", Shutdown, static (o, v) => o.Shutdown = v),
             new Member<LlmProxyOptions, CorsOptions>("Cors", Cors, static (o, v) => o.Cors = v),
         ],

@@ -42,4 +42,19 @@ public sealed class UpstreamOptions
     /// private addresses need no permission.
     /// </summary>
     public bool AllowLinkLocal { get; set; }
+
+    /// <summary>Words that say what this account is, for example <c>eu</c>: groups and keys may demand them (<see cref="GroupOptions.UpstreamTags"/>).</summary>
+    public IList<string> Tags { get; } = [];
+
+    /// <summary>Requests that may be at the upstream at once; more wait in <see cref="Queue"/>. Default 0: no limit.</summary>
+    public int Concurrent { get; set; }
+
+    /// <summary>Who waits for a place when <see cref="Concurrent"/> is reached.</summary>
+    public QueueOptions Queue { get; set; } = new();
+
+    /// <summary>When the upstream is left alone because it fails.</summary>
+    public BreakerOptions Breaker { get; set; } = new();
+
+    /// <summary>Asks the upstream whether it is well without a request of a client. Default null: clients' requests alone tell.</summary>
+    public ProbeOptions? Probe { get; set; }
 }

@@ -33,6 +33,7 @@ internal static class UpstreamRules
             CheckOperations(Places.Member(path, "Operations"), upstream.Operations, problems);
             HeaderRules.Check(Places.Member(path, "Headers"), upstream.Headers, problems);
             CheckProxy(Places.Member(path, "Proxy"), upstream.Proxy, problems);
+            ResilienceRules.Check(path, upstream, problems);
             if (upstream.HttpVersion != HttpVersion.Version11 && upstream.HttpVersion != HttpVersion.Version20)
             {
                 problems.Error(Places.Member(path, "HttpVersion"), "needs 1.1 or 2.");
@@ -97,10 +98,15 @@ internal static class UpstreamRules
         ];
         foreach (var (name, value) in all)
         {
-            if (value < TimeSpan.Zero || value > LongestClock || (value > TimeSpan.Zero && value < TimeSpan.FromMilliseconds(1)))
-            {
-                problems.Error(Places.Member(path, name), "is out of range: 1ms to 24h, or 0s to switch it off.");
-            }
+            CheckClock(Places.Member(path, name), value, problems);
+        }
+    }
+
+    public static void CheckClock(string path, TimeSpan value, Problems problems)
+    {
+        if (value < TimeSpan.Zero || value > LongestClock || (value > TimeSpan.Zero && value < TimeSpan.FromMilliseconds(1)))
+        {
+            problems.Error(path, "is out of range: 1ms to 24h, or 0s to switch it off.");
         }
     }
 

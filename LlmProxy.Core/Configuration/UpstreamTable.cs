@@ -29,8 +29,13 @@ internal static class UpstreamTable
             new Member<UpstreamOptions, string>("Proxy", TextShape.Instance, static (o, v) => o.Proxy = v),
             new Member<UpstreamOptions, bool>("RequireFinishReason", SwitchShape.Instance, static (o, v) => o.RequireFinishReason = v),
             new Member<UpstreamOptions, bool>("AllowLinkLocal", SwitchShape.Instance, static (o, v) => o.AllowLinkLocal = v),
+            Collections.Texts<UpstreamOptions>("Tags", static o => o.Tags),
+            new Member<UpstreamOptions, int>("Concurrent", WholeNumberShape.Instance, static (o, v) => o.Concurrent = v),
+            new Member<UpstreamOptions, QueueOptions>("Queue", ResilienceTable.Queue, static (o, v) => o.Queue = v),
+            new Member<UpstreamOptions, BreakerOptions>("Breaker", ResilienceTable.Breaker, static (o, v) => o.Breaker = v),
+            new Member<UpstreamOptions, ProbeOptions>("Probe", ResilienceTable.Probe, static (o, v) => o.Probe = v),
         ],
-        "Tags", "Concurrent", "CaFile")
+        "CaFile")
     { IsNamedByOperator = true };
 
     private static Member<TimeoutOptions, TimeSpan> Clock(string name, Action<TimeoutOptions, TimeSpan> set) => new(name, DurationShape.Instance, set);

@@ -24,12 +24,21 @@ internal static class RouteTableCompiler
         var patterns = new List<Route>();
         foreach (var (name, model) in options.Models)
         {
+            var balance = BalanceOf(model);
             var route = new Route(
                 name,
-                [.. model.Targets.Select(t => new Target(upstreams[t.Upstream], t.Model))],
+                [.. model.Targets.Select((t, place) => CompileTarget(t, model, upstreams, balance == TargetBalance.InOrder ? place : 0)).OrderBy(t => t.Priority)],
                 CompileEdits(model, fields),
                 [.. model.Headers],
-                model.ResponseModel == ResponseModelName.Asked);
+                model.ResponseModel == ResponseModelName.Asked)
+            {
+                Balance = balance,
+                Sticky = CompileSticky(model.Sticky),
+                Hedge = model.Hedge,
+                Mirror = model.Mirror is { } mirror ? new Mirror(CompileTarget(mirror.Target, model, upstreams, 0), mirror.Percent) : null,
+                Coalesces = model.Coalesce,
+                Failover = options.Failover,
+            };
             if (route.IsPattern)
             {
                 patterns.Add(route);
@@ -62,6 +71,40 @@ internal static class RouteTableCompiler
 
         return name => aliases.GetValueOrDefault(name, name);
     }
+
+    // Whoever writes a weight or a priority wants them to count.
+    private static TargetBalance BalanceOf(ModelOptions model) => model.Balance
+        ?? (model.Targets.Any(t => t.Weight is not null || t.Priority is not null) ? TargetBalance.Weighted : TargetBalance.InOrder);
+
+    private static Target CompileTarget(TargetOptions target, ModelOptions model, Dictionary<string, Upstream> upstreams, int place)
+    {
+        var upstream = upstreams[target.Upstream];
+        return new Target(upstream, target.Model, Override(upstream.Timeouts, model.Timeouts))
+        {
+            Weight = target.Weight ?? 1,
+            Priority = target.Priority ?? place,
+            Context = target.Context ?? model.Context ?? 0,
+        };
+    }
+
+    private static TimeoutOptions Override(TimeoutOptions upstream, ModelTimeoutOptions model) => new()
+    {
+        Connect = upstream.Connect,
+        FirstEvent = model.FirstEvent ?? upstream.FirstEvent,
+        Idle = model.Idle ?? upstream.Idle,
+        Response = model.Response ?? upstream.Response,
+        Total = model.Total ?? upstream.Total,
+        Heartbeat = model.Heartbeat ?? upstream.Heartbeat,
+        StalledReader = upstream.StalledReader,
+    };
+
+    private static Stickiness? CompileSticky(string? sticky) => sticky switch
+    {
+        null => null,
+        "Key" => new Stickiness(StickyBy.Key, ""),
+        "User" => new Stickiness(StickyBy.User, ""),
+        _ => new Stickiness(StickyBy.Header, sticky["Header:".Length..]),
+    };
 
     private static RequestEdits CompileEdits(ModelOptions model, FieldNames fields)
     {

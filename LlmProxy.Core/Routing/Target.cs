@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Routing;
@@ -12,10 +13,12 @@ internal sealed class Target
 
     /// <param name="upstream">Where.</param>
     /// <param name="model">The name there; a star in it stands for what the route's star stood for.</param>
-    public Target(Upstream upstream, string model)
+    /// <param name="timeouts">Its clocks; null: the upstream's.</param>
+    public Target(Upstream upstream, string model, TimeoutOptions? timeouts = null)
     {
         Upstream = upstream;
         Model = model;
+        Timeouts = timeouts ?? upstream.Timeouts;
         _star = model.IndexOf('*');
         _json = Encode(model);
     }
@@ -24,6 +27,18 @@ internal sealed class Target
 
     /// <summary>As configured, with its star if it has one.</summary>
     public string Model { get; }
+
+    /// <summary>The upstream's clocks, or what the model says in their place.</summary>
+    public TimeoutOptions Timeouts { get; }
+
+    /// <summary>Its share among the targets of its priority; 0: none but by failover.</summary>
+    public int Weight { get; init; } = 1;
+
+    /// <summary>Lower ones are asked first.</summary>
+    public int Priority { get; init; }
+
+    /// <summary>Tokens that its context window holds; 0 if that is not known.</summary>
+    public int Context { get; init; }
 
     /// <summary>The name to send for what the star stood for.</summary>
     public string ModelFor(string star) => _star < 0 ? Model : string.Concat(Model.AsSpan(0, _star), star, Model.AsSpan(_star + 1));

@@ -62,6 +62,20 @@ internal sealed class Upstream
 
     public bool MapsFinishReasons => _rules.MapsFinishReasons;
 
+    /// <summary>May requests go there that demand these tags?</summary>
+    public bool Carries(string[] tags)
+    {
+        foreach (var tag in tags)
+        {
+            if (!Options.Tags.Contains(tag))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>The header that signs us in; null if none is sent.</summary>
     public KeyValuePair<string, string>? Key { get; }
 
