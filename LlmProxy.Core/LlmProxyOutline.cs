@@ -111,7 +111,7 @@ public sealed class LlmProxyOutline
         }
 
         // Most keys are alike, so that what they may use is worked out once for all of them.
-        var classes = CallersOf(snapshot).GroupBy(c => string.Join('\0', snapshot.Routes.Names.Where(n => snapshot.Routes.TryResolve(n, c.Value, out _))));
+        var classes = CallersOf(snapshot).GroupBy(c => string.Join('\0', snapshot.Routes.Names.Where(name => MayUse(snapshot, name, c.Value))));
         foreach (var alike in classes)
         {
             outline._access.Add(([.. alike.Select(static c => c.Key)], alike.Key.Split('\0', StringSplitOptions.RemoveEmptyEntries)));
@@ -178,7 +178,7 @@ public sealed class LlmProxyOutline
         {
             foreach (var (name, caller) in names.Where(callers.ContainsKey).Select(n => (n, callers[n])))
             {
-                foreach (var model in models.Where(m => !next.Routes.TryResolve(m, caller, out _)))
+                foreach (var model in models.Where(m => !MayUse(next, m, caller)))
                 {
                     (losers.TryGetValue(model, out var list) ? list : losers[model] = []).Add(name);
                 }
@@ -188,9 +188,13 @@ public sealed class LlmProxyOutline
         return losers;
     }
 
+    /// <summary>The list allows it, and a target is left that the caller's tags do not forbid.</summary>
+    private static bool MayUse(LlmProxySnapshot snapshot, string model, Caller caller) =>
+        snapshot.Routes.TryResolve(model, caller, out var match) && match.Route.Targets.Any(t => t.Upstream.Carries(caller.UpstreamTags));
+
     private static string[] TargetsOf(LlmProxySnapshot snapshot, string model) =>
         snapshot.Routes.TryResolve(model, snapshot.Keys.Anonymous, out var match)
-            ? [.. snapshot.Options.Models[match.Route.Name].Targets.Select(static t => $"{t.Upstream}/{t.Model}")]
+            ? [.. match.Route.Targets.Select(static t => $"{t.Upstream.Name}/{t.Model}")]
             : [];
 
     private static IEnumerable<KeyValuePair<string, Caller>> CallersOf(LlmProxySnapshot snapshot)

@@ -87,12 +87,12 @@ public sealed partial class LlmProxyReload
             () =>
             {
                 var reading = _source.Read();
-                return reading.Error is null ? TryApply(reading) : Refuse(reading, again: true);
+                return reading.Error is null ? TryApply(reading, isAsked: true) : Refuse(reading, isAsked: true);
             },
             cancellationToken);
 
-    /// <summary>Puts a reading in force that can be used.</summary>
-    internal bool TryApply(OptionsReading reading)
+    /// <summary>Puts a reading in force that can be used. Nothing is done if it saw the same as the one in force.</summary>
+    internal bool TryApply(OptionsReading reading, bool isAsked = false)
     {
         lock (_lock)
         {
@@ -123,9 +123,9 @@ public sealed partial class LlmProxyReload
                 Interlocked.Exchange(ref _loaded, _time.GetUtcNow().UtcTicks);
                 Tell(reading, next.Generation, losses);
             }
-            else if (_lastError is not null)
+            else if (_lastError is not null || isAsked)
             {
-                Log.Restored(_logger, _source!.Name, Generation);
+                Log.Unchanged(_logger, _source!.Name, Generation);
             }
 
             (_lastError, _refused) = (null, null);
@@ -133,13 +133,13 @@ public sealed partial class LlmProxyReload
         }
     }
 
-    /// <summary>Keeps what is in force; says why once for each way in which it is wrong.</summary>
-    internal bool Refuse(OptionsReading reading, bool again)
+    /// <summary>Keeps what is in force; says why, once for each way in which it is wrong unless somebody asks.</summary>
+    internal bool Refuse(OptionsReading reading, bool isAsked = false)
     {
         lock (_lock)
         {
             _files = [.. reading.Files.Union(_files)];
-            if (_refused == reading.Digest && !again)
+            if (_refused == reading.Digest && !isAsked)
             {
                 return false;
             }
@@ -197,8 +197,8 @@ public sealed partial class LlmProxyReload
         [LoggerMessage(2, LogLevel.Error, "{Source} has changed and cannot be used; generation {Generation} stays in force:\n{Problems}")]
         public static partial void Refused(ILogger logger, string source, long generation, string problems);
 
-        [LoggerMessage(3, LogLevel.Information, "{Source} is again what generation {Generation} was made of.")]
-        public static partial void Restored(ILogger logger, string source, long generation);
+        [LoggerMessage(3, LogLevel.Information, "{Source} is what generation {Generation} was made of, which stays in force.")]
+        public static partial void Unchanged(ILogger logger, string source, long generation);
 
         [LoggerMessage(4, LogLevel.Warning, "{Source}: {Warning}")]
         public static partial void Warned(ILogger logger, string source, string warning);

@@ -21,6 +21,9 @@ internal static class LlmProxyServices
     /// <summary>What messages call options that were made in code.</summary>
     public const string Code = "The LlmProxy options";
 
+    /// <summary>The category of what is doubtful in the configuration at the start.</summary>
+    private const string WarningCategory = "LlmProxy.Core.Configuration";
+
     /// <param name="services">The app's.</param>
     /// <param name="source">Where the options come from, now and whenever they change.</param>
     public static void AddLlmProxyCore(this IServiceCollection services, OptionsSource source)
@@ -68,7 +71,7 @@ internal static class LlmProxyServices
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(
             first.Warnings, name, provider.GetRequiredService<Accountant>(), provider.GetRequiredService<LlmProxySnapshots>(),
-            provider.GetRequiredService<ILogger<LlmProxyMiddleware>>()));
+            provider.GetRequiredService<ILoggerFactory>().CreateLogger(WarningCategory)));
         services.AddSingleton<IHostedService, LastResort>();
         services.AddSingleton(provider => new LlmProxyReload(
             source, first, provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<UpstreamClients>(),

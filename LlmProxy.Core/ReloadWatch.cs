@@ -109,7 +109,7 @@ internal sealed partial class ReloadWatch(LlmProxyReload reload, TimeProvider ti
                 return false;
             }
 
-            reload.Refuse(reading, again: false);
+            reload.Refuse(reading);
             return true;
         }
         catch (Exception e)

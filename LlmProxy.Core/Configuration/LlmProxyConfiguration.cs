@@ -5,6 +5,18 @@ namespace LlmProxy.Core.Configuration;
 /// <summary>Reads <see cref="LlmProxyOptions"/> strictly: what is misspelt, unknown or out of range is an error, never ignored.</summary>
 public static class LlmProxyConfiguration
 {
+    private const string SchemaFile = "llmproxy.schema.json";
+
+    /// <summary>The JSON schema of a configuration file, by which editors complete and check it. Also in the package, as <c>llmproxy.schema.json</c>.</summary>
+    public static string Schema
+    {
+        get
+        {
+            using var text = new StreamReader(typeof(LlmProxyConfiguration).Assembly.GetManifestResourceStream(SchemaFile)!);
+            return text.ReadToEnd();
+        }
+    }
+
     /// <summary>Reads a configuration file (JSON; comments and trailing commas allowed), with <c>${NAME}</c> and <c>${file:/path}</c> filled in.</summary>
     /// <param name="path">The file.</param>
     /// <param name="warnings">What is doubtful but usable.</param>

@@ -16,7 +16,12 @@ internal static class UpstreamEquality
         && a.HttpVersion == b.HttpVersion
         && a.Proxy == b.Proxy
         && a.RequireFinishReason == b.RequireFinishReason
-        && a.AllowLinkLocal == b.AllowLinkLocal;
+        && a.AllowLinkLocal == b.AllowLinkLocal
+        && a.Tags.SequenceEqual(b.Tags)
+        && a.Concurrent == b.Concurrent
+        && Same(a.Queue, b.Queue)
+        && Same(a.Breaker, b.Breaker)
+        && Same(a.Probe, b.Probe);
 
     private static bool Same(TimeoutOptions a, TimeoutOptions b) =>
         a.Connect == b.Connect
@@ -26,6 +31,18 @@ internal static class UpstreamEquality
         && a.Total == b.Total
         && a.Heartbeat == b.Heartbeat
         && a.StalledReader == b.StalledReader;
+
+    private static bool Same(QueueOptions a, QueueOptions b) => a.Requests == b.Requests && a.Wait == b.Wait;
+
+    private static bool Same(BreakerOptions a, BreakerOptions b) =>
+        a.Requests == b.Requests
+        && a.FailurePercent == b.FailurePercent
+        && a.Window == b.Window
+        && a.OpenFor == b.OpenFor
+        && a.LongestOpen == b.LongestOpen;
+
+    private static bool Same(ProbeOptions? a, ProbeOptions? b) =>
+        a is null || b is null ? ReferenceEquals(a, b) : a.Every == b.Every && a.Timeout == b.Timeout && a.Model == b.Model;
 
     // Two addresses that differ in their user name alone are equal to Uri.
     private static bool Same(Uri? a, Uri? b) => a?.OriginalString == b?.OriginalString;
