@@ -160,7 +160,7 @@ public sealed class LlmProxyOutline
         if (targets.Length == 0 || losers is not null)
         {
             return new LlmProxyChange(
-                LlmProxyChangeKind.Removed, name, losers is null ? "nobody could use it" : $"{Few(losers)} would get 404", losers is not null);
+                LlmProxyChangeKind.Removed, name, losers is null ? "gone" : $"{Few(losers)} would get 404", losers is not null);
         }
 
         return targets.SequenceEqual(before) ? null : new LlmProxyChange(

@@ -25,6 +25,7 @@ public sealed partial class LlmProxyReload
     private readonly Accountant _accountant;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly Lock _turn = new();
     private readonly Lock _lock = new();
 
     private volatile LlmProxyReloadError? _lastError;
@@ -83,13 +84,16 @@ public sealed partial class LlmProxyReload
     /// <returns>True if what is written is in force; otherwise <see cref="LastError"/> says why not.</returns>
     public Task<bool> ReloadAsync(CancellationToken cancellationToken = default) => _source is null
         ? Task.FromResult(true)
-        : Task.Run(
-            () =>
-            {
-                var reading = _source.Read();
-                return reading.Error is null ? TryApply(reading, isAsked: true) : Refuse(reading, isAsked: true);
-            },
-            cancellationToken);
+        : Task.Run(() => Read(reading => reading.Error is null ? TryApply(reading, isAsked: true) : Refuse(reading, isAsked: true)), cancellationToken);
+
+    /// <summary>Reads the source and does something with it; one after the other, so that what was read first never comes in force last.</summary>
+    internal bool Read(Func<OptionsReading, bool> use)
+    {
+        lock (_turn)
+        {
+            return use(_source!.Read());
+        }
+    }
 
     /// <summary>Puts a reading in force that can be used. Nothing is done if it saw the same as the one in force.</summary>
     internal bool TryApply(OptionsReading reading, bool isAsked = false)
@@ -144,7 +148,7 @@ public sealed partial class LlmProxyReload
                 return false;
             }
 
-            Log.Refused(_logger, _source!.Name, Generation, string.Join('\n', reading.Error!.Problems.Where(static p => p.IsError)));
+            Log.Refused(_logger, _source!.Name, Generation, string.Join("; ", reading.Error!.Problems.Where(static p => p.IsError).Select(Words)));
             return Note(reading, reading.Error.Problems);
         }
     }
@@ -157,6 +161,9 @@ public sealed partial class LlmProxyReload
             return _refused == reading.Digest;
         }
     }
+
+    private static string Words(ConfigurationProblem problem) =>
+        (problem.Line > 0 ? $"line {problem.Line}: " : "") + (problem.Path.Length > 0 ? $"{problem.Path}: " : "") + problem.Message;
 
     private bool Note(OptionsReading reading, IReadOnlyList<ConfigurationProblem> problems)
     {
@@ -194,7 +201,7 @@ public sealed partial class LlmProxyReload
         [LoggerMessage(1, LogLevel.Information, "{Source}: generation {Generation} is in force.")]
         public static partial void Reloaded(ILogger logger, string source, long generation);
 
-        [LoggerMessage(2, LogLevel.Error, "{Source} has changed and cannot be used; generation {Generation} stays in force:\n{Problems}")]
+        [LoggerMessage(2, LogLevel.Error, "{Source} has changed and cannot be used; generation {Generation} stays in force. {Problems}")]
         public static partial void Refused(ILogger logger, string source, long generation, string problems);
 
         [LoggerMessage(3, LogLevel.Information, "{Source} is what generation {Generation} was made of, which stays in force.")]

@@ -85,32 +85,7 @@ internal sealed partial class ReloadWatch(LlmProxyReload reload, TimeProvider ti
     {
         try
         {
-            var reading = source.Read();
-            if (reading.Error is null)
-            {
-                _doubtful = null;
-                reload.TryApply(reading);
-                return true;
-            }
-
-            if (reload.IsRefused(reading))
-            {
-                return true;
-            }
-
-            if (_doubtful != reading.Digest)
-            {
-                (_doubtful, _doubtfulSince) = (reading.Digest, time.GetTimestamp());
-                return false;
-            }
-
-            if (time.GetElapsedTime(_doubtfulSince) < Patience)
-            {
-                return false;
-            }
-
-            reload.Refuse(reading);
-            return true;
+            return reload.Read(TryUse);
         }
         catch (Exception e)
         {
@@ -118,6 +93,35 @@ internal sealed partial class ReloadWatch(LlmProxyReload reload, TimeProvider ti
             Log.Failed(logger, e, source.Name);
             return true;
         }
+    }
+
+    private bool TryUse(OptionsReading reading)
+    {
+        if (reading.Error is null)
+        {
+            _doubtful = null;
+            reload.TryApply(reading);
+            return true;
+        }
+
+        if (reload.IsRefused(reading))
+        {
+            return true;
+        }
+
+        if (_doubtful != reading.Digest)
+        {
+            (_doubtful, _doubtfulSince) = (reading.Digest, time.GetTimestamp());
+            return false;
+        }
+
+        if (time.GetElapsedTime(_doubtfulSince) < Patience)
+        {
+            return false;
+        }
+
+        reload.Refuse(reading);
+        return true;
     }
 
     private FileStamp[] Stamps() => [.. reload.Files.Select(FileStamp.Of)];
