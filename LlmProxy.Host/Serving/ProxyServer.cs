@@ -44,16 +44,11 @@ internal sealed class ProxyServer : IAsyncDisposable
         // Nothing by default: where configuration comes from, where it listens and what it logs are all decided here.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "llmproxy" });
         builder.Configuration.AddEnvironmentVariables();
-        builder.Logging.AddFilter(StopSteps.Category, LogLevel.Information)
-            .AddFilter(typeof(LlmProxyReload).FullName, LogLevel.Information)
-            // Said before the start, in the same words as by "llmproxy check".
-            .AddFilter("LlmProxy.Core.Configuration", LogLevel.Error)
-            .AddConfiguration(builder.Configuration.GetSection("Logging")).SetMinimumLevel(LogLevel.Warning);
+        AddLogging(builder);
         builder.Services.AddSingleton<IHostLifetime>(signals);
         // The steps have an end of their own; the host's would reset the streams that they wait for.
         builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<ILoggerProvider, StandardErrorLog>();
         var socket = LocalSocket.TryOpen(configuration.Source);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan, files, socket));
         // The same on the server's side; see Program.cs for what it asks of the code.
@@ -117,6 +112,16 @@ internal sealed class ProxyServer : IAsyncDisposable
     {
         _reloading.Dispose();
         return _app.DisposeAsync();
+    }
+
+    private static void AddLogging(WebApplicationBuilder builder)
+    {
+        builder.Logging.AddFilter(StopSteps.Category, LogLevel.Information)
+            .AddFilter(typeof(LlmProxyReload).FullName, LogLevel.Information)
+            // Said before the start, in the same words as by "llmproxy check".
+            .AddFilter("LlmProxy.Core.Configuration", LogLevel.Error)
+            .AddConfiguration(builder.Configuration.GetSection("Logging")).SetMinimumLevel(LogLevel.Warning);
+        builder.Services.AddSingleton<ILoggerProvider, StandardErrorLog>();
     }
 
     private static void Configure(KestrelServerOptions kestrel, ListenPlan plan, FileLimit? files, LocalSocket? socket)
