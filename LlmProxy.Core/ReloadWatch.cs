@@ -20,6 +20,8 @@ internal sealed partial class ReloadWatch(LlmProxyReload reload, TimeProvider ti
     private readonly CancellationTokenSource _stop = new();
     private IDisposable? _following;
     private Task _watching = Task.CompletedTask;
+    private FileStamp[] _seen = [];
+    private bool _isDue;
     private int _isToldOf;
     private string? _doubtful;
     private long _doubtfulSince;
@@ -29,7 +31,7 @@ internal sealed partial class ReloadWatch(LlmProxyReload reload, TimeProvider ti
         if (reload.Source is { } source)
         {
             _following = source.Follow(() => Volatile.Write(ref _isToldOf, 1));
-            _watching = WatchAsync(source, Stamps());
+            _watching = WatchAsync(source);
         }
 
         return Task.CompletedTask;
@@ -48,30 +50,35 @@ internal sealed partial class ReloadWatch(LlmProxyReload reload, TimeProvider ti
         _stop.Dispose();
     }
 
-    private async Task WatchAsync(OptionsSource source, FileStamp[] seen)
+    /// <summary>One look.</summary>
+    public void Look(OptionsSource source)
     {
-        // What was read at the start may have changed before the first look.
-        var isDue = true;
+        var now = Stamps();
+        if (!now.AsSpan().SequenceEqual(_seen))
+        {
+            // Whoever writes it may not be done.
+            (_seen, _isDue) = (now, true);
+        }
+        else if (_isDue | Interlocked.Exchange(ref _isToldOf, 0) != 0)
+        {
+            var files = reload.Files;
+            _isDue = !TryRead(source) || now.Any(stamp => stamp.IsYoung(time.GetUtcNow()));
+            if (!reload.Files.SequenceEqual(files))
+            {
+                // Other files are named now, which may have changed since they were read.
+                (_seen, _isDue) = (Stamps(), true);
+            }
+        }
+    }
+
+    private async Task WatchAsync(OptionsSource source)
+    {
         using var timer = new PeriodicTimer(Period, time);
         try
         {
             while (await timer.WaitForNextTickAsync(_stop.Token))
             {
-                var now = Stamps();
-                if (!now.AsSpan().SequenceEqual(seen))
-                {
-                    (seen, isDue) = (now, true);
-                }
-                else if (isDue | Interlocked.Exchange(ref _isToldOf, 0) != 0)
-                {
-                    var files = reload.Files;
-                    isDue = !TryLook(source) || now.Any(stamp => stamp.IsYoung(time.GetUtcNow()));
-                    if (!reload.Files.SequenceEqual(files))
-                    {
-                        // Other files are named now, which may have changed since they were read.
-                        (seen, isDue) = (Stamps(), true);
-                    }
-                }
+                Look(source);
             }
         }
         catch (OperationCanceledException)
@@ -81,7 +88,7 @@ internal sealed partial class ReloadWatch(LlmProxyReload reload, TimeProvider ti
     }
 
     /// <returns>False if it has to be looked at again soon.</returns>
-    private bool TryLook(OptionsSource source)
+    private bool TryRead(OptionsSource source)
     {
         try
         {
