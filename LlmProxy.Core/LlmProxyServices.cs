@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Relaying;
@@ -83,6 +84,9 @@ internal static class LlmProxyServices
     {
         services.AddSingleton<ClockWheel>();
         services.AddSingleton<UpstreamClients>();
+        services.AddSingleton(provider => new LiveStates(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Balancer>();
+        services.AddSingleton<AttemptSender>();
         services.AddSingleton<Forwarder>();
         services.AddSingleton(provider => new UpstreamHandlers(name => provider.GetRequiredService<IOptionsMonitor<HttpClientFactoryOptions>>().Get(name)));
         services.AddSingleton<IConfigureOptions<HttpClientFactoryOptions>>(provider => provider.GetRequiredService<UpstreamHandlers>());

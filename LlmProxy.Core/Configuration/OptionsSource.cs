@@ -18,6 +18,7 @@ internal abstract class OptionsSource(string name, Action<LlmProxyOptions>? adju
         try
         {
             var options = Read(trace, out warnings);
+            NoteAuthorities(options, trace);
             adjust?.Invoke(options);
             if (LlmProxyConfiguration.FindMissingCallers(options) is { } missing)
             {
@@ -29,6 +30,22 @@ internal abstract class OptionsSource(string name, Action<LlmProxyOptions>? adju
         catch (LlmProxyConfigurationException unusable)
         {
             return new OptionsReading { Error = unusable, Warnings = warnings, Files = trace.Files, Digest = trace.TakeDigest() };
+        }
+    }
+
+    // What these files hold is no part of the options, and still of what they mean.
+    private static void NoteAuthorities(LlmProxyOptions options, SourceTrace trace)
+    {
+        foreach (var file in options.Upstreams.Values.Select(static u => u.CaFile).OfType<string>().Distinct())
+        {
+            try
+            {
+                trace.ReadFile(file, File.ReadAllBytes);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It was read a moment ago; it is noted that it has gone.
+            }
         }
     }
 

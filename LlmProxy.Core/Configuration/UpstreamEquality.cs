@@ -10,6 +10,8 @@ internal static class UpstreamEquality
         a.Kind == b.Kind
         && Same(a.Url, b.Url)
         && a.ApiKey == b.ApiKey
+        && a.ApiVersion == b.ApiVersion
+        && a.CaFile == b.CaFile
         && Same(a.Timeouts, b.Timeouts)
         && a.Operations.SequenceEqual(b.Operations)
         && Same(a.Headers, b.Headers)

@@ -59,9 +59,7 @@ public static class UpstreamInquiry
 
     private static HttpRequestMessage Build(Upstream upstream)
     {
-        var address = new UriBuilder(upstream.Address);
-        address.Path = address.Path.TrimEnd('/') + "/models";
-        var request = new HttpRequestMessage(HttpMethod.Get, address.Uri)
+        var request = new HttpRequestMessage(HttpMethod.Get, upstream.ProbeAddress)
         {
             Version = upstream.Options.HttpVersion,
             VersionPolicy = upstream.Options.HttpVersion.Major == 1 ? HttpVersionPolicy.RequestVersionOrLower : HttpVersionPolicy.RequestVersionExact,

@@ -8,7 +8,7 @@ namespace LlmProxy.Host.Serving;
 /// <summary>Adds the proxy so that it follows where its configuration came from, under the rules that held at the start.</summary>
 internal static class ConfigurationFollow
 {
-    public static void Add(WebApplicationBuilder builder, LoadedConfiguration configuration, ListenPlan plan)
+    public static void Add(WebApplicationBuilder builder, LoadedConfiguration configuration, ListenPlan plan, FileLimit? files)
     {
         switch (configuration.Source.Kind)
         {
@@ -20,12 +20,23 @@ internal static class ConfigurationFollow
                 break;
             default:
                 // The environment of a process does not change from outside.
+                Bound(configuration.Options);
                 builder.AddLlmProxy(configuration.Options);
                 break;
         }
 
+        void Bound(LlmProxyOptions options)
+        {
+            if (options.Limits.Concurrent == 0 && files is { } open)
+            {
+                // Over HTTP/2 one connection carries many requests, each of which may need one upstream.
+                options.Limits.Concurrent = open.Connections;
+            }
+        }
+
         void Complete(LlmProxyOptions options)
         {
+            Bound(options);
             try
             {
                 ListenRules.Refuse(plan, configuration.With(options));

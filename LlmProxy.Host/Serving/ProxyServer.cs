@@ -54,7 +54,7 @@ internal sealed class ProxyServer : IAsyncDisposable
         // The same on the server's side; see Program.cs for what it asks of the code.
         builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
 
-        ConfigurationFollow.Add(builder, configuration, plan);
+        ConfigurationFollow.Add(builder, configuration, plan, files);
         builder.Services.RemoveAll<IRecordSink>();
         if (writesRecords)
         {
