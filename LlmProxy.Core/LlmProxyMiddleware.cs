@@ -33,11 +33,12 @@ internal sealed partial class LlmProxyMiddleware(
     public async Task InvokeAsync(HttpContext http, string path)
     {
         var exchange = Begin(http);
-        var snapshot = snapshots.Current;
+        var snapshot = snapshots.Hold();
+        exchange.Generation = snapshot.Generation;
         var match = EndpointTable.Match(http.Request, path);
         try
         {
-            if ((RefuseUnread(http.Request) ?? match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
+            if ((RefuseUnread(http.Request, snapshot.Options.Limits) ?? match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, match.Dialect, error, snapshot, exchange);
             }
@@ -58,6 +59,7 @@ internal sealed partial class LlmProxyMiddleware(
         finally
         {
             accountant.Complete(exchange);
+            snapshot.Release();
         }
     }
 
@@ -85,7 +87,7 @@ internal sealed partial class LlmProxyMiddleware(
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
 
         // 3. What does it ask for?
-        var read = await ReadAsync(http.Request, endpoint, caller, snapshot, clock);
+        var read = await ReadAsync(http.Request, match, caller, snapshot, clock);
         if (!read.TryGet(out var request, out error))
         {
             return error;
@@ -106,7 +108,7 @@ internal sealed partial class LlmProxyMiddleware(
 
             // 5. Nothing is limited yet.
             // 6. Which target now?
-            return balancer.Select(route, endpoint.Operation, caller, request.Fields, http.Request.Headers) is { } selection
+            return balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
                 ? await AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
                 : NoTarget(match, request.Fields, route, caller, snapshot);
         }
@@ -132,7 +134,7 @@ internal sealed partial class LlmProxyMiddleware(
         exchange.SentUpstream = time.GetTimestamp();
         var plan = new RelayPlan(
             http, clock, forward, first, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
-            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome));
+            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome, selection));
         var sending = SendAsync(forward, caller, selection, snapshot, clock, exchange);
         if (!(await relay.RunAsync(plan, sending)).TryGet(out var ended, out var error))
         {

@@ -31,6 +31,7 @@ internal sealed class UpstreamState
 
     private readonly ConcurrentDictionary<string, Cooling> _models = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TargetLoad> _loads = new(StringComparer.Ordinal);
+    private readonly TimeProvider _time;
     private readonly Cooling _account = new(_firstRefusal, _longestRefusal);
     private long _refusals;
 
@@ -39,6 +40,7 @@ internal sealed class UpstreamState
 
     public UpstreamState(Upstream upstream, TimeProvider time)
     {
+        _time = time;
         Name = upstream.Name;
         Breaker = new Breaker(upstream.Options.Breaker, time);
         Places = new Places(upstream.Options.Concurrent, upstream.Options.Queue, time);
@@ -70,7 +72,7 @@ internal sealed class UpstreamState
         _models.Where(e => !e.Value.IsOver(now)).Select(e => (e.Key, e.Value.Cause, e.Value.Until));
 
     /// <summary>Load and speed of a target, by its model as the configuration writes it.</summary>
-    public TargetLoad LoadOf(string model) => _loads.GetOrAdd(model, static _ => new TargetLoad());
+    public TargetLoad LoadOf(string model) => _loads.GetOrAdd(model, static (_, time) => new TargetLoad(time), _time);
 
     /// <summary>May it be asked for anything now?</summary>
     public bool MayBeAsked(long now) => now >= _account.Until && !Check.IsFailing && Breaker.MayPass(now, out _);
@@ -82,7 +84,7 @@ internal sealed class UpstreamState
     /// <param name="now">Milliseconds.</param>
     /// <param name="until">When it may be, if it is known.</param>
     /// <param name="cause">Why not.</param>
-    public Readiness Look(Target target, string star, bool isOnly, long now, out long until, out FailureCause cause)
+    public Readiness Look(Target target, ReadOnlySpan<char> star, bool isOnly, long now, out long until, out FailureCause cause)
     {
         if (now < (until = _account.Until))
         {
@@ -108,7 +110,7 @@ internal sealed class UpstreamState
     }
 
     /// <summary>Asks for the right to send a request: where a probe is due, only one at a time has it. What comes of it is told in any case.</summary>
-    public bool TryBegin(Target target, string star, bool isOnly, long now)
+    public bool TryBegin(Target target, ReadOnlySpan<char> star, bool isOnly, long now)
     {
         if (!_account.MayAsk(now))
         {

@@ -71,7 +71,7 @@ internal sealed class HealthProbe(UpstreamClients clients, TimeProvider time)
             : _asked.Where(o => (upstream.Operations & o) != 0).Select(o => EndpointTable.Rows.First(row => row.Operation == o)).FirstOrDefault();
         var message = endpoint is null
             ? new HttpRequestMessage(HttpMethod.Get, upstream.ProbeAddress)
-            : new HttpRequestMessage(HttpMethod.Post, upstream.AddressOf(endpoint, "", "")) { Content = Question(endpoint.Operation, probe.Model!) };
+            : new HttpRequestMessage(HttpMethod.Post, upstream.AddressOf(endpoint, "", "", upstream.HasDeployments ? probe.Model! : "")) { Content = Question(endpoint.Operation, probe.Model!) };
         message.Version = upstream.Options.HttpVersion;
         message.VersionPolicy = upstream.Options.HttpVersion.Major == 1 ? HttpVersionPolicy.RequestVersionOrLower : HttpVersionPolicy.RequestVersionExact;
         message.Headers.TryAddWithoutValidation("User-Agent", "LlmProxy");

@@ -18,6 +18,9 @@ internal readonly record struct ResponseHeaders(
     /// <summary>The other name under which the client looks for the request id; null if there is none.</summary>
     public string? RequestIdHeader { get; init; }
 
+    /// <summary>Of the configuration; shown along with the upstream.</summary>
+    public long Generation { get; init; }
+
     /// <summary>Puts them on an answer.</summary>
     /// <param name="response">Not begun.</param>
     /// <param name="answer">Whose headers pass as far as the allow-list goes; null if there is none.</param>
@@ -46,6 +49,7 @@ internal readonly record struct ResponseHeaders(
             headers["x-llmproxy-upstream"] = Upstream;
             headers["x-llmproxy-model"] = ForwardedHeaders.IsSafe(UpstreamModel) ? UpstreamModel : "?";
             headers["x-llmproxy-attempts"] = Attempts.ToString(CultureInfo.InvariantCulture);
+            headers["x-llmproxy-generation"] = Generation.ToString(CultureInfo.InvariantCulture);
         }
 
         if (answer is null)
@@ -55,7 +59,9 @@ internal readonly record struct ResponseHeaders(
 
         foreach (var (name, values) in answer.Headers)
         {
-            if (ForwardedHeaders.GoesDown(name) is { } passed && values.ToString() is var value && ForwardedHeaders.IsSafe(value))
+            if (ForwardedHeaders.GoesDown(name) is { } passed
+                && !(ForwardedHeaders.IsSpare(name) && headers.ContainsKey(passed))
+                && values.ToString() is var value && ForwardedHeaders.IsSafe(value))
             {
                 headers[passed] = redactor is not null && redactor.IsSecretIn(value) ? redactor.Apply(value) : value;
             }

@@ -64,7 +64,6 @@ internal sealed class ExampleTests
         [
             "error  line 4  Listen › TrustedProxies: is not in this version. Leave it out.",
             "error  line 5  Store › Kind: a store is not in this version. Write \"None\", or leave Store out: keys then come from this configuration only.",
-            "error  line 9  Upstreams › azure-eu › Kind: \"AzureOpenAI\" is not in this version. Known: OpenAI, vLLM, Ollama, Anthropic, OpenAICompatible.",
             "error  line 9  Upstreams › azure-eu › ApiKey: the environment variable AZURE_KEY is not set.",
             "error  line 24  UnpricedModels: is not in this version. Leave it out.",
             "error  line 25  Prices: is not in this version. Leave it out.",
@@ -84,7 +83,6 @@ internal sealed class ExampleTests
         var json = Company
             .Replace("\"TrustedProxies\": [\"10.0.0.0/8\"]", "", StringComparison.Ordinal)
             .Replace("{ \"Kind\": \"PostgreSQL\", \"ConnectionString\": \"${file:/run/secrets/postgres}\" }", "{ \"Kind\": \"None\" }", StringComparison.Ordinal)
-            .Replace("\"AzureOpenAI\"", "\"OpenAICompatible\"", StringComparison.Ordinal)
             .Replace("${AZURE_KEY}", "${KEY}", StringComparison.Ordinal)
             .Replace("\"UnpricedModels\": \"Refuse\",", "", StringComparison.Ordinal)
             .Replace("\"Prices\": {", "", StringComparison.Ordinal)
@@ -104,6 +102,7 @@ internal sealed class ExampleTests
         Assert.That(options.Listen.Certificate, Is.EqualTo("/run/secrets/tls.pem"));
         Assert.That(options.Contact, Is.EqualTo("platform@example.com"));
         Assert.That(options.Upstreams.Keys, Is.EqualTo(new[] { "openai", "azure-eu", "anthropic", "vllm-a", "vllm-b" }));
+        Assert.That(options.Upstreams["azure-eu"].Kind, Is.EqualTo(UpstreamKind.AzureOpenAI));
         Assert.That(options.Upstreams["anthropic"].Kind, Is.EqualTo(UpstreamKind.Anthropic));
         Assert.That(options.Upstreams["anthropic"].Timeouts.FirstEvent, Is.EqualTo(TimeSpan.FromMinutes(3)));
         Assert.That(options.Upstreams["anthropic"].Timeouts.Idle, Is.EqualTo(TimeSpan.FromMinutes(5)), "the default stays");

@@ -163,4 +163,22 @@ internal sealed class ModelTests
                 "error  line 4  Models › p-* › Aliases[0]: the alias \"y\" has nothing to put where the target has its star. Make it a model of its own.",
             }));
     }
+
+    [TestCase("2024-10-21", true)]
+    [TestCase("preview", false)]
+    public void A_deployment_whose_name_is_a_direction_in_a_path_is_refused(string version, bool isRefused)
+    {
+        var json = $$"""
+            { "Models": { "gpt-5": "azure/.." },
+              "Upstreams": { "azure": { "Kind": "AzureOpenAI", "Url": "https://x.openai.azure.com", "ApiVersion": "{{version}}" } } }
+            """;
+        if (isRefused)
+        {
+            Assert.That(Written.Refused(json), Is.EqualTo(new[] { "error  line 1  Models › gpt-5: \"..\" cannot be a deployment: its name is a part of the path." }));
+        }
+        else
+        {
+            Assert.That(Written.Read(json).Models["gpt-5"].Targets.Single().Model, Is.EqualTo(".."));
+        }
+    }
 }
