@@ -91,9 +91,21 @@ internal static class LlmProxyServices
         {
             var lifetime = provider.GetRequiredService<LlmProxyLifetime>();
             return new HealthChecks(
-                UpstreamsOf(provider), () => lifetime.RefusesNew, provider.GetRequiredService<LiveStates>(),
+                UpstreamsOf(provider), upstream => Hold(provider.GetRequiredService<LlmProxySnapshots>(), upstream), () => lifetime.RefusesNew, provider.GetRequiredService<LiveStates>(),
                 provider.GetRequiredService<HealthProbe>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<HealthChecks>>());
         });
+    }
+
+    private static Action? Hold(LlmProxySnapshots snapshots, Upstream upstream)
+    {
+        var snapshot = snapshots.Hold();
+        if (snapshot.Routes.Upstreams.Contains(upstream))
+        {
+            return snapshot.Release;
+        }
+
+        snapshot.Release();
+        return null;
     }
 
     private static Func<IReadOnlyList<Upstream>> UpstreamsOf(IServiceProvider provider)

@@ -10,13 +10,15 @@ namespace LlmProxy.Core.Forwarding;
 /// asked from then on, whom it takes away no more.
 /// </summary>
 /// <param name="upstreams">Those of the configuration in force.</param>
+/// <param name="hold">Keeps the connections of one of them open until what it returns is called; null if it is one of them no more.</param>
 /// <param name="isStopping">From then on nobody is asked.</param>
 /// <param name="states">What is known of them.</param>
 /// <param name="probe">Asks one.</param>
 /// <param name="time">The app's.</param>
 /// <param name="logger">Told when one goes or comes back.</param>
 internal sealed partial class HealthChecks(
-    Func<IReadOnlyList<Upstream>> upstreams, Func<bool> isStopping, LiveStates states, HealthProbe probe, TimeProvider time, ILogger<HealthChecks> logger)
+    Func<IReadOnlyList<Upstream>> upstreams, Func<Upstream, Action?> hold, Func<bool> isStopping, LiveStates states, HealthProbe probe, TimeProvider time,
+    ILogger<HealthChecks> logger)
     : IHostedService, IDisposable
 {
     private static readonly TimeSpan _step = TimeSpan.FromMilliseconds(500);
@@ -89,8 +91,14 @@ internal sealed partial class HealthChecks(
 
     private async Task CheckAsync(Upstream upstream, UpstreamState state)
     {
+        var release = hold(upstream);
         try
         {
+            if (release is null)
+            {
+                return;
+            }
+
             var result = await probe.AskAsync(upstream, _stopping.Token);
             if (!result.IsWell)
             {
@@ -116,6 +124,7 @@ internal sealed partial class HealthChecks(
         finally
         {
             state.Check.End();
+            release?.Invoke();
         }
     }
 

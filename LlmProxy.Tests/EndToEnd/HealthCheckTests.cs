@@ -166,6 +166,29 @@ public sealed class HealthCheckTests : FailoverFixture
     }
 
     [Test]
+    public async Task Whom_a_reload_gives_checks_is_asked_from_then_on_and_whom_it_takes_them_from_no_more()
+    {
+        Setup.IsFromFile = true;
+        ProbeOptions probe = Setup.Main.Probe!;
+        Setup.Main.Probe = null;
+        await StartAsync();
+        await StepAsync();
+        Assert.That(Checks, Is.Empty);
+        Setup.Main.Probe = probe;
+        await ReloadAsync(2);
+        await ChecksAsync(2);
+        Setup.Main.Probe = null;
+        await ReloadAsync(3);
+        for (int i = 0; i < 80; i++)
+        {
+            await StepAsync();
+        }
+
+        Assert.That(Checks, Has.Length.EqualTo(2));
+        Expect();
+    }
+
+    [Test]
     public async Task Nobody_is_asked_once_the_proxy_stops()
     {
         await StartAsync();

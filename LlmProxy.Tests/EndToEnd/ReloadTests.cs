@@ -232,19 +232,6 @@ public sealed class ReloadTests : ProxyFixture
     }
 
     /// <summary>Writes the options as they are now in the file's place, and waits for them to be in force.</summary>
-    private async Task ReloadAsync(long generation)
-    {
-        string next = Proxy.ConfigurationPath + ".next";
-        await File.WriteAllTextAsync(next, ConfigurationFile.Write(Setup.Options));
-        File.Move(next, Proxy.ConfigurationPath, overwrite: true);
-        await Proxy.AskToReloadAsync();
-        using CancellationTokenSource deadline = Deadline.Source();
-        while (await Proxy.GenerationAsync() != generation)
-        {
-            await Task.Delay(5, deadline.Token);
-        }
-    }
-
     private sealed class SignIn : DelegatingHandler
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -57,7 +57,9 @@ internal sealed class KilledUpstreamTests : HostTest
         Assert.That(states.GetProperty("second").GetProperty("state").GetString(), Is.EqualTo("ok"));
         var record = await proxy.ResultsInAsync("\"tried\":\\[\\{\"upstream\":\"first\",\"upstream_model\":\"demo\",\"end\":\"[a-z_]+\",\"duration_ms\":[\\d.]+\\},\\{\"upstream\":\"second\"");
         Assert.That(record.Success, Is.True);
-        Assert.That(await client.GetStringAsync("/metrics"), Does.Match("llmproxy_upstream_state[^\n]*llmproxy_upstream=\"first\"[^\n]* 0\n"));
+        var metrics = await client.GetStringAsync("/metrics");
+        Assert.That(metrics, Does.Match("llmproxy_upstream_failovers[^\n]*llmproxy_upstream=\"first\",error_type=\"[a-z_]+\"[^\n]* [1-9]"));
+        Assert.That(metrics, Does.Match("llmproxy_upstream_state[^\n]*llmproxy_upstream=\"first\"[^\n]* 0\n"));
     }
 
     private async Task AskOnAsync(HttpClient client, CancellationToken enough)

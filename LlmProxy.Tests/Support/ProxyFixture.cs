@@ -94,6 +94,20 @@ public abstract class ProxyFixture
         }
     }
 
+    /// <summary>Writes <see cref="Setup"/> as it is now in the place of the file that the proxy was started from, and waits until it is in force.</summary>
+    protected async Task ReloadAsync(long generation)
+    {
+        string next = Proxy.ConfigurationPath + ".next";
+        await File.WriteAllTextAsync(next, ConfigurationFile.Write(Setup.Options));
+        File.Move(next, Proxy.ConfigurationPath, overwrite: true);
+        await Proxy.AskToReloadAsync();
+        using CancellationTokenSource deadline = Deadline.Source();
+        while (await Proxy.GenerationAsync() != generation)
+        {
+            await Task.Delay(5, deadline.Token);
+        }
+    }
+
     /// <summary>Says how many requests the upstreams together must have seen. Default: one for each record with an attempt.</summary>
     protected void ExpectUpstreamRequests(int count) => _expectedUpstreamRequests = count;
 
