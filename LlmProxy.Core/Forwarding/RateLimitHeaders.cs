@@ -108,6 +108,11 @@ internal static class RateLimitHeaders
     // As Go writes durations: numbers with units, the largest first.
     private static double? ParseUnits(ReadOnlySpan<char> text)
     {
+        if (text.IsEmpty)
+        {
+            return null;
+        }
+
         var total = 0.0;
         while (!text.IsEmpty)
         {
