@@ -2,6 +2,7 @@ using System.Globalization;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Balancing;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
@@ -34,8 +35,9 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     /// <summary>What is refused whatever it asks for.</summary>
-    private ProxyError? RefuseUnread(HttpRequest request) =>
+    private ProxyError? RefuseUnread(HttpRequest request, LimitOptions limits) =>
         lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping
+        : limits.Concurrent > 0 && accountant.Active > limits.Concurrent ? ProxyErrors.Busy
         : loops.IsLoop(request.Headers) ? ProxyErrors.LoopDetected
         : HttpEdge.Check(request);
 
@@ -84,11 +86,11 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     private async ValueTask<Result<ReadRequest>> ReadAsync(
-        HttpRequest request, Endpoints.Endpoint endpoint, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
+        HttpRequest request, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
     {
         try
         {
-            return await requests.ReadAsync(request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock.Token);
+            return await requests.ReadAsync(request, match.Endpoint!, match.Model, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock);
         }
         catch (OperationCanceledException) when (Faults.OfCutOff(clock.Reason) is not null && clock.Reason != CutOff.None)
         {
@@ -171,6 +173,11 @@ internal sealed partial class LlmProxyMiddleware
         }
 
         accountant.Attempted(upstream, attempt.Error?.Code);
+        if (attempt.Error is not null || exchange.Tried is not null)
+        {
+            var model = DisplayText.Name(attempt.Target.ModelFor(route.Star));
+            exchange.NoteTried(upstream, model, attempt.Error?.Code, time.GetElapsedTime(attempt.Began));
+        }
     }
 
     private static void Note(Exchange exchange, ProxyError error)
@@ -208,6 +215,12 @@ internal sealed partial class LlmProxyMiddleware
         exchange.LastEvent = outcome.LastEvent;
         exchange.MissingDone = outcome.MissingDone;
         exchange.DoneWithoutFinish = outcome.DoneWithoutFinish;
+        if (outcome is { Error: null, Reported: { } failure })
+        {
+            // Nothing is wrong with the stream: the answer that it brought whole says that it failed.
+            exchange.End = failure.Code;
+            exchange.Blame = failure.Blame;
+        }
     }
 
     private static partial class Log

@@ -37,7 +37,7 @@ internal sealed partial class LlmProxyMiddleware(
         var match = EndpointTable.Match(http.Request, path);
         try
         {
-            if ((RefuseUnread(http.Request) ?? match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
+            if ((RefuseUnread(http.Request, snapshot.Options.Limits) ?? match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, match.Dialect, error, snapshot, exchange);
             }
@@ -85,7 +85,7 @@ internal sealed partial class LlmProxyMiddleware(
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
 
         // 3. What does it ask for?
-        var read = await ReadAsync(http.Request, endpoint, caller, snapshot, clock);
+        var read = await ReadAsync(http.Request, match, caller, snapshot, clock);
         if (!read.TryGet(out var request, out error))
         {
             return error;

@@ -50,8 +50,29 @@ internal static class LlmProxyServices
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(
             warnings, source, provider.GetRequiredService<Accountant>(), provider.GetRequiredService<LlmProxySnapshots>(),
-            provider.GetRequiredService<ILogger<LlmProxyMiddleware>>()));
+            provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyMiddleware>>()));
         services.AddSingleton<IHostedService, LastResort>();
+        AddHealth(services);
+    }
+
+    private static void AddHealth(IServiceCollection services)
+    {
+        services.AddSingleton<HealthProbe>();
+        services.AddSingleton(provider => new LlmProxyStatus(
+            UpstreamsOf(provider), provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IHostedService>(provider =>
+        {
+            var lifetime = provider.GetRequiredService<LlmProxyLifetime>();
+            return new HealthChecks(
+                UpstreamsOf(provider), () => lifetime.RefusesNew, provider.GetRequiredService<LiveStates>(),
+                provider.GetRequiredService<HealthProbe>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<HealthChecks>>());
+        });
+    }
+
+    private static Func<IReadOnlyList<Upstream>> UpstreamsOf(IServiceProvider provider)
+    {
+        var snapshots = provider.GetRequiredService<LlmProxySnapshots>();
+        return () => snapshots.Current.Routes.Upstreams;
     }
 
     private static void AddForwarding(IServiceCollection services)
@@ -86,14 +107,15 @@ internal static class LlmProxyServices
 
     /// <summary>What is worth saying once, when the app starts.</summary>
     private sealed class StartNotes(
-        IReadOnlyList<ConfigurationProblem> warnings, string source, Accountant accountant, LlmProxySnapshots snapshots, ILogger logger) : IHostedService
+        IReadOnlyList<ConfigurationProblem> warnings, string source, Accountant accountant, LlmProxySnapshots snapshots,
+        LiveStates states, TimeProvider time, ILogger logger) : IHostedService
     {
         private static readonly Action<ILogger, string, string, Exception?> _warn =
             LoggerMessage.Define<string, string>(LogLevel.Warning, new EventId(3, "ConfigurationWarning"), "{Source}: {Warning}");
 
         public Task StartAsync(CancellationToken cancellationToken)
         {
-            accountant.ObserveUpstreams(() => snapshots.Current.Routes.Upstreams.Select(u => u.Name));
+            accountant.ObserveUpstreams(() => snapshots.Current.Routes.Upstreams.Select(u => (u.Name, states.Of(u).MayBeAsked(Clock.Ms(time)))));
             foreach (var warning in warnings)
             {
                 _warn(logger, source, warning.ToString(), null);

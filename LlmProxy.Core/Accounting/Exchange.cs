@@ -59,6 +59,9 @@ internal sealed class Exchange
 
     public int Attempts { get; set; }
 
+    /// <summary>The attempts that have ended, once one of them has failed; null before.</summary>
+    public List<AttemptRecord>? Tried { get; private set; }
+
     public int Status { get; set; }
 
     public bool Streamed { get; set; }
@@ -96,4 +99,13 @@ internal sealed class Exchange
 
     /// <summary>Set by <see cref="Accountant.Complete"/>, so that no way out counts twice.</summary>
     public bool IsComplete { get; set; }
+
+    /// <summary>An attempt has ended. The usual case, the first one answering, is not worth a list.</summary>
+    public void NoteTried(string upstream, string upstreamModel, string? error, TimeSpan duration)
+    {
+        if (error is not null || Tried is not null)
+        {
+            (Tried ??= []).Add(new AttemptRecord(upstream, upstreamModel, error ?? Ok, duration));
+        }
+    }
 }

@@ -45,6 +45,9 @@ public sealed class ExchangeRecord
     /// <summary>How many times an upstream was asked.</summary>
     public int Attempts { get; init; }
 
+    /// <summary>Each of these times, in their order. Empty where the first of them answered: the record itself says all of that.</summary>
+    public IReadOnlyList<AttemptRecord> Tried { get; init; } = [];
+
     /// <summary>The status that the client got; 499 if it left before there was one.</summary>
     public int Status { get; init; }
 

@@ -30,6 +30,7 @@ internal static class RecordFactory
         Upstream = exchange.Upstream,
         UpstreamModel = Printable(exchange.UpstreamModel),
         Attempts = exchange.Attempts,
+        Tried = exchange.Tried is { } tried ? [.. tried.Select(t => t with { UpstreamModel = Printable(t.UpstreamModel)! })] : [],
         Status = exchange.Status,
         Streamed = exchange.Streamed,
         End = exchange.End,

@@ -55,6 +55,12 @@ internal static class ModelRules
             var at = Places.Item(targets, i);
             CheckUpstream(Places.Member(at, "Upstream"), target.Upstream, options, problems);
             CheckTargetModel(Places.Member(at, "Model"), name, target.Model, problems);
+            if (target.Model.Length > 0 && target.Model.All(static c => c == '.')
+                && options.Upstreams.TryGetValue(target.Upstream, out var upstream) && AzureRules.HasDeployments(upstream))
+            {
+                problems.Error(Places.Member(at, "Model"), $"{Problems.Value} cannot be a deployment: its name is a part of the path.", target.Model);
+            }
+
             CheckContext(at, target.Context, problems);
             if (target.Weight is < 0 or > HighestWeight)
             {

@@ -6,7 +6,7 @@ using LlmProxy.Core.Routing;
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>Makes one attempt: sends the request to a target and reads its answer up to the commit.</summary>
-internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops)
+internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, TimeProvider time)
 {
     /// <summary>Never throws for what an upstream does.</summary>
     /// <param name="request">What the client asks for.</param>
@@ -19,36 +19,53 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops)
         ForwardRequest request, Target target, List<BodyPart> parts, LimitOptions limits, Attempt attempt, bool isLast)
     {
         var upstream = target.Upstream;
-        attempt.Begin(
-            request.WantsStream ? CutOff.FirstEvent : CutOff.Response,
-            ClientTimeout.Bound(request.Headers, request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response));
+        if (!attempt.IsTimed)
+        {
+            attempt.Begin(
+                request.WantsStream ? CutOff.FirstEvent : CutOff.Response,
+                ClientTimeout.Bound(request.Headers, request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response));
+        }
+
         HttpResponseMessage? response = null;
         var isCommitted = false;
-        var isWaiting = false;
         try
         {
             var message = UpstreamRequest.Build(request, target, parts);
             message.Headers.TryAddWithoutValidation(LoopGuard.Header, loops.Next(request.Headers));
             response = await attempt.SendAsync(clients.For(upstream), message, attempt.Token);
-            var reader = new AnswerReader(request, target, Expect(request, upstream), limits, isLast);
+            var reader = new AnswerReader(request, target, Expect(request, upstream), limits, isLast, time);
             var result = await reader.ReadAsync(response, attempt.Token);
             isCommitted = result.Error is null;
-            isWaiting = result.Value is { HasOutput: false };
+            if (result.Value is { HasOutput: false })
+            {
+                attempt.HandOverPhase();
+            }
+            else
+            {
+                attempt.EndPhase();
+            }
+
             return result;
         }
         catch (Exception e)
         {
+            // Who is asked once more because a kept connection was lost has no more time than who was asked once: it runs on.
+            var isLost = response is null && attempt.WasLost && attempt.Reason == CutOff.None;
+            if (!isLost)
+            {
+                attempt.EndPhase();
+            }
+
             if (attempt.Reason != CutOff.None)
             {
                 return Faults.OfCutOff(attempt.Reason) ?? ProxyErrors.ClientGone;
             }
 
             return response is not null ? Faults.InAnswer(e)
-                : Faults.BeforeAnswer(e, attempt.HasConnected) with { MayRepeat = attempt.WasLost };
+                : Faults.BeforeAnswer(e, attempt.HasConnected) with { MayRepeat = isLost };
         }
         finally
         {
-            attempt.EndPhase(goesOn: isWaiting);
             if (!isCommitted)
             {
                 response?.Dispose();

@@ -12,12 +12,29 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     /// <summary>Asks, and tells what is known of the upstream by it.</summary>
     public async ValueTask<AttemptEnd> RunAsync()
     {
-        candidate.Load.Begin(series.Request.WantsStream);
-        Result = await AttemptAsync();
-        if (Result.Error is { MayRepeat: true } && series.Clock.Reason == CutOff.None)
+        var streams = series.Request.WantsStream;
+        candidate.Load.Begin(streams);
+        try
         {
+            var isLast = !series.MayFollow();
+            var attempt = new Attempt(series.Clock, mayFollow: !isLast);
+            Result = await AttemptAsync(attempt, isLast);
+
             // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
-            Result = await AttemptAsync();
+            if (Result.Error is { MayRepeat: true } && series.TryTakeExtra())
+            {
+                var again = new Attempt(series.Clock, mayFollow: !isLast);
+                again.GoOnFrom(attempt);
+                Result = await AttemptAsync(again, isLast);
+            }
+        }
+        finally
+        {
+            if (Result.Value is null)
+            {
+                candidate.Load.Fail(streams);
+                candidate.State.Places.Exit();
+            }
         }
 
         var model = candidate.Target.ModelFor(series.Selection.Star);
@@ -27,10 +44,9 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
             return AttemptEnd.Alive;
         }
 
-        candidate.Load.Fail(series.Request.WantsStream);
-        candidate.State.Places.Exit();
         if (IsUnknown(series.Clock.Reason))
         {
+            candidate.State.Untold(model);
             return AttemptEnd.Unknown;
         }
 
@@ -38,12 +54,10 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         return error.Cause is FailureCause.Failed or FailureCause.NotSent ? AttemptEnd.Failed : AttemptEnd.Alive;
     }
 
-    private async ValueTask<Result<UpstreamAnswer>> AttemptAsync()
+    private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(Attempt attempt, bool isLast)
     {
         var began = series.Time.GetTimestamp();
         series.Note(new AttemptNote(AttemptStage.Began, candidate.Target, null, began));
-        var isLast = !series.MayFollow();
-        var attempt = new Attempt(series.Clock, mayFollow: !isLast);
         var result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
         if (result.TryGet(out var answer, out var error))
         {
@@ -65,5 +79,5 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     }
 
     // The client, our own end and the exchange's total time say nothing of this upstream.
-    private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total;
+    private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total or CutOff.Fault;
 }

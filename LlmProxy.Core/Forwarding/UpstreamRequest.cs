@@ -34,7 +34,7 @@ internal static class UpstreamRequest
     public static HttpRequestMessage Build(ForwardRequest request, Target target, List<BodyPart> parts)
     {
         var upstream = target.Upstream;
-        var message = new HttpRequestMessage(HttpMethod.Parse(request.Endpoint.Method), upstream.AddressOf(request.Endpoint, request.Id, request.Query))
+        var message = new HttpRequestMessage(HttpMethod.Parse(request.Endpoint.Method), target.AddressOf(request.Endpoint, request.Id, request.Query, request.Route.Star))
         {
             Content = request.Endpoint.IsBodyless ? null : new RequestContent(request.Body, parts),
             Version = upstream.Options.HttpVersion,
@@ -60,6 +60,13 @@ internal static class UpstreamRequest
             }
         }
 
+        SignIn(message, upstream);
+        return message;
+    }
+
+    /// <summary>Adds the headers of the kind and those that sign us in.</summary>
+    public static void SignIn(HttpRequestMessage message, Upstream upstream)
+    {
         foreach (var (name, value) in upstream.KindHeaders)
         {
             if (!message.Headers.NonValidated.Contains(name))
@@ -70,13 +77,14 @@ internal static class UpstreamRequest
 
         if (upstream.Key is { } key)
         {
+            // Not beside one that was configured as a header: two keys are none.
+            message.Headers.Remove(key.Key);
             message.Headers.TryAddWithoutValidation(key.Key, key.Value);
         }
-
-        return message;
     }
 
-    private static void Put(HttpRequestMessage message, IEnumerable<KeyValuePair<string, string>> configured)
+    /// <summary>Puts configured headers in the place of what is there.</summary>
+    public static void Put(HttpRequestMessage message, IEnumerable<KeyValuePair<string, string>> configured)
     {
         foreach (var (name, value) in configured)
         {

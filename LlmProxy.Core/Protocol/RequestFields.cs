@@ -13,6 +13,7 @@ internal sealed class RequestFields
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000, CommentHandling = JsonCommentHandling.Disallow };
 
     private readonly List<RequestField> _fields = new(4);
+    private bool _hasModel;
     private RequestIdentity _identity;
 
     /// <summary>The names that <see cref="RequestField.Name"/> stands for.</summary>
@@ -26,7 +27,7 @@ internal sealed class RequestFields
     /// <summary>The offset behind the opening brace.</summary>
     public long Opening { get; private set; }
 
-    /// <summary>The model asked for; empty if the body named none (which is refused).</summary>
+    /// <summary>The model asked for; empty if none was named (which is refused).</summary>
     public string Model { get; private set; } = "";
 
     public bool Stream { get; private set; }
@@ -51,14 +52,22 @@ internal sealed class RequestFields
     public static RequestFields Bodyless(bool stream) => new() { Names = FieldNames.Standard, Stream = stream };
 
     /// <summary>Reads a body.</summary>
-    public static Result<RequestFields> Read(in ReadOnlySequence<byte> body, FieldNames names)
+    /// <param name="body">All of it.</param>
+    /// <param name="names">What to look for.</param>
+    /// <param name="model">The model, where the request has named it already: then it counts, and the body may name another or none.</param>
+    public static Result<RequestFields> Read(in ReadOnlySequence<byte> body, FieldNames names, string? model = null)
     {
         if (IsUtf16Or32(body))
         {
             return ProxyErrors.UnsupportedCharset;
         }
 
-        var fields = new RequestFields { Names = names };
+        if (model is not null && CheckModel(model) is { } refused)
+        {
+            return refused;
+        }
+
+        var fields = new RequestFields { Names = names, Model = model ?? "", _hasModel = model is not null };
         var reader = new Utf8JsonReader(body, _options);
         try
         {
@@ -169,7 +178,7 @@ internal sealed class RequestFields
             }
         }
 
-        return Find(FieldNames.Model) is null ? ProxyErrors.ModelRequired : null;
+        return Find(FieldNames.Model) is null && !_hasModel ? ProxyErrors.ModelRequired : null;
     }
 
     private int Identify(ref Utf8JsonReader reader, out bool isExact)
@@ -257,12 +266,17 @@ internal sealed class RequestFields
     {
         if (reader.TokenType == JsonTokenType.Null)
         {
-            return ProxyErrors.ModelRequired;
+            return _hasModel ? null : ProxyErrors.ModelRequired;
         }
 
         if (reader.TokenType != JsonTokenType.String)
         {
             return ProxyErrors.InvalidModel("must be a string");
+        }
+
+        if (_hasModel)
+        {
+            return null;
         }
 
         try
@@ -274,11 +288,14 @@ internal sealed class RequestFields
             return ProxyErrors.InvalidModel("is not valid text");
         }
 
-        return Model.Length == 0 ? ProxyErrors.InvalidModel("is empty")
-            : Model.Length > LongestModel ? ProxyErrors.InvalidModel($"is longer than {LongestModel} characters")
-            : Model.AsSpan().ContainsAnyInRange('\0', '\u001F') || Model.Contains('\u007F') ? ProxyErrors.InvalidModel("holds control characters")
-            : null;
+        return CheckModel(Model);
     }
+
+    private static ProxyError? CheckModel(string model) =>
+        model.Length == 0 ? ProxyErrors.InvalidModel("is empty")
+        : model.Length > LongestModel ? ProxyErrors.InvalidModel($"is longer than {LongestModel} characters")
+        : model.AsSpan().ContainsAnyInRange('\0', '\u001F') || model.Contains('\u007F') ? ProxyErrors.InvalidModel("holds control characters")
+        : null;
 
     private static bool IsUtf16Or32(in ReadOnlySequence<byte> body)
     {

@@ -44,7 +44,7 @@ internal sealed class RouteTable
     /// <param name="reveals">A model of others is called forbidden rather than unknown.</param>
     public Result<RouteMatch> Resolve(string model, Caller caller, bool reveals)
     {
-        if (!TryFind(model, out var match))
+        if (!TryFind(model, out var match) || !CanBeNamed(match))
         {
             return ProxyErrors.ModelNotFound(DisplayText.Name(model), Nearest(model, caller));
         }
@@ -115,6 +115,19 @@ internal sealed class RouteTable
         }
 
         match = default;
+        return false;
+    }
+
+    private static bool CanBeNamed(in RouteMatch match)
+    {
+        foreach (var target in match.Route.Targets)
+        {
+            if (target.CanBeNamed(match.Star))
+            {
+                return true;
+            }
+        }
+
         return false;
     }
 

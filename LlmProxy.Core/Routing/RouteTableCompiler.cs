@@ -12,8 +12,9 @@ internal static class RouteTableCompiler
     /// <param name="options">Validated.</param>
     public static RouteTable Compile(LlmProxyOptions options)
     {
+        string[] headers = [.. options.Models.Values.SelectMany(m => m.Headers.Values)];
         var upstreams = options.Upstreams.ToDictionary(
-            e => e.Key, e => new Upstream(e.Key, e.Value, EndpointTable.Rows), StringComparer.Ordinal);
+            e => e.Key, e => new Upstream(e.Key, e.Value, EndpointTable.Rows, headers), StringComparer.Ordinal);
         var fields = new FieldNames(
             options.Models.Values.SelectMany(m => m.Set.Keys.Concat(m.Default.Keys).Concat(m.Remove)), IdentityFor(options, upstreams));
         var byName = new Dictionary<string, Route>(StringComparer.Ordinal);

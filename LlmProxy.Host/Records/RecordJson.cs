@@ -32,6 +32,7 @@ internal sealed class RecordJson : IRecordFormat, IDisposable
         Text("upstream"u8, record.Upstream);
         Text("upstream_model"u8, record.UpstreamModel);
         _json.WriteNumber("attempts"u8, record.Attempts);
+        Tried(record.Tried);
         _json.WriteNumber("status"u8, record.Status);
         _json.WriteString("end"u8, record.End);
         Text("blame"u8, record.Blame);
@@ -65,6 +66,27 @@ internal sealed class RecordJson : IRecordFormat, IDisposable
         {
             _json.WriteString(name, value);
         }
+    }
+
+    private void Tried(IReadOnlyList<AttemptRecord> tried)
+    {
+        if (tried.Count == 0)
+        {
+            return;
+        }
+
+        _json.WriteStartArray("tried"u8);
+        foreach (var attempt in tried)
+        {
+            _json.WriteStartObject();
+            _json.WriteString("upstream"u8, attempt.Upstream);
+            _json.WriteString("upstream_model"u8, attempt.UpstreamModel);
+            _json.WriteString("end"u8, attempt.End);
+            Milliseconds("duration_ms"u8, attempt.Duration);
+            _json.WriteEndObject();
+        }
+
+        _json.WriteEndArray();
     }
 
     private void Count(ReadOnlySpan<byte> name, long? value)

@@ -9,7 +9,7 @@ namespace LlmProxy.Host.Serving;
 /// The few pages of the executable itself. Each exists for GET and HEAD under exactly its path; anything else goes on to the
 /// API, which answers it with its own errors.
 /// </summary>
-internal sealed class OwnPages(StopSignals signals, LlmProxyLifetime proxy, bool isDemo)
+internal sealed class OwnPages(StopSignals signals, LlmProxyLifetime proxy, LlmProxyStatus status, bool isDemo)
 {
     /// <summary>The page for a request; null if it is none of these.</summary>
     public RequestDelegate? Find(HttpRequest request)
@@ -60,6 +60,7 @@ internal sealed class OwnPages(StopSignals signals, LlmProxyLifetime proxy, bool
             json.WriteString("detail"u8, "DEMO: nothing is configured, a built-in fake model answers"u8);
         }
 
+        UpstreamsJson.Write(json, status.GetUpstreams());
         json.WriteEndObject();
     }
 

@@ -53,6 +53,12 @@ internal sealed class ProxyServer : IAsyncDisposable
         // The same on the server's side; see Program.cs for what it asks of the code.
         builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
 
+        if (configuration.Options.Limits.Concurrent == 0 && files is { } open)
+        {
+            // Over HTTP/2 one connection carries many requests, each of which may need one upstream.
+            configuration.Options.Limits.Concurrent = open.Connections;
+        }
+
         builder.AddLlmProxy(configuration.Options);
         builder.Services.RemoveAll<IRecordSink>();
         if (writesRecords)
@@ -66,7 +72,7 @@ internal sealed class ProxyServer : IAsyncDisposable
         var app = builder.Build();
         var proxy = app.Services.GetRequiredService<LlmProxyLifetime>();
         var ports = new ServedPorts(plan.IsLoopback, plan.Admin?.Port);
-        ProxyPipeline.Build(app, new OwnPages(signals, proxy, configuration.IsDemo), ports, signals, configuration.Options.Cors);
+        ProxyPipeline.Build(app, new OwnPages(signals, proxy, app.Services.GetRequiredService<LlmProxyStatus>(), configuration.IsDemo), ports, signals, configuration.Options.Cors);
 
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(StopSteps.Category);
         var server = new ProxyServer(app, new StopSteps(proxy, signals, configuration.Options.Shutdown, TimeProvider.System, logger));

@@ -18,6 +18,7 @@ public sealed class RecordView
         Upstream = member("Upstream");
         UpstreamModel = member("UpstreamModel");
         Attempts = Number(member("Attempts")) is { } attempts ? (int)attempts : 0;
+        Tried = member("Tried") ?? "";
         Status = (int)(Number(member("Status")) ?? 0);
         Streamed = bool.TryParse(member("Streamed"), out bool streamed) && streamed;
         End = member("End") ?? "";
@@ -48,6 +49,9 @@ public sealed class RecordView
 
     public int Attempts { get; }
 
+    /// <summary>The attempts where one failed: <c>main upstream_timeout, spare ok</c>.</summary>
+    public string Tried { get; }
+
     public int Status { get; }
 
     public bool Streamed { get; }
@@ -66,6 +70,7 @@ public sealed class RecordView
     {
         Dictionary<string, string?> members = typeof(ExchangeRecord).GetProperties()
             .ToDictionary(p => p.Name, p => Convert.ToString(p.GetValue(record), System.Globalization.CultureInfo.InvariantCulture));
+        members["Tried"] = string.Join(", ", record.Tried.Select(t => t.Upstream + " " + t.End));
         return new RecordView(
             string.Join('\n', members.Select(m => m.Key + "=" + m.Value)),
             name => members[name] is { Length: > 0 } value ? value : null);
@@ -84,7 +89,9 @@ public sealed class RecordView
         foreach (JsonProperty property in document.RootElement.EnumerateObject())
         {
             members[property.Name.Replace("_", "", StringComparison.Ordinal)] =
-                property.Value.ValueKind == JsonValueKind.Null ? null : property.Value.ToString();
+                property.Value.ValueKind == JsonValueKind.Null ? null
+                : property.NameEquals("tried") ? string.Join(", ", property.Value.EnumerateArray().Select(t => $"{t.GetProperty("upstream")} {t.GetProperty("end")}"))
+                : property.Value.ToString();
         }
 
         return members.ContainsKey("Id") && members.ContainsKey("End") && members.ContainsKey("Status")
