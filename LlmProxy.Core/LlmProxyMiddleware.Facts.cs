@@ -136,7 +136,7 @@ internal sealed partial class LlmProxyMiddleware
     {
         var headers = new ResponseHeaders(exchange.Id, exchange.ClientId, accountant.Overhead(exchange)) { RequestIdHeader = dialect.RequestIdHeader };
         return caller.Debug
-            ? headers with { Upstream = exchange.Upstream, UpstreamModel = exchange.UpstreamModel, Attempts = exchange.Attempts }
+            ? headers with { Upstream = exchange.Upstream, UpstreamModel = exchange.UpstreamModel, Attempts = exchange.Attempts, Generation = exchange.Generation }
             : headers;
     }
 

@@ -19,25 +19,47 @@ namespace LlmProxy.Core;
 /// <summary>Registers the stages, in their order.</summary>
 internal static class LlmProxyServices
 {
+    /// <summary>What messages call options that were made in code.</summary>
+    public const string Code = "The LlmProxy options";
+
+    /// <summary>The category of what is doubtful in the configuration at the start.</summary>
+    private const string WarningCategory = "LlmProxy.Core.Configuration";
+
+    /// <param name="services">The app's.</param>
+    /// <param name="source">Where the options come from, now and whenever they change.</param>
+    public static void AddLlmProxyCore(this IServiceCollection services, OptionsSource source)
+    {
+        var first = source.Read();
+        if (first.Error is { } unusable)
+        {
+            throw unusable;
+        }
+
+        AddStages(services, first, source, source.Name);
+    }
+
     /// <param name="services">The app's.</param>
     /// <param name="options">Validated.</param>
     /// <param name="warnings">Logged when the app starts.</param>
-    /// <param name="source">Where the options came from.</param>
-    public static void AddLlmProxyCore(
-        this IServiceCollection services, LlmProxyOptions options, IReadOnlyList<ConfigurationProblem> warnings, string source)
+    public static void AddLlmProxyCore(this IServiceCollection services, LlmProxyOptions options, IReadOnlyList<ConfigurationProblem> warnings)
+    {
+        if (LlmProxyConfiguration.FindMissingCallers(options) is { } missing)
+        {
+            throw new LlmProxyConfigurationException(Code, [missing]);
+        }
+
+        AddStages(services, new OptionsReading { Options = options, Warnings = warnings, Files = [], Digest = "" }, source: null, Code);
+    }
+
+    private static void AddStages(IServiceCollection services, OptionsReading first, OptionsSource? source, string name)
     {
         if (services.Any(s => s.ServiceType == typeof(LlmProxyMiddleware)))
         {
             throw new InvalidOperationException("AddLlmProxy has been called before: an app has one proxy.");
         }
 
-        if (LlmProxyConfiguration.FindMissingCallers(options) is { } missing)
-        {
-            throw new LlmProxyConfigurationException(source, [missing]);
-        }
-
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(new LlmProxySnapshots(new LlmProxySnapshot(options)));
+        services.AddSingleton(new LlmProxySnapshots(new LlmProxySnapshot(first.Options!)));
         services.AddSingleton<BodyBudget>();
         services.AddSingleton<LoopGuard>();
         services.AddSingleton<RequestReader>();
@@ -49,9 +71,14 @@ internal static class LlmProxyServices
         services.AddSingleton<LlmProxyMiddleware>();
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(
-            warnings, source, provider.GetRequiredService<Accountant>(), provider.GetRequiredService<LlmProxySnapshots>(),
-            provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyMiddleware>>()));
+            first.Warnings, name, provider.GetRequiredService<Accountant>(), provider.GetRequiredService<LlmProxySnapshots>(),
+            provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILoggerFactory>().CreateLogger(WarningCategory)));
         services.AddSingleton<IHostedService, LastResort>();
+        services.AddSingleton(provider => new LlmProxyReload(
+            source, first, provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<UpstreamClients>(),
+            provider.GetRequiredService<Accountant>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyReload>>()));
+        services.AddSingleton<IHostedService, ReloadWatch>();
         AddHealth(services);
     }
 
@@ -83,7 +110,7 @@ internal static class LlmProxyServices
         services.AddSingleton<Balancer>();
         services.AddSingleton<AttemptSender>();
         services.AddSingleton<Forwarder>();
-        services.AddSingleton(provider => new UpstreamHandlers(provider.GetRequiredService<LlmProxySnapshots>().FindUpstream));
+        services.AddSingleton(provider => new UpstreamHandlers(name => provider.GetRequiredService<IOptionsMonitor<HttpClientFactoryOptions>>().Get(name)));
         services.AddSingleton<IConfigureOptions<HttpClientFactoryOptions>>(provider => provider.GetRequiredService<UpstreamHandlers>());
 
         // In front of all others, so that it runs around them and sees the logging handlers that they add.

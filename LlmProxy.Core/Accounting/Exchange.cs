@@ -13,6 +13,9 @@ internal sealed class Exchange
 
     public string? ClientId { get; set; }
 
+    /// <summary>Of the configuration.</summary>
+    public long Generation { get; set; }
+
     /// <summary>Timestamps of the <see cref="TimeProvider"/>; 0 where it has not happened.</summary>
     public long Started { get; init; }
 

@@ -9,6 +9,9 @@ public sealed class ExchangeRecord
     /// <summary>The id the client gave it, if it gave one that may be echoed.</summary>
     public string? ClientId { get; init; }
 
+    /// <summary>The generation of the configuration that served it, from beginning to end: 1 at the start, one more with each reload.</summary>
+    public long Generation { get; init; }
+
     /// <summary>When it began, UTC.</summary>
     public required DateTimeOffset Started { get; init; }
 

@@ -18,6 +18,7 @@ internal static class RecordFactory
     {
         Id = exchange.Id,
         ClientId = exchange.ClientId,
+        Generation = exchange.Generation,
         Started = exchange.StartedAt,
         Duration = time.GetElapsedTime(exchange.Started, ended),
         FirstEvent = exchange.FirstEvent == 0 ? null : time.GetElapsedTime(exchange.Started, exchange.FirstEvent),

@@ -24,6 +24,7 @@ internal sealed class RecordJson : IRecordFormat, IDisposable
         _json.WriteString("time"u8, record.Started.UtcDateTime);
         _json.WriteString("id"u8, record.Id);
         Text("client_id"u8, record.ClientId);
+        _json.WriteNumber("generation"u8, record.Generation);
         Text("operation"u8, record.Operation);
         Text("caller"u8, record.Caller);
         Text("group"u8, record.Group);

@@ -11,6 +11,7 @@ public sealed class RecordView
         Text = text;
         Id = member("Id") ?? "";
         ClientId = member("ClientId");
+        Generation = Number(member("Generation")) ?? 0;
         Operation = member("Operation");
         Caller = member("Caller");
         Model = member("Model");
@@ -34,6 +35,8 @@ public sealed class RecordView
     public string Id { get; }
 
     public string? ClientId { get; }
+
+    public long Generation { get; }
 
     public string? Operation { get; }
 
