@@ -220,7 +220,7 @@ internal sealed class RequestFields
                     ? null
                     : ProxyErrors.InvalidType("stream", "true, false or null");
             case FieldNames.StreamOptions:
-                IncludesUsage = FindMember(reader, "include_usage"u8, out var value) && value.TokenType == JsonTokenType.True;
+                IncludesUsage = JsonMembers.Find(reader, "include_usage"u8, out var value) && value.TokenType == JsonTokenType.True;
                 return reader.TokenType is JsonTokenType.StartObject or JsonTokenType.Null
                     ? null
                     : ProxyErrors.InvalidType("stream_options", "an object or null");
@@ -231,35 +231,11 @@ internal sealed class RequestFields
                 PreviousResponse = StoredIds.Read(reader);
                 return null;
             case FieldNames.Conversation:
-                Conversation = StoredIds.Read(FindMember(reader, "id"u8, out var id) ? id : reader);
+                Conversation = StoredIds.Read(JsonMembers.Find(reader, "id"u8, out var id) ? id : reader);
                 return null;
             default:
                 return null;
         }
-    }
-
-    /// <summary>Finds a member of the object that the reader, which stays where it is, stands before. The last one counts, as for most readers.</summary>
-    internal static bool FindMember(Utf8JsonReader reader, ReadOnlySpan<byte> name, out Utf8JsonReader value)
-    {
-        value = reader;
-        var found = false;
-        if (reader.TokenType == JsonTokenType.StartObject)
-        {
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-            {
-                var isIt = reader.ValueTextEquals(name);
-                reader.Read();
-                if (isIt)
-                {
-                    value = reader;
-                    found = true;
-                }
-
-                reader.Skip();
-            }
-        }
-
-        return found;
     }
 
     private ProxyError? TakeModel(ref Utf8JsonReader reader)

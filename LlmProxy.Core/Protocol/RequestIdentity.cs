@@ -64,7 +64,7 @@ internal struct RequestIdentity
                 User = OfString(reader) is not 0 and var user ? user : User;
                 break;
             case IdentityRole.Metadata:
-                User = RequestFields.FindMember(reader, "user_id"u8, out var id) && OfString(id) is not 0 and var named ? named : User;
+                User = JsonMembers.Find(reader, "user_id"u8, out var id) && OfString(id) is not 0 and var named ? named : User;
                 break;
             case IdentityRole.CacheKey:
                 CacheKey = OfString(reader);
