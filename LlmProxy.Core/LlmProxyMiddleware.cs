@@ -132,7 +132,7 @@ internal sealed partial class LlmProxyMiddleware(
         NoteTarget(exchange, route, target);
         clock.LimitTotal(target.Upstream.Timeouts.Total);
         var trace = Accountant.UpstreamTrace(exchange);
-        var query = ForwardedQuery.Of(endpoint, http.Request.Query);
+        var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Request.Query) : "";
         var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
         exchange.Streamed = forward.WantsStream;
 
@@ -171,6 +171,7 @@ internal sealed partial class LlmProxyMiddleware(
         if (result.TryGet(out var answer, out _))
         {
             Remember(forward, caller, target, answer);
+            forward.Forget(answer);
         }
 
         return result;

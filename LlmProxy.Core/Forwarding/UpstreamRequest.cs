@@ -29,15 +29,25 @@ internal sealed record ForwardRequest(
 
     /// <summary>Nobody else is asked after this target: what it says, however it says it, is made the best of.</summary>
     public bool IsLastTarget { get; init; } = true;
+
+    /// <summary>Past the commit no stream keeps its request: lets go of what only another attempt would need.</summary>
+    public void Forget(UpstreamAnswer answer)
+    {
+        Fields.ForgetPlaces();
+        if (Body.IsGivenBack)
+        {
+            answer.ForgetRequest();
+        }
+    }
 }
 
 /// <summary>Builds the request that one attempt sends. Nothing of another attempt is in it.</summary>
 internal static class UpstreamRequest
 {
-    public static HttpRequestMessage Build(ForwardRequest request, Target target, List<BodyPart> parts)
+    public static AttemptMessage Build(ForwardRequest request, Target target, List<BodyPart> parts)
     {
         var upstream = target.Upstream;
-        var message = new HttpRequestMessage(HttpMethod.Parse(request.Endpoint.Method), upstream.AddressOf(request.Endpoint, request.Id, request.Query))
+        var message = new AttemptMessage(HttpMethod.Parse(request.Endpoint.Method), upstream.AddressOf(request.Endpoint, request.Id, request.Query))
         {
             Content = request.Endpoint.IsBodyless ? null : new RequestContent(request.Body, parts),
             Version = upstream.Options.HttpVersion,

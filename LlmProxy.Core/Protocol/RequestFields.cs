@@ -79,6 +79,13 @@ internal sealed class RequestFields
         }
     }
 
+    /// <summary>Forgets where in the body its fields stand, once there is no body: what they said stays.</summary>
+    public void ForgetPlaces()
+    {
+        _fields.Clear();
+        _fields.Capacity = 0;
+    }
+
     /// <summary>The one field of that name.</summary>
     public RequestField? Find(int name)
     {

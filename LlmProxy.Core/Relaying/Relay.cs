@@ -46,9 +46,23 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         var wait = new QuietWait();
         plan.Clock.WatchQuiet(plan.Target.Upstream.Timeouts.Heartbeat, wait);
         var result = sending.IsCompleted ? await sending : await HoldAsync(plan, client, wait, sending);
-        return result.TryGet(out var events, out var failure)
-            ? await StreamAsync(plan, client, wait, events)
-            : await FailAsync(plan, client, failure);
+
+        // What waited for the commit is not kept for as long as the stream lasts.
+        sending = default;
+        if (!result.TryGet(out var events, out var failure))
+        {
+            return await FailAsync(plan, client, failure);
+        }
+
+        using (events)
+        {
+            if (!client.HasBegun)
+            {
+                await BeginStreamAsync(plan, client, events);
+            }
+
+            return await RelayOf(plan, client, wait).RunAsync(events);
+        }
     }
 
     /// <summary>
@@ -81,27 +95,19 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         return awaiter.GetResult();
     }
 
-    private async ValueTask<Result<RelayOutcome>> StreamAsync(RelayPlan plan, ClientStream client, QuietWait wait, UpstreamAnswer answer)
+    private EventRelay RelayOf(RelayPlan plan, ClientStream client, QuietWait wait)
     {
-        using (answer)
-        {
-            if (!client.HasBegun)
-            {
-                await BeginStreamAsync(plan, client, answer);
-            }
-
-            var timeouts = plan.Target.Upstream.Timeouts;
-            plan.Clock.WatchReader(timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
-            var events = new EventRelayPlan(
-                CreateInspector(plan),
-                timeouts.Idle,
-                plan.Limits.Event,
-                plan.Headers().RequestId,
-                plan.Contact,
-                FiltersFor(plan),
-                plan.Complete);
-            return await new EventRelay(client, plan.Clock, wait, time, events).RunAsync(answer);
-        }
+        var timeouts = plan.Target.Upstream.Timeouts;
+        plan.Clock.WatchReader(timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
+        var events = new EventRelayPlan(
+            CreateInspector(plan),
+            timeouts.Idle,
+            plan.Limits.Event,
+            plan.Headers().RequestId,
+            plan.Contact,
+            FiltersFor(plan),
+            plan.Complete);
+        return new EventRelay(client, plan.Clock, wait, time, events);
     }
 
     private async ValueTask<Result<RelayOutcome>> AnswerAsync(RelayPlan plan, UpstreamAnswer answer)

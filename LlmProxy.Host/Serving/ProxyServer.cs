@@ -5,6 +5,7 @@ using LlmProxy.Host.Logging;
 using LlmProxy.Host.Records;
 using LlmProxy.Host.Sources;
 using LlmProxy.Host.Stopping;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -52,6 +53,10 @@ internal sealed class ProxyServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan, files));
         // The same on the server's side; see Program.cs for what it asks of the code.
         builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
+        if (ConnectionBuffers.IsSupported)
+        {
+            builder.Services.AddSingleton<IMemoryPoolFactory<byte>, ConnectionBufferFactory>();
+        }
 
         builder.AddLlmProxy(configuration.Options);
         builder.Services.RemoveAll<IRecordSink>();
