@@ -65,6 +65,7 @@ internal sealed class ProxyServer : IAsyncDisposable
             builder.Services.AddSingleton<IRecordSink>(static _ => ConsoleRecordSink.Open());
         }
 
+        builder.Services.AddHostedService<QuietMoment>();
         TelemetryExport.Add(builder.Services);
         BrowserAccess.Add(builder.Services, configuration.Options.Cors);
 
