@@ -25,7 +25,7 @@ internal sealed class RequestFields
 
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000, CommentHandling = JsonCommentHandling.Disallow };
 
-    private readonly List<RequestField> _fields = new(4);
+    private List<RequestField> _fields = new(4);
 
     /// <summary>The names that <see cref="RequestField.Name"/> stands for.</summary>
     public required FieldNames Names { get; init; }
@@ -80,11 +80,7 @@ internal sealed class RequestFields
     }
 
     /// <summary>Forgets where in the body its fields stand, once there is no body: what they said stays.</summary>
-    public void ForgetPlaces()
-    {
-        _fields.Clear();
-        _fields.Capacity = 0;
-    }
+    public void ForgetPlaces() => _fields = [];
 
     /// <summary>The one field of that name.</summary>
     public RequestField? Find(int name)
