@@ -126,7 +126,7 @@ internal sealed partial class LlmProxyMiddleware(
         var first = selection.First;
         clock.LimitTotal(first.Timeouts.Total);
         var trace = Accountant.UpstreamTrace(exchange);
-        var query = ForwardedQuery.Of(endpoint, http.Request.Query);
+        var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Request.Query) : "";
         var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
         exchange.Streamed = forward.WantsStream;
 
@@ -158,6 +158,7 @@ internal sealed partial class LlmProxyMiddleware(
         if (result.TryGet(out var answer, out _))
         {
             Remember(forward, caller, answer.Target, answer);
+            forward.Forget(answer);
         }
 
         return result;

@@ -3,8 +3,6 @@ namespace LlmProxy.Core.Forwarding;
 /// <summary>One request on its way to a target: its clock, and what is known of the connection that carries it.</summary>
 internal sealed class Attempt : IDisposable
 {
-    private static readonly HttpRequestOptionsKey<Attempt> _key = new("LlmProxy.Attempt");
-
     [ThreadStatic]
     private static Attempt? _current;
 
@@ -50,12 +48,12 @@ internal sealed class Attempt : IDisposable
     public bool WasLost => _wasUsedBefore && _connection is { IsAnswered: false };
 
     /// <summary>The attempt that a request was made for.</summary>
-    public static Attempt? Of(HttpRequestMessage message) => message.Options.TryGetValue(_key, out var attempt) ? attempt : null;
+    public static Attempt? Of(HttpRequestMessage message) => (message as AttemptMessage)?.Attempt;
 
     /// <summary>Sends a request as this attempt.</summary>
-    public Task<HttpResponseMessage> SendAsync(HttpMessageInvoker client, HttpRequestMessage message, CancellationToken cancellation)
+    public Task<HttpResponseMessage> SendAsync(HttpMessageInvoker client, AttemptMessage message, CancellationToken cancellation)
     {
-        message.Options.Set(_key, this);
+        message.Attempt = this;
         var outer = _current;
         _current = this;
         try
@@ -158,4 +156,10 @@ internal sealed class Attempt : IDisposable
         _connection = connection;
         _wasUsedBefore = wasUsedBefore;
     }
+}
+
+/// <summary>A request upstream that knows its attempt. Its options would know it as well, in a dictionary for each request.</summary>
+internal sealed class AttemptMessage(HttpMethod method, Uri address) : HttpRequestMessage(method, address)
+{
+    public Attempt? Attempt { get; set; }
 }

@@ -12,7 +12,7 @@ internal sealed class RequestFields
 
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000, CommentHandling = JsonCommentHandling.Disallow };
 
-    private readonly List<RequestField> _fields = new(4);
+    private List<RequestField> _fields = new(4);
     private bool _hasModel;
     private RequestIdentity _identity;
 
@@ -78,6 +78,9 @@ internal sealed class RequestFields
             return ProxyErrors.InvalidJson(reader.BytesConsumed);
         }
     }
+
+    /// <summary>Forgets where in the body its fields stand, once there is no body: what they said stays.</summary>
+    public void ForgetPlaces() => _fields = [];
 
     /// <summary>The one field of that name.</summary>
     public RequestField? Find(int name)
