@@ -176,8 +176,10 @@ internal struct RequestIdentity
         }
     }
 
+    // By length first: hardly any name has one of these.
     private static bool IsWrapping(in Utf8JsonReader reader) =>
-        reader.ValueTextEquals("type"u8) || reader.ValueTextEquals("cache_control"u8) || reader.ValueTextEquals("id"u8) || reader.ValueTextEquals("status"u8);
+        (reader.HasValueSequence || reader.ValueSpan.Length is 2 or 4 or 6 or 13)
+        && (reader.ValueTextEquals("type"u8) || reader.ValueTextEquals("cache_control"u8) || reader.ValueTextEquals("id"u8) || reader.ValueTextEquals("status"u8));
 
     // As written, escapes and all: who writes a text a second time writes it the same way.
     private static void AddScalar(in Utf8JsonReader reader, ref Fingerprint print, int most = int.MaxValue)
