@@ -16,5 +16,12 @@ internal sealed class UpstreamClients(IHttpMessageHandlerFactory handlers)
         _invokers.TryGetValue(upstream, out var known) ? known : _invokers.GetOrAdd(upstream, Create, handlers);
 
     private static HttpMessageInvoker Create(Upstream upstream, IHttpMessageHandlerFactory handlers) =>
-        new(handlers.CreateHandler(Prefix + upstream.Name), disposeHandler: false);
+        new UpstreamInvoker(handlers.CreateHandler(Prefix + upstream.Name));
+}
+
+/// <summary>Sends to one upstream.</summary>
+internal sealed class UpstreamInvoker(HttpMessageHandler handler) : HttpMessageInvoker(handler, disposeHandler: false)
+{
+    /// <summary>What it is given reaches the connections as the same object: no handler of the app's stands between.</summary>
+    public bool IsPlain { get; } = handler is SocketsHttpHandler or DelegatingHandler { InnerHandler: SocketsHttpHandler };
 }

@@ -37,7 +37,7 @@ internal static class UpstreamRequest
     public static HttpRequestMessage Build(ForwardRequest request, Target target, List<BodyPart> parts)
     {
         var upstream = target.Upstream;
-        var message = new HttpRequestMessage(HttpMethod.Parse(request.Endpoint.Method), upstream.AddressOf(request.Endpoint, request.Id, request.Query))
+        var message = new AttemptMessage(HttpMethod.Parse(request.Endpoint.Method), upstream.AddressOf(request.Endpoint, request.Id, request.Query))
         {
             Content = request.Endpoint.IsBodyless ? null : new RequestContent(request.Body, parts),
             Version = upstream.Options.HttpVersion,
