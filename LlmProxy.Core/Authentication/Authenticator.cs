@@ -25,11 +25,7 @@ internal static class Authenticator
             return ProxyErrors.AmbiguousCredentials with { Message = "The request carries more than one Authorization header. Send one." };
         }
 
-        Caller? found = null;
-        if (TryReadBearer(headers.Authorization, out var bearer))
-        {
-            found = keys.Find(bearer);
-        }
+        var found = FindBearer(headers.Authorization, keys);
 
         foreach (var name in _plainHeaders)
         {
@@ -54,18 +50,31 @@ internal static class Authenticator
     }
 
     // RFC 9110, 11.6.2: the scheme is case-insensitive and followed by one or more spaces.
-    private static bool TryReadBearer(StringValues header, out ReadOnlySpan<char> key)
+    private static Caller? FindBearer(StringValues header, KeyRing keys)
     {
         const string Scheme = "Bearer ";
-        key = header.Count == 1 ? header[0].AsSpan() : default;
-        if (!key.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        if (header.Count != 1 || header[0] is not { } text)
         {
-            key = default;
-            return false;
+            return null;
         }
 
-        key = key[Scheme.Length..].TrimStart(' ');
-        return !key.IsEmpty;
+        if (keys.Recall(text) is { } known)
+        {
+            return known;
+        }
+
+        if (!text.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        var found = keys.Find(text.AsSpan(Scheme.Length).TrimStart(' '));
+        if (found is not null)
+        {
+            keys.Remember(text, found);
+        }
+
+        return found;
     }
 
     private static Result<Caller> FromUser(HttpContext http, KeyRing keys, Configuration.HostIdentityOptions identity)
