@@ -9,6 +9,8 @@ namespace LlmProxy.Core.Protocol;
 internal sealed record RequestEdits(ParameterEdit[] Set, ParameterEdit[] Default, int[] Remove)
 {
     public static RequestEdits None { get; } = new([], [], []);
+
+    public bool IsEmpty => Set.Length == 0 && Default.Length == 0 && Remove.Length == 0;
 }
 
 /// <param name="Name">The index in the <see cref="FieldNames"/>.</param>
@@ -40,8 +42,14 @@ internal static class RequestSplice
             return null;
         }
 
-        var changes = new List<(long Start, long End, ReadOnlyMemory<byte> With)>(4);
         var field = fields.Find(FieldNames.Model)!.Value;
+        if (edits.IsEmpty && !field.IsEscaped)
+        {
+            // What most requests ask for.
+            return [new(0, field.ValueStart, default), new(0, 0, model), new(field.ValueEnd, length - field.ValueEnd, default)];
+        }
+
+        var changes = new List<(long Start, long End, ReadOnlyMemory<byte> With)>(4);
         changes.Add(field.IsEscaped ? (field.NameStart, field.ValueEnd, WithPlainName(model)) : (field.ValueStart, field.ValueEnd, model));
 
         var added = new List<ParameterEdit>(0);
