@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 
@@ -18,7 +19,7 @@ internal record struct RequestField(
     int Name, bool IsExact, bool IsEscaped, JsonTokenType Type, long NameStart, long ValueStart, long ValueEnd, long PreviousEnd, long NextStart);
 
 /// <summary>The top level of a request's JSON body, read once: what it asks for and where that stands.</summary>
-internal sealed class RequestFields
+internal sealed partial class RequestFields
 {
     private const int LongestModel = 256;
     private const int MostChoices = 128;
@@ -68,6 +69,12 @@ internal sealed class RequestFields
         }
 
         var fields = new RequestFields { Names = names };
+        if (body.IsSingleSegment && fields.TryWalk(body.FirstSpan, out var error))
+        {
+            return error ?? (Result<RequestFields>)fields;
+        }
+
+        fields = new RequestFields { Names = names };
         var reader = new Utf8JsonReader(body, _options);
         try
         {
@@ -82,7 +89,7 @@ internal sealed class RequestFields
     /// <summary>The one field of that name.</summary>
     public RequestField? Find(int name)
     {
-        foreach (var field in _fields)
+        foreach (ref readonly var field in CollectionsMarshal.AsSpan(_fields))
         {
             if (field.Name == name)
             {
@@ -165,6 +172,11 @@ internal sealed class RequestFields
 
     private ProxyError? CheckAll()
     {
+        if (HasNoTwins())
+        {
+            return null;
+        }
+
         for (var name = 0; name < FieldNames.AlwaysCount; name++)
         {
             if (CheckUnambiguous(name) is { } error)
@@ -174,6 +186,24 @@ internal sealed class RequestFields
         }
 
         return Find(FieldNames.Model) is null ? ProxyErrors.ModelRequired : null;
+    }
+
+    // What nearly every body is found to be by one look at each field.
+    private bool HasNoTwins()
+    {
+        var seen = 0UL;
+        foreach (ref readonly var field in CollectionsMarshal.AsSpan(_fields))
+        {
+            var bit = 1UL << field.Name;
+            if (!field.IsExact || field.Name >= FieldNames.AlwaysCount || (seen & bit) != 0)
+            {
+                return false;
+            }
+
+            seen |= bit;
+        }
+
+        return (seen & (1UL << FieldNames.Model)) != 0;
     }
 
     private int Identify(ref Utf8JsonReader reader, out bool isExact)
