@@ -1,3 +1,4 @@
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -7,12 +8,13 @@ namespace LlmProxy.Core.Authentication;
 /// <summary>Who calls? The front door of the second stage.</summary>
 internal static class Authenticator
 {
-    private static readonly string[] _plainHeaders = ["x-llmproxy-key", "x-api-key", "api-key", "x-goog-api-key"];
-
     /// <summary>
     /// The caller by the one key of ours that the request carries, or by the host app's user where configuration says so.
     /// </summary>
-    public static Result<Caller> Authenticate(HttpContext http, KeyRing keys)
+    /// <param name="http">The request.</param>
+    /// <param name="seen">Which of its headers may matter.</param>
+    /// <param name="keys">Ours.</param>
+    public static Result<Caller> Authenticate(HttpContext http, ClientHeaders seen, KeyRing keys)
     {
         if (keys.Identity is { } identity)
         {
@@ -27,7 +29,7 @@ internal static class Authenticator
 
         var found = FindBearer(headers.Authorization, keys);
 
-        foreach (var name in _plainHeaders)
+        foreach (var name in (seen & ClientHeaders.PlainKey) != 0 ? ClientHeaderScan.PlainKeyNames : [])
         {
             if (!headers.TryGetValue(name, out var values))
             {

@@ -23,5 +23,6 @@ internal sealed class UpstreamClients(IHttpMessageHandlerFactory handlers)
 internal sealed class UpstreamInvoker(HttpMessageHandler handler) : HttpMessageInvoker(handler, disposeHandler: false)
 {
     /// <summary>What it is given reaches the connections as the same object: no handler of the app's stands between.</summary>
-    public bool IsPlain { get; } = handler is SocketsHttpHandler or DelegatingHandler { InnerHandler: SocketsHttpHandler };
+    public bool IsPlain { get; } = handler is SocketsHttpHandler
+        || (handler is DelegatingHandler { InnerHandler: SocketsHttpHandler } && handler.GetType().Assembly == typeof(IHttpMessageHandlerFactory).Assembly);
 }

@@ -117,6 +117,11 @@ internal struct JsonAnswer
 
     private void NoteMember(ReadOnlySpan<byte> name, ReadOnlySpan<byte> body, int start, int end)
     {
+        if (name.Length is not (2 or 5 or 6))
+        {
+            return;
+        }
+
         var isText = body[start] == '"';
         if (name.SequenceEqual("usage"u8))
         {

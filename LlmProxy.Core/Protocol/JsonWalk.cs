@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace LlmProxy.Core.Protocol;
 
 /// <summary>
@@ -50,13 +52,21 @@ internal ref struct JsonWalk(ReadOnlySpan<byte> json)
         }
 
         _hasMember = true;
-        if (next != '"' || !TrySkipString())
+        var end = next == '"' ? JsonScalar.EndOfString(_json, _at) : -1;
+        if (end < 0)
         {
             return false;
         }
 
-        name = _json[(start + 1)..(_at - 1)];
-        return TryTakeColon();
+        name = _json[(start + 1)..(end - 1)];
+        _at = SkipSpace(_json, end);
+        if (_at >= _json.Length || _json[_at] != ':')
+        {
+            return false;
+        }
+
+        _at = SkipSpace(_json, _at + 1);
+        return _at < _json.Length;
     }
 
     /// <summary>Nothing but white space follows.</summary>
@@ -65,111 +75,117 @@ internal ref struct JsonWalk(ReadOnlySpan<byte> json)
     /// <summary>Passes over the value at which it stands.</summary>
     public bool TrySkip()
     {
-        // The innermost in the lowest bit: 1 for an object.
-        var kinds = 0UL;
-        var depth = 0;
-        while (true)
-        {
-            switch (Peek())
-            {
-                case '{' or '[' when depth == DeepestNesting:
-                    return false;
-                case '{':
-                    _at++;
-                    kinds = (kinds << 1) | 1;
-                    depth++;
-                    if (Peek() != '}')
-                    {
-                        if (!TrySkipName())
-                        {
-                            return false;
-                        }
-
-                        continue;
-                    }
-
-                    break;
-                case '[':
-                    _at++;
-                    kinds <<= 1;
-                    depth++;
-                    if (Peek() != ']')
-                    {
-                        continue;
-                    }
-
-                    break;
-                default:
-                    if (!TrySkipScalar())
-                    {
-                        return false;
-                    }
-
-                    break;
-            }
-
-            if (!TryClose(ref kinds, ref depth))
-            {
-                return false;
-            }
-
-            if (depth == 0)
-            {
-                return true;
-            }
-        }
+        var end = EndOfValue(_json, _at);
+        _at = Math.Max(end, _at);
+        return end >= 0;
     }
 
-    /// <summary>Behind a value: closes what ends here, or stands at the next value.</summary>
-    private bool TryClose(ref ulong kinds, ref int depth)
+    private static int EndOfValue(ReadOnlySpan<byte> json, int at)
+    {
+        // What is open; the innermost in the lowest bit: 1 for an object.
+        var kinds = 0UL;
+        var depth = 0;
+        do
+        {
+            at = SkipSpace(json, at);
+            var next = at < json.Length ? (char)json[at] : '\0';
+            if (next is '{' or '[')
+            {
+                if (depth++ == DeepestNesting)
+                {
+                    return -1;
+                }
+
+                var isObject = next == '{';
+                kinds = (kinds << 1) | (isObject ? 1UL : 0);
+                at = SkipSpace(json, at + 1);
+                if (at >= json.Length)
+                {
+                    return -1;
+                }
+
+                // An empty one is closed below.
+                if (json[at] != (isObject ? '}' : ']'))
+                {
+                    at = isObject ? EndOfName(json, at) : at;
+                    if (at < 0)
+                    {
+                        return -1;
+                    }
+
+                    continue;
+                }
+            }
+            else
+            {
+                at = next == '"' ? JsonScalar.EndOfString(json, at) : JsonScalar.End(json, at);
+                if (at < 0)
+                {
+                    return -1;
+                }
+            }
+
+            at = Close(json, at, ref kinds, ref depth);
+        }
+        while (depth > 0 && at >= 0);
+
+        return at;
+    }
+
+    /// <summary>Behind a value: closes what ends here, and goes to the next value if something is still open.</summary>
+    private static int Close(ReadOnlySpan<byte> json, int at, ref ulong kinds, ref int depth)
     {
         while (depth > 0)
         {
+            at = SkipSpace(json, at);
+            if (at >= json.Length)
+            {
+                return -1;
+            }
+
             var isObject = (kinds & 1) != 0;
-            var next = Peek();
-            _at++;
+            var next = json[at++];
             if (next == ',')
             {
-                return !isObject || TrySkipName();
+                return isObject ? EndOfName(json, SkipSpace(json, at)) : at;
             }
 
             if (next != (isObject ? '}' : ']'))
             {
-                return false;
+                return -1;
             }
 
             kinds >>= 1;
             depth--;
         }
 
-        return true;
+        return at;
     }
 
-    private bool TrySkipName() => Peek() == '"' && TrySkipString() && TryTakeColon();
-
-    private bool TryTakeColon()
+    /// <summary>From a name's opening quote to behind its colon.</summary>
+    private static int EndOfName(ReadOnlySpan<byte> json, int at)
     {
-        if (Peek() != ':')
+        at = at < json.Length && json[at] == '"' ? JsonScalar.EndOfString(json, at) : -1;
+        if (at < 0)
         {
-            return false;
+            return -1;
         }
 
-        _at++;
-        return Peek() >= 0;
+        at = SkipSpace(json, at);
+        return at < json.Length && json[at] == ':' ? at + 1 : -1;
     }
 
-    private bool TrySkipScalar()
-    {
-        var end = Peek() == '"' ? JsonScalar.EndOfString(_json, _at) : JsonScalar.End(_json, _at);
-        _at = Math.Max(end, _at);
-        return end >= 0;
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int SkipSpace(ReadOnlySpan<byte> json, int at) => (uint)at < (uint)json.Length && json[at] > ' ' ? at : SkipSpaces(json, at);
 
-    private bool TrySkipString()
+    private static int SkipSpaces(ReadOnlySpan<byte> json, int at)
     {
-        var end = JsonScalar.EndOfString(_json, _at);
-        _at = Math.Max(end, _at);
-        return end >= 0;
+        while (at < json.Length && json[at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')
+        {
+            at++;
+        }
+
+        return at;
     }
 
     private bool Take()
@@ -181,22 +197,7 @@ internal ref struct JsonWalk(ReadOnlySpan<byte> json)
     /// <summary>The next byte that is not white space, and stands there; -1 at the end.</summary>
     private int Peek()
     {
-        while ((uint)_at < (uint)_json.Length)
-        {
-            var next = _json[_at];
-            if (next > ' ')
-            {
-                return next;
-            }
-
-            if (next is not ((byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t'))
-            {
-                return 0;
-            }
-
-            _at++;
-        }
-
-        return -1;
+        _at = SkipSpace(_json, _at);
+        return _at < _json.Length ? _json[_at] : -1;
     }
 }

@@ -100,29 +100,6 @@ internal sealed partial class RequestFields
         return null;
     }
 
-    /// <summary>The error if a field that somebody acts on is there twice, or under a name that can be read in two ways.</summary>
-    public ProxyError? CheckUnambiguous(int name)
-    {
-        var seen = 0;
-        foreach (var field in _fields)
-        {
-            if (field.Name == name)
-            {
-                if (!field.IsExact)
-                {
-                    return ProxyErrors.AmbiguousKey(Names[name]);
-                }
-
-                if (++seen > 1)
-                {
-                    return ProxyErrors.DuplicateKey(Names[name]);
-                }
-            }
-        }
-
-        return null;
-    }
-
     private ProxyError? Read(ref Utf8JsonReader reader)
     {
         reader.Read();
@@ -168,42 +145,6 @@ internal sealed partial class RequestFields
         // What follows the object is refused here: one document, nothing behind it.
         reader.Read();
         return CheckAll() ?? error;
-    }
-
-    private ProxyError? CheckAll()
-    {
-        if (HasNoTwins())
-        {
-            return null;
-        }
-
-        for (var name = 0; name < FieldNames.AlwaysCount; name++)
-        {
-            if (CheckUnambiguous(name) is { } error)
-            {
-                return error;
-            }
-        }
-
-        return Find(FieldNames.Model) is null ? ProxyErrors.ModelRequired : null;
-    }
-
-    // What nearly every body is found to be by one look at each field.
-    private bool HasNoTwins()
-    {
-        var seen = 0UL;
-        foreach (ref readonly var field in CollectionsMarshal.AsSpan(_fields))
-        {
-            var bit = 1UL << field.Name;
-            if (!field.IsExact || field.Name >= FieldNames.AlwaysCount || (seen & bit) != 0)
-            {
-                return false;
-            }
-
-            seen |= bit;
-        }
-
-        return (seen & (1UL << FieldNames.Model)) != 0;
     }
 
     private int Identify(ref Utf8JsonReader reader, out bool isExact)
