@@ -1,6 +1,8 @@
 using System.Globalization;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Balancing;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
@@ -34,8 +36,9 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     /// <summary>What is refused whatever it asks for.</summary>
-    private ProxyError? RefuseUnread(HttpRequest request, ClientHeaders seen) =>
+    private ProxyError? RefuseUnread(HttpRequest request, ClientHeaders seen, LimitOptions limits) =>
         lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping
+        : limits.Concurrent > 0 && accountant.Active > limits.Concurrent ? ProxyErrors.Busy
         : (seen & ClientHeaders.Via) != 0 && loops.IsLoop(request.Headers) ? ProxyErrors.LoopDetected
         : HttpEdge.Check(request);
 
@@ -84,11 +87,11 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     private async ValueTask<Result<ReadRequest>> ReadAsync(
-        HttpRequest request, Endpoints.Endpoint endpoint, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
+        HttpRequest request, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
     {
         try
         {
-            return await requests.ReadAsync(request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock.Token);
+            return await requests.ReadAsync(request, match.Endpoint!, match.Model, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock);
         }
         catch (OperationCanceledException) when (Faults.OfCutOff(clock.Reason) is not null && clock.Reason != CutOff.None)
         {
@@ -146,11 +149,48 @@ internal sealed partial class LlmProxyMiddleware
         exchange.UpstreamModel = DisplayText.Name(target.ModelFor(route.Star));
     }
 
+    private void Note(Exchange exchange, in RouteMatch route, in AttemptNote attempt)
+    {
+        var upstream = attempt.Target.Upstream.Name;
+        switch (attempt.Stage)
+        {
+            case AttemptStage.Began:
+                exchange.Attempts++;
+                NoteTarget(exchange, route, attempt.Target);
+                return;
+            case AttemptStage.FailedOver:
+                accountant.FailedOver(upstream, attempt.Error!.Code);
+                return;
+        }
+
+        if (attempt.Error is null)
+        {
+            exchange.FirstEvent = time.GetTimestamp();
+        }
+        else if (attempt.Error.Cause is FailureCause.KeyRefused or FailureCause.ModelForbidden)
+        {
+            Log.CredentialsRefused(logger, upstream);
+            accountant.AuthFailed(upstream);
+        }
+
+        accountant.Attempted(upstream, attempt.Error?.Code);
+    }
+
     private static void Note(Exchange exchange, ProxyError error)
     {
         exchange.Status = error.Status;
         exchange.End = error.Code;
         exchange.Blame = error.Blame;
+    }
+
+    /// <summary>Before the end of an answer goes out: what the next request of the same conversation has to find.</summary>
+    private static void Note(Exchange exchange, RelayOutcome outcome, Selection selection)
+    {
+        Note(exchange, outcome);
+        if (outcome.Error is null)
+        {
+            selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);
+        }
     }
 
     private static void Note(Exchange exchange, RelayOutcome outcome)
@@ -171,6 +211,12 @@ internal sealed partial class LlmProxyMiddleware
         exchange.LastEvent = outcome.LastEvent;
         exchange.MissingDone = outcome.MissingDone;
         exchange.DoneWithoutFinish = outcome.DoneWithoutFinish;
+        if (outcome is { Error: null, Reported: { } failure })
+        {
+            // Nothing is wrong with the stream: the answer that it brought whole says that it failed.
+            exchange.End = failure.Code;
+            exchange.Blame = failure.Blame;
+        }
     }
 
     private static partial class Log

@@ -17,6 +17,7 @@ internal sealed partial class LlmProxyMiddleware(
     LlmProxySnapshots snapshots,
     RequestReader requests,
     StoredResponses stored,
+    Balancer balancer,
     Forwarder forwarder,
     Relay relay,
     Accountant accountant,
@@ -37,7 +38,7 @@ internal sealed partial class LlmProxyMiddleware(
         var match = EndpointTable.Match(http.Request, path);
         try
         {
-            if ((RefuseUnread(http.Request, seen) ?? match.Error ?? await ServeAsync(http, seen, match, snapshot, exchange)) is { } error)
+            if ((RefuseUnread(http.Request, seen, snapshot.Options.Limits) ?? match.Error ?? await ServeAsync(http, seen, match, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, match.Dialect, error, snapshot, exchange);
             }
@@ -86,7 +87,7 @@ internal sealed partial class LlmProxyMiddleware(
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
 
         // 3. What does it ask for?
-        var read = await ReadAsync(http.Request, endpoint, caller, snapshot, clock);
+        var read = await ReadAsync(http.Request, match, caller, snapshot, clock);
         if (!read.TryGet(out var request, out error))
         {
             return error;
@@ -107,8 +108,8 @@ internal sealed partial class LlmProxyMiddleware(
 
             // 5. Nothing is limited yet.
             // 6. Which target now?
-            return Balancer.Pick(route, endpoint.Operation) is { } target
-                ? await AnswerAsync(http, match, caller, snapshot, request, route, target, clock, exchange)
+            return balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
+                ? await AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
                 : NoTarget(match, request.Fields, route, caller, snapshot);
         }
         finally
@@ -119,20 +120,11 @@ internal sealed partial class LlmProxyMiddleware(
     }
 
     private async ValueTask<ProxyError?> AnswerAsync(
-        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, Target target, ExchangeClock clock, Exchange exchange)
+        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, Selection selection, ExchangeClock clock, Exchange exchange)
     {
         var endpoint = match.Endpoint!;
-        ProxyError? error = null;
-        var parts = endpoint.IsBodyless
-            ? []
-            : RequestSplice.TryPlan(request.Fields, request.Body.Length, target.ModelJsonFor(route.Star), route.Route.Edits, out error);
-        if (parts is null)
-        {
-            return error;
-        }
-
-        NoteTarget(exchange, route, target);
-        clock.LimitTotal(target.Upstream.Timeouts.Total);
+        var first = selection.First;
+        clock.LimitTotal(first.Timeouts.Total);
         var trace = Accountant.UpstreamTrace(exchange);
         var query = ForwardedQuery.Of(endpoint, http.Request.Query);
         var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
@@ -141,10 +133,10 @@ internal sealed partial class LlmProxyMiddleware(
         // 7. and 8. Ask until somebody commits; bring the answer to the client.
         exchange.SentUpstream = time.GetTimestamp();
         var plan = new RelayPlan(
-            http, clock, forward, target, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
-            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome));
-        var sending = SendAsync(forward, caller, target, parts, snapshot, clock, exchange);
-        if (!(await relay.RunAsync(plan, sending)).TryGet(out var ended, out error))
+            http, clock, forward, first, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
+            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome, selection));
+        var sending = SendAsync(forward, caller, selection, snapshot, clock, exchange);
+        if (!(await relay.RunAsync(plan, sending)).TryGet(out var ended, out var error))
         {
             return error;
         }
@@ -159,41 +151,15 @@ internal sealed partial class LlmProxyMiddleware(
         return null;
     }
 
-    // A kept connection may be closed by the upstream in the moment in which it is used again: then it is asked once more.
     private async ValueTask<Result<UpstreamAnswer>> SendAsync(
-        ForwardRequest forward, Caller caller, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
+        ForwardRequest forward, Caller caller, Selection selection, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
     {
-        var result = await AttemptAsync(forward, caller, target, parts, snapshot, clock, exchange);
-        if (result.Error is { MayRepeat: true })
-        {
-            result = await AttemptAsync(forward, caller, target, parts, snapshot, clock, exchange);
-        }
-
-        forward.Body.End();
+        var result = await forwarder.SendAsync(forward, selection, snapshot.Options.Limits, clock, attempt => Note(exchange, forward.Route, attempt));
         if (result.TryGet(out var answer, out _))
         {
-            Remember(forward, caller, target, answer);
+            Remember(forward, caller, answer.Target, answer);
         }
 
-        return result;
-    }
-
-    private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(
-        ForwardRequest forward, Caller caller, Target target, List<BodyPart> parts, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
-    {
-        exchange.Attempts++;
-        var result = await forwarder.SendAsync(forward, target, parts, snapshot.Options.Limits, clock);
-        if (result.Error is null)
-        {
-            exchange.FirstEvent = time.GetTimestamp();
-        }
-        else if (ReferenceEquals(result.Error, ProxyErrors.AuthError))
-        {
-            Log.CredentialsRefused(logger, target.Upstream.Name);
-            accountant.AuthFailed(target.Upstream.Name);
-        }
-
-        accountant.Attempted(target.Upstream.Name, result.Error?.Code);
         return result;
     }
 }

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Relaying;
@@ -57,6 +58,9 @@ internal static class LlmProxyServices
     {
         services.AddSingleton<ClockWheel>();
         services.AddSingleton<UpstreamClients>();
+        services.AddSingleton(provider => new LiveStates(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Balancer>();
+        services.AddSingleton<AttemptSender>();
         services.AddSingleton<Forwarder>();
         services.AddSingleton(provider => new UpstreamHandlers(provider.GetRequiredService<LlmProxySnapshots>().FindUpstream));
         services.AddSingleton<IConfigureOptions<HttpClientFactoryOptions>>(provider => provider.GetRequiredService<UpstreamHandlers>());

@@ -1,22 +1,36 @@
+using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
+using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Core.Balancing;
 
-/// <summary>Which target now? The front door of the sixth stage. It takes the first that serves the operation.</summary>
-internal static class Balancer
+/// <summary>Which target now, and which after it? The front door of the sixth stage.</summary>
+internal sealed class Balancer(LiveStates states, TimeProvider time)
 {
-    /// <returns>Null if none of the route's targets serves the operation, or not at the upstream that it must be.</returns>
-    public static Target? Pick(in RouteMatch match, Operations operation)
+    // Requests of these may carry what only one account can read.
+    private const Operations Carrying = Operations.Responses | Operations.Chat | Operations.Messages | Operations.CountTokens;
+
+    /// <returns>Null if none of the route's targets may serve this request: not the operation, not with the caller's tags, or not at the upstream that it must be.</returns>
+    public Selection? Select(in RouteMatch match, Operations operation, Caller caller, in ReadRequest request, IHeaderDictionary headers)
     {
-        foreach (var target in match.Route.Targets)
+        var pool = states.Of(match.Route);
+        var isKept = pool.HasSeveralUpstreams && operation == Operations.Responses;
+        var key = pool.Candidates.Length == 1 ? default : PickKey.Of(match.Route, isKept, operation, caller, request.Fields, headers);
+        var selection = new Selection(pool, match, operation, caller, key, time);
+        if (selection.Count == 0)
         {
-            if ((target.Upstream.Operations & operation) != 0 && (match.Keeper is null || match.Keeper == target.Upstream.Name))
-            {
-                return target;
-            }
+            return null;
         }
 
-        return null;
+        if (match.Keeper is null && (operation & Carrying) != 0 && selection.HasSeveralUpstreams
+            && AccountMarks.AreIn(request.Body.Bytes, withReasoning: operation == Operations.Responses))
+        {
+            selection.KeepToOneUpstream();
+        }
+
+        return selection;
     }
 }

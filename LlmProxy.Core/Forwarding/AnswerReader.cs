@@ -1,13 +1,14 @@
 using System.Buffers;
 using System.IO.Compression;
 using System.Net;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Routing;
 
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>Reads an upstream's answer as far as is needed to know whether it is one: the commit.</summary>
-internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, StreamExpectation expectation, int heldAnswer, int largestEvent)
+internal sealed class AnswerReader(ForwardRequest request, Target target, StreamExpectation expectation, LimitOptions limits, bool isLast)
 {
     private const int FirstRead = 4096;
     private const int LongestError = 64 * 1024;
@@ -43,7 +44,7 @@ internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, St
     }
 
     private ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, Usage known, CancellationToken cancellation) =>
-        new FirstEvents(request, expectation, largestEvent).ReadAsync(response, body, known, cancellation);
+        new FirstEvents(request, expectation, limits.Event).ReadAsync(response, body, known, cancellation);
 
     private async ValueTask<Result<UpstreamAnswer>> ReadJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
@@ -60,7 +61,7 @@ internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, St
                     break;
                 }
 
-                if (buffer.Length > heldAnswer)
+                if (buffer.Length > limits.HeldAnswer)
                 {
                     var id = JsonAnswer.FindId(buffer.Written);
                     return IsJson(response) ? Commit(response, AnswerKind.LargeJson, ref buffer, body, id) : ProxyErrors.InvalidResponse;
@@ -73,7 +74,7 @@ internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, St
             }
 
             return json.HasError
-                ? UpstreamMessage.ToError(buffer.Written, 502, upstream.Redactor)
+                ? UpstreamMessage.ToError(buffer.Written, 502, target.Upstream.Redactor)
                 : Commit(response, AnswerKind.Json, ref buffer, body, json.Id, json);
         }
         finally
@@ -91,7 +92,7 @@ internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, St
             return ProxyErrors.InvalidResponse;
         }
 
-        using var buffer = await ReadSomeAsync(body, heldAnswer, cancellation);
+        using var buffer = await ReadSomeAsync(body, limits.HeldAnswer, cancellation);
         if (buffer.Length == 0)
         {
             return ProxyErrors.InvalidResponse;
@@ -104,11 +105,11 @@ internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, St
 
         if (json.HasError)
         {
-            return UpstreamMessage.ToError(buffer.Written, 502, upstream.Redactor);
+            return UpstreamMessage.ToError(buffer.Written, 502, target.Upstream.Redactor);
         }
 
         var events = new ArrayBufferWriter<byte>(buffer.Length);
-        return request.IsLastTarget && request.Endpoint.Dialect.TryWriteAsStream(buffer.WrittenMemory, request.Fields.IncludesUsage, events)
+        return isLast && request.Endpoint.Dialect.TryWriteAsStream(buffer.WrittenMemory, request.Fields.IncludesUsage, events)
             ? await ReadEventsAsync(response, new MemoryStream(events.WrittenMemory.ToArray(), writable: false), json.Usage, cancellation)
             : ProxyErrors.NotStreaming;
     }
@@ -116,7 +117,7 @@ internal sealed class AnswerReader(ForwardRequest request, Upstream upstream, St
     private async ValueTask<Result<UpstreamAnswer>> ReadErrorAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
         using var buffer = await ReadSomeAsync(body, LongestError, cancellation);
-        return UpstreamErrors.Translate(response, IsJson(response) ? buffer.Written : default, upstream.Redactor, request);
+        return UpstreamErrors.Translate(response, IsJson(response) ? buffer.Written : default, target.Upstream.Redactor, request);
     }
 
     private static async ValueTask<GrowingBuffer> ReadSomeAsync(Stream body, int most, CancellationToken cancellation)

@@ -1,15 +1,38 @@
 namespace LlmProxy.Core.Forwarding;
 
-/// <summary>One request on its way to a target, and what is known of the connection that carries it.</summary>
-internal sealed class Attempt
+/// <summary>One request on its way to a target: its clock, and what is known of the connection that carries it.</summary>
+internal sealed class Attempt : IDisposable
 {
     private static readonly HttpRequestOptionsKey<Attempt> _key = new("LlmProxy.Attempt");
 
     [ThreadStatic]
     private static Attempt? _current;
 
+    private readonly ExchangeClock _clock;
+    private readonly CancellationTokenSource? _own;
+    private CutOff _phase;
+    private long _phaseEnd = ExchangeClock.Never;
+    private int _reason;
     private UpstreamConnection? _connection;
     private bool _wasUsedBefore;
+
+    /// <param name="clock">The exchange's.</param>
+    /// <param name="mayFollow">Another may be made after this one, or beside it: then its clock ends this attempt alone. Else it ends the exchange.</param>
+    public Attempt(ExchangeClock clock, bool mayFollow)
+    {
+        _clock = clock;
+        if (mayFollow)
+        {
+            _own = CancellationTokenSource.CreateLinkedTokenSource(clock.Token);
+            clock.Watch(this);
+        }
+    }
+
+    /// <summary>Cancelled when this attempt is to end.</summary>
+    public CancellationToken Token => _own?.Token ?? _clock.Token;
+
+    /// <summary>Why it was ended; the exchange's reason goes before its own.</summary>
+    public CutOff Reason => _clock.Reason is not CutOff.None and var reason ? reason : (CutOff)Volatile.Read(ref _reason);
 
     /// <summary>
     /// The attempt whose first bytes are being sent by this thread right now. A kept connection takes them before the HTTP client
@@ -53,6 +76,89 @@ internal sealed class Attempt
         finally
         {
             _current = outer;
+        }
+    }
+
+    /// <summary>Ends it when <paramref name="after"/> has passed. Zero: never.</summary>
+    public void Begin(CutOff phase, TimeSpan after)
+    {
+        if (_own is null)
+        {
+            _clock.Begin(phase, after);
+            return;
+        }
+
+        _phase = phase;
+        Volatile.Write(ref _phaseEnd, _clock.EndOf(after));
+    }
+
+    /// <summary>The time of this attempt is what is left of that of another, whose kept connection was lost.</summary>
+    public void GoOnFrom(Attempt lost)
+    {
+        // Without a clock of its own the exchange's goes on by itself.
+        _phase = lost._phase;
+        _phaseEnd = lost._phaseEnd;
+        IsTimed = true;
+    }
+
+    /// <summary>It has its time from another.</summary>
+    public bool IsTimed { get; private set; }
+
+    /// <summary>It has committed or ended: its time no longer counts.</summary>
+    public void EndPhase()
+    {
+        if (_own is null)
+        {
+            _clock.EndPhase();
+            return;
+        }
+
+        Volatile.Write(ref _phaseEnd, ExchangeClock.Never);
+        _clock.Unwatch(this);
+    }
+
+    /// <summary>It has committed without output: the time for its first event runs on, and now ends the exchange.</summary>
+    public void HandOverPhase()
+    {
+        if (_own is not null)
+        {
+            _clock.BeginUntil(_phase, Volatile.Read(ref _phaseEnd));
+            EndPhase();
+        }
+    }
+
+    /// <summary>Ends it, and nothing else.</summary>
+    public void Cut(CutOff reason)
+    {
+        if (_own is not null && Interlocked.CompareExchange(ref _reason, (int)reason, 0) == 0)
+        {
+            try
+            {
+                _own.Cancel();
+            }
+            catch (Exception e) when (e is ObjectDisposedException or AggregateException)
+            {
+                // It ended in this very moment, or an app's handler failed when it was cut off: an exception here would end the process.
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_own is not null)
+        {
+            _clock.Unwatch(this);
+            _own.Dispose();
+        }
+    }
+
+    internal bool IsDue(long now) => now >= Volatile.Read(ref _phaseEnd);
+
+    internal void Fire(long now)
+    {
+        if (IsDue(now))
+        {
+            Cut(_phase);
         }
     }
 

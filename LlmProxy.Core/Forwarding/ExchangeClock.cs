@@ -1,3 +1,5 @@
+using LlmProxy.Core.Requests;
+
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>Why an exchange was cut off.</summary>
@@ -11,6 +13,15 @@ internal enum CutOff
     Total,
     StalledReader,
     Shutdown,
+
+    /// <summary>Another attempt was faster.</summary>
+    Superseded,
+
+    /// <summary>The request's body took too long to arrive.</summary>
+    Body,
+
+    /// <summary>Something of ours has failed: nobody needs what is still on its way.</summary>
+    Fault,
 }
 
 /// <summary>Something that sleeps and may be woken early.</summary>
@@ -23,9 +34,9 @@ internal interface ISleeper
 /// All clocks of one exchange, and the one token that everything it waits for takes. The first reason to cut it off wins and
 /// is remembered.
 /// </summary>
-internal sealed class ExchangeClock : IDisposable
+internal sealed class ExchangeClock : IBodyClock, IDisposable
 {
-    private const long Never = long.MaxValue;
+    public const long Never = long.MaxValue;
 
     private readonly ClockWheel _wheel;
     private readonly CancellationTokenSource _source = new();
@@ -44,6 +55,10 @@ internal sealed class ExchangeClock : IDisposable
     private Action? _abort;
     private long _waitingForReader = Never;
     private int _reason;
+
+    // At most two at once: an attempt and its hedge.
+    private Attempt? _first;
+    private Attempt? _second;
 
     public ExchangeClock(ClockWheel wheel, CancellationToken clientGone)
     {
@@ -68,9 +83,38 @@ internal sealed class ExchangeClock : IDisposable
         Volatile.Write(ref _phaseEnd, EndOf(after));
     }
 
+    /// <summary>The same, at a time of the wheel.</summary>
+    public void BeginUntil(CutOff phase, long end)
+    {
+        _phase = phase;
+        Volatile.Write(ref _phaseEnd, end);
+    }
+
+    /// <summary>A phase has begun and not ended.</summary>
+    public bool IsInPhase => Volatile.Read(ref _phaseEnd) != Never;
+
+    public void BeginBody(TimeSpan longest) => Begin(CutOff.Body, longest);
+
+    public void EndBody() => EndPhase();
+
     public void EndPhase() => Volatile.Write(ref _phaseEnd, Never);
 
     public void LimitTotal(TimeSpan after) => Volatile.Write(ref _totalEnd, EndOf(after));
+
+    /// <summary>An attempt's own clock runs beside the exchange's.</summary>
+    public void Watch(Attempt attempt)
+    {
+        if (Interlocked.CompareExchange(ref _first, attempt, null) is not null)
+        {
+            Interlocked.Exchange(ref _second, attempt);
+        }
+    }
+
+    public void Unwatch(Attempt attempt)
+    {
+        Interlocked.CompareExchange(ref _first, null, attempt);
+        Interlocked.CompareExchange(ref _second, null, attempt);
+    }
 
     /// <summary>From now on two reads may be at most this far apart.</summary>
     public void WatchIdle(TimeSpan idle)
@@ -145,10 +189,17 @@ internal sealed class ExchangeClock : IDisposable
         _source.Dispose();
     }
 
-    internal bool IsDue(long now) => Expired(now) != CutOff.None || IsQuietAt(now);
+    /// <summary>The time of the wheel that is this far away; zero is never.</summary>
+    internal long EndOf(TimeSpan after) => after > TimeSpan.Zero ? _wheel.Now + (long)after.TotalMilliseconds : Never;
+
+    internal bool IsDue(long now) =>
+        Expired(now) != CutOff.None || IsQuietAt(now)
+        || Volatile.Read(ref _first)?.IsDue(now) == true || Volatile.Read(ref _second)?.IsDue(now) == true;
 
     internal void Fire(long now)
     {
+        Volatile.Read(ref _first)?.Fire(now);
+        Volatile.Read(ref _second)?.Fire(now);
         if (Expired(now) is not CutOff.None and var reason)
         {
             Cut(reason);
@@ -210,6 +261,4 @@ internal sealed class ExchangeClock : IDisposable
 
         return CutOff.StalledReader;
     }
-
-    private long EndOf(TimeSpan after) => after > TimeSpan.Zero ? _wheel.Now + (long)after.TotalMilliseconds : Never;
 }

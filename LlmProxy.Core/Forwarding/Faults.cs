@@ -13,6 +13,8 @@ internal static class Faults
         CutOff.Idle => ProxyErrors.IdleTimeout,
         CutOff.Total => ProxyErrors.DeadlineExceeded,
         CutOff.Shutdown => ProxyErrors.ShuttingDown,
+        CutOff.Body => ProxyErrors.RequestTimeout,
+        CutOff.Fault => ProxyErrors.Internal,
         _ => ProxyErrors.Timeout,
     };
 

@@ -1,5 +1,7 @@
 using System.Buffers;
+using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Routing;
 
 namespace LlmProxy.Core.Forwarding;
 
@@ -24,6 +26,9 @@ internal sealed class UpstreamAnswer : IDisposable
 {
     private readonly HttpResponseMessage _response;
     private byte[]? _buffer;
+    private Attempt? _attempt;
+    private Candidate? _candidate;
+    private int _holdsPlace;
 
     public UpstreamAnswer(HttpResponseMessage response, AnswerKind kind, byte[] rented, int length, Stream rest, JsonAnswer json = default)
     {
@@ -36,6 +41,9 @@ internal sealed class UpstreamAnswer : IDisposable
     }
 
     public AnswerKind Kind { get; }
+
+    /// <summary>Who gave it. Known once it is owned.</summary>
+    public Target Target => _candidate!.Target;
 
     /// <summary>The upstream's headers, as they came.</summary>
     public System.Net.Http.Headers.HttpHeadersNonValidated Headers => _response.Headers.NonValidated;
@@ -69,9 +77,23 @@ internal sealed class UpstreamAnswer : IDisposable
         }
     }
 
+    /// <summary>Takes over the attempt that it came by and the place at the upstream that it holds, until it has ended.</summary>
+    public void Own(Attempt attempt, Candidate candidate)
+    {
+        _attempt = attempt;
+        _candidate = candidate;
+        _holdsPlace = 1;
+    }
+
     public void Dispose()
     {
         ReleaseRead();
         _response.Dispose();
+        _attempt?.Dispose();
+        if (_candidate is not null && Interlocked.Exchange(ref _holdsPlace, 0) == 1)
+        {
+            _candidate.Load.End();
+            _candidate.State.Places.Exit();
+        }
     }
 }

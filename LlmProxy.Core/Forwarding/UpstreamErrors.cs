@@ -1,14 +1,10 @@
-using System.Globalization;
 using LlmProxy.Core.Protocol;
-using Microsoft.Net.Http.Headers;
 
 namespace LlmProxy.Core.Forwarding;
 
-/// <summary>What a client is told for an upstream's error status.</summary>
+/// <summary>What a client is told for an upstream's error status, and what it says about the target.</summary>
 internal static class UpstreamErrors
 {
-    private const int LongestWaitMs = 60_000;
-    private const int ShortestWaitMs = 1;
     private const int UsualWaitMs = 1000;
 
     /// <param name="response">Its status and headers.</param>
@@ -21,53 +17,47 @@ internal static class UpstreamErrors
         switch (status)
         {
             case 400 or 409 or 413 or 422:
-                return UpstreamMessage.ToError(json, status, redactor) with { Blame = Blame.Client, Body = UpstreamMessage.TryRedactBody(json, redactor) };
-            case 401 or 403:
+                return UpstreamMessage.ToError(json, status, redactor) with
+                {
+                    Blame = Blame.Client,
+                    Body = UpstreamMessage.TryRedactBody(json, redactor),
+                    Cause = status is 400 or 413 && PromptLength.IsExceeded(json) ? FailureCause.TooLong : FailureCause.None,
+                };
+            case 401:
                 return ProxyErrors.AuthError;
-            case 404 when request.NamesStored:
+            case 403:
+                return ProxyErrors.ModelForbidden;
+            case 404 when request.NamesStored && !UpstreamMessage.HasCode(json, "DeploymentNotFound"u8) && !UpstreamMessage.HasCode(json, "model_not_found"u8):
                 return ProxyErrors.ResponseNotFound(request.Id.Length > 0 ? request.Id : request.Fields.PreviousResponse ?? request.Fields.Conversation!) with
                 { Body = UpstreamMessage.TryRedactBody(json, redactor) };
             case 404:
                 return ProxyErrors.ModelError;
-            case 408 or 504:
-                return UpstreamMessage.ToError(json, 504, redactor, WaitOf(response));
+            case 429 when UpstreamMessage.HasCode(json, "insufficient_quota"u8):
+                return WithWait(UpstreamMessage.ToError(json, 429, redactor), response) with { Cause = FailureCause.QuotaGone };
             case 429:
-                return UpstreamMessage.ToError(json, 429, redactor, WaitOf(response));
-            case 503:
-                return UpstreamMessage.ToError(json, 503, redactor, WaitOf(response));
-            case 529:
-                return UpstreamMessage.ToError(json, request.Endpoint.Dialect.OverloadedStatus, redactor, WaitOf(response));
+                return WithWait(UpstreamMessage.ToError(json, 429, redactor), response) with { Cause = FailureCause.RateLimited };
             default:
-                return UpstreamMessage.ToError(json, 502, redactor, WaitOf(response));
+                return WithWait(UpstreamMessage.ToError(json, StatusFor(status, request), redactor), response);
         }
     }
 
-    /// <summary>How long the upstream asks to be left alone, in milliseconds, at most a minute: clients ignore longer ones.</summary>
-    private static int WaitOf(HttpResponseMessage response)
+    private static int StatusFor(int status, ForwardRequest request) => status switch
     {
-        var headers = response.Headers.NonValidated;
-        if (headers.TryGetValues("retry-after-ms", out var exact)
-            && double.TryParse(exact.ToString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var milliseconds)
-            && milliseconds >= 0)
-        {
-            return (int)Math.Clamp(milliseconds, ShortestWaitMs, LongestWaitMs);
-        }
+        408 or 504 => 504,
+        503 => 503,
+        529 => request.Endpoint.Dialect.OverloadedStatus,
+        _ => 502,
+    };
 
-        if (!headers.TryGetValues("Retry-After", out var value))
+    private static ProxyError WithWait(ProxyError error, HttpResponseMessage response)
+    {
+        var isRefused = (int)response.StatusCode == 429;
+        var wait = RateLimitHeaders.WaitMs(response, isRefused, out var isAsked);
+        return error with
         {
-            return UsualWaitMs;
-        }
-
-        var text = value.ToString();
-        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds >= 0)
-        {
-            return (int)Math.Clamp(seconds * 1000, ShortestWaitMs, LongestWaitMs);
-        }
-
-        // A date is taken against the upstream's own clock, so that a difference between the clocks does not count.
-        return HeaderUtilities.TryParseDate(text, out var date)
-            && response.Headers.Date is { } now
-                ? (int)Math.Clamp((date - now).TotalMilliseconds, ShortestWaitMs, LongestWaitMs)
-                : UsualWaitMs;
+            RetryAfterMs = error.RetryAfterMs == 0 ? 0 : wait ?? UsualWaitMs,
+            CoolForMs = wait ?? (isRefused ? UsualWaitMs : 0),
+            IsPauseAsked = isAsked,
+        };
     }
 }

@@ -26,9 +26,6 @@ internal sealed record ForwardRequest(
 
     /// <summary>Asks for events that are held; null where they are held until the commit.</summary>
     public HeldEvents? Held { get; } = Endpoint.CanStream && Fields.Stream && Endpoint.Dialect.ReleasesHeldEvents ? new HeldEvents() : null;
-
-    /// <summary>Nobody else is asked after this target: what it says, however it says it, is made the best of.</summary>
-    public bool IsLastTarget { get; init; } = true;
 }
 
 /// <summary>Builds the request that one attempt sends. Nothing of another attempt is in it.</summary>
@@ -37,7 +34,7 @@ internal static class UpstreamRequest
     public static HttpRequestMessage Build(ForwardRequest request, Target target, List<BodyPart> parts)
     {
         var upstream = target.Upstream;
-        var message = new AttemptMessage(HttpMethod.Parse(request.Endpoint.Method), upstream.AddressOf(request.Endpoint, request.Id, request.Query))
+        var message = new AttemptMessage(HttpMethod.Parse(request.Endpoint.Method), target.AddressOf(request.Endpoint, request.Id, request.Query, request.Route.Star))
         {
             Content = request.Endpoint.IsBodyless ? null : new RequestContent(request.Body, parts),
             Version = upstream.Options.HttpVersion,
@@ -73,6 +70,8 @@ internal static class UpstreamRequest
 
         if (upstream.Key is { } key)
         {
+            // Not beside one that was configured as a header: two keys are none.
+            message.Headers.Remove(key.Key);
             message.Headers.TryAddWithoutValidation(key.Key, key.Value);
         }
 

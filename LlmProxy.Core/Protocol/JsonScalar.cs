@@ -7,6 +7,8 @@ namespace LlmProxy.Core.Protocol;
 /// <summary>Finds where JSON's strings, numbers and words end; -1 for what is none. What may not follow them is not looked at.</summary>
 internal static class JsonScalar
 {
+    private const int VectorsBeforeSearch = 8;
+
     private static readonly SearchValues<byte> _special = SearchValues.Create([(byte)'"', (byte)'\\', .. Enumerable.Range(0, 0x20).Select(static i => (byte)i)]);
 
     /// <param name="json">Where it stands.</param>
@@ -55,29 +57,23 @@ internal static class JsonScalar
     /// <summary>To the next quote, backslash or control character. Whether text is UTF-8 is no matter of JSON's grammar.</summary>
     private static int EndOfPlain(ReadOnlySpan<byte> json, int at)
     {
-        if (json.Length - at < Vector128<byte>.Count)
+        // Most strings are short, and for them the way to the search costs more than the search.
+        for (var i = 0; i < VectorsBeforeSearch && json.Length - at >= Vector128<byte>.Count; i++)
         {
-            while (at < json.Length && json[at] is >= 0x20 and not (byte)'"' and not (byte)'\\')
+            var bytes = Vector128.Create(json.Slice(at, Vector128<byte>.Count));
+            var special = Vector128.Equals(bytes, Vector128.Create((byte)'"'))
+                | Vector128.Equals(bytes, Vector128.Create((byte)'\\'))
+                | Vector128.Equals(Vector128.Min(bytes, Vector128.Create((byte)0x1F)), bytes);
+            if (special != Vector128<byte>.Zero)
             {
-                at++;
+                return at + BitOperations.TrailingZeroCount(special.ExtractMostSignificantBits());
             }
 
-            return at;
+            at += Vector128<byte>.Count;
         }
 
-        // Most strings are short, and for them the way to the search costs more than the search.
-        var bytes = Vector128.Create(json.Slice(at, Vector128<byte>.Count));
-        var special = Vector128.Equals(bytes, Vector128.Create((byte)'"'))
-            | Vector128.Equals(bytes, Vector128.Create((byte)'\\'))
-            | Vector128.Equals(Vector128.Min(bytes, Vector128.Create((byte)0x1F)), bytes);
-        if (special != Vector128<byte>.Zero)
-        {
-            return at + BitOperations.TrailingZeroCount(special.ExtractMostSignificantBits());
-        }
-
-        var rest = json[(at + Vector128<byte>.Count)..];
-        var found = rest.IndexOfAny(_special);
-        return found < 0 ? json.Length : at + Vector128<byte>.Count + found;
+        var found = json[at..].IndexOfAny(_special);
+        return found < 0 ? json.Length : at + found;
     }
 
     // Behind the backslash.

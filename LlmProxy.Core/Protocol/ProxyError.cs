@@ -9,6 +9,15 @@ internal sealed record ProxyError(int Status, string Code, string Message)
 
     public Blame Blame { get; init; } = Blame.Client;
 
+    /// <summary>What it says about the target that was asked.</summary>
+    public FailureCause Cause { get; init; }
+
+    /// <summary>How long the target is left alone for it, in milliseconds; 0: for no time of its own.</summary>
+    public int CoolForMs { get; init; }
+
+    /// <summary>The target asked for that in so many words, rather than that it followed from its limits.</summary>
+    public bool IsPauseAsked { get; init; }
+
     /// <summary>When to come back; 0 where the status asks for none.</summary>
     public int RetryAfterMs { get; init; }
 

@@ -95,6 +95,9 @@ internal static class ProxyErrors
     public static ProxyError Overloaded { get; } =
         new(503, "overloaded", "The proxy holds as many request bodies as it may. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
 
+    public static ProxyError Busy { get; } =
+        new(503, "overloaded", "The proxy serves as many requests as it may at one time. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
+
     public static ProxyError Forbidden { get; } =
         new(403, "forbidden", "You may not use this API.") { IsFinal = true };
 
@@ -107,16 +110,16 @@ internal static class ProxyErrors
     public static ProxyError Refused(int status, string code, string message) => new(status, code, message);
 
     // The upstream's.
-    public static ProxyError ConnectError { get; } = Upstream(502, "upstream_connect_error", "The upstream could not be reached. Try again.");
+    public static ProxyError ConnectError { get; } = Upstream(502, "upstream_connect_error", "The upstream could not be reached. Try again.") with { Cause = FailureCause.NotSent };
 
-    public static ProxyError DnsError { get; } = Upstream(502, "upstream_dns_error", "The upstream's name could not be resolved. Try again.");
+    public static ProxyError DnsError { get; } = Upstream(502, "upstream_dns_error", "The upstream's name could not be resolved. Try again.") with { Cause = FailureCause.NotSent };
 
-    public static ProxyError ConnectTimeout { get; } = Upstream(504, "upstream_connect_timeout", "The upstream did not accept a connection in time. Try again.");
+    public static ProxyError ConnectTimeout { get; } = Upstream(504, "upstream_connect_timeout", "The upstream did not accept a connection in time. Try again.") with { Cause = FailureCause.NotSent };
 
-    public static ProxyError TlsError { get; } = Upstream(502, "upstream_tls_error", "No secure connection to the upstream could be made.");
+    public static ProxyError TlsError { get; } = Upstream(502, "upstream_tls_error", "No secure connection to the upstream could be made.") with { Cause = FailureCause.NotSent };
 
     public static ProxyError AddressGuarded { get; } =
-        Upstream(502, "upstream_address_guarded", "The upstream's address is one that this proxy does not ask. Not your fault; ask whoever runs this proxy.") with { IsFinal = true };
+        Upstream(502, "upstream_address_guarded", "The upstream's address is one that this proxy does not ask. Not your fault; ask whoever runs this proxy.") with { IsFinal = true, Cause = FailureCause.NotSent };
 
     public static ProxyError Reset { get; } = Upstream(502, "upstream_reset", "The upstream broke the connection.");
 
@@ -138,17 +141,33 @@ internal static class ProxyErrors
 
     public static ProxyError IdleTimeout { get; } = Upstream(504, "upstream_idle_timeout", "The upstream fell silent in the middle of its answer.");
 
-    public static ProxyError DeadlineExceeded { get; } = Upstream(504, "deadline_exceeded", "The answer took longer than is allowed.");
+    public static ProxyError DeadlineExceeded { get; } = Upstream(504, "deadline_exceeded", "The answer took longer than is allowed.") with { Cause = FailureCause.None };
 
     public static ProxyError AnswerTooLarge { get; } = Upstream(502, "upstream_answer_too_large", "The upstream's answer is larger than is allowed.");
 
     public static ProxyError EventTooLarge { get; } = Upstream(502, "event_too_large", "One event of the upstream's answer is larger than is allowed.");
 
     public static ProxyError AuthError { get; } =
-        Upstream(502, "upstream_auth_error", "The provider refused our credentials. Not your fault; ask whoever runs this proxy.") with { IsFinal = true };
+        Upstream(502, "upstream_auth_error", "The provider refused our credentials. Not your fault; ask whoever runs this proxy.") with
+        { IsFinal = true, Cause = FailureCause.KeyRefused };
+
+    public static ProxyError ModelForbidden { get; } = AuthError with { Cause = FailureCause.ModelForbidden };
 
     public static ProxyError ModelError { get; } =
-        Upstream(502, "upstream_model_error", "The provider does not know the model that this name leads to. Not your fault; ask whoever runs this proxy.") with { IsFinal = true };
+        Upstream(502, "upstream_model_error", "The provider does not know the model that this name leads to. Not your fault; ask whoever runs this proxy.") with
+        { IsFinal = true, Cause = FailureCause.ModelUnknown };
+
+    /// <summary>Every target is out and nothing was sent.</summary>
+    public static ProxyError NoHealthyUpstream(int retryAfterMs) =>
+        Upstream(503, "no_healthy_upstream", "No upstream of this model is well at the moment. Try again.") with { RetryAfterMs = retryAfterMs, Cause = FailureCause.NotSent };
+
+    /// <summary>Every target has asked to be left alone for a while, and nothing was sent.</summary>
+    public static ProxyError AllCooling(int retryAfterMs) =>
+        Upstream(429, "rate_limit_exceeded", "The upstreams of this model have asked for a pause. Try again.") with { RetryAfterMs = retryAfterMs, Cause = FailureCause.NotSent };
+
+    /// <summary>Every place at the upstreams is taken, and no more may wait.</summary>
+    public static ProxyError Saturated { get; } =
+        new(503, "upstream_saturated", "The upstream of this model has as many requests as it may. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs, Cause = FailureCause.NotSent };
 
     public static ProxyError UpstreamError(int status, string? message, int retryAfterMs = SoonMs) =>
         Upstream(status, status == 429 ? "rate_limit_exceeded" : "upstream_error", message ?? "The upstream reported an error.") with
@@ -164,5 +183,5 @@ internal static class ProxyErrors
     public static ProxyError RefusedWhileStopping { get; } = ShuttingDown with { ClosesConnection = true };
 
     private static ProxyError Upstream(int status, string code, string message) =>
-        new(status, code, message) { Blame = Blame.Upstream, RetryAfterMs = SoonMs };
+        new(status, code, message) { Blame = Blame.Upstream, RetryAfterMs = SoonMs, Cause = FailureCause.Failed };
 }

@@ -43,7 +43,7 @@ internal sealed partial class RequestFields
             }
         }
 
-        return Find(FieldNames.Model) is null ? ProxyErrors.ModelRequired : null;
+        return Find(FieldNames.Model) is null && !_hasModel ? ProxyErrors.ModelRequired : null;
     }
 
     // What nearly every body is found to be by one look at each field.
@@ -61,6 +61,6 @@ internal sealed partial class RequestFields
             seen |= bit;
         }
 
-        return (seen & (1UL << FieldNames.Model)) != 0;
+        return _hasModel || (seen & (1UL << FieldNames.Model)) != 0;
     }
 }

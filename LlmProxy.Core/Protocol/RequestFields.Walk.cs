@@ -51,13 +51,19 @@ internal sealed partial class RequestFields
                 return false;
             }
 
-            isBehindField = index >= 0;
-            if (isBehindField)
+            isBehindField = Names.IsActedOn(index);
+            var role = index >= 0 && isExact ? Names.RoleOf(index) : IdentityRole.None;
+            if (isBehindField || role != IdentityRole.None)
             {
                 var value = new Utf8JsonReader(body[valueStart..walk.Position], _options);
                 value.Read();
-                _fields.Add(new RequestField(index, isExact, false, value.TokenType, start, valueStart, walk.Position, previousEnd, -1));
-                error ??= isExact ? Take(index, ref value) : null;
+                if (isBehindField)
+                {
+                    _fields.Add(new RequestField(index, isExact, false, value.TokenType, start, valueStart, walk.Position, previousEnd, -1));
+                    error ??= isExact ? Take(index, ref value) : null;
+                }
+
+                _identity.Take(role, ref value);
             }
 
             previousEnd = walk.Position;

@@ -42,17 +42,24 @@ internal static class RequestSplice
             return null;
         }
 
-        var field = fields.Find(FieldNames.Model)!.Value;
-        if (edits.IsEmpty && !field.IsEscaped)
+        if (edits.IsEmpty && fields.Find(FieldNames.Model) is { IsEscaped: false } only)
         {
             // What most requests ask for.
-            return [new(0, field.ValueStart, default), new(0, 0, model), new(field.ValueEnd, length - field.ValueEnd, default)];
+            return [new(0, only.ValueStart, default), new(0, 0, model), new(only.ValueEnd, length - only.ValueEnd, default)];
         }
 
         var changes = new List<(long Start, long End, ReadOnlyMemory<byte> With)>(4);
-        changes.Add(field.IsEscaped ? (field.NameStart, field.ValueEnd, WithPlainName(model)) : (field.ValueStart, field.ValueEnd, model));
-
         var added = new List<ParameterEdit>(0);
+        if (fields.Find(FieldNames.Model) is { } field)
+        {
+            changes.Add(field.IsEscaped ? (field.NameStart, field.ValueEnd, WithPlainName(model)) : (field.ValueStart, field.ValueEnd, model));
+        }
+        else
+        {
+            // The request named it elsewhere.
+            added.Add(new ParameterEdit(FieldNames.Model, "\"model\":"u8.ToArray(), model.ToArray()));
+        }
+
         foreach (var edit in edits.Set)
         {
             if (fields.Find(edit.Name) is { } present)

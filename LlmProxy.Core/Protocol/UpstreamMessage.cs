@@ -9,6 +9,13 @@ internal static class UpstreamMessage
     public static ProxyError ToError(ReadOnlySpan<byte> json, int status, Redactor redactor, int retryAfterMs = 1000) =>
         ProxyErrors.UpstreamError(status, TryRead(json, redactor), retryAfterMs) with { Original = TryReadOriginal(json, redactor) };
 
+    /// <summary>An error body names this code, as <c>code</c> or as <c>type</c>.</summary>
+    public static bool HasCode(ReadOnlySpan<byte> json, ReadOnlySpan<byte> code)
+    {
+        var at = json.IndexOf(code);
+        return at > 0 && at + code.Length < json.Length && json[at - 1] == (byte)'"' && json[at + code.Length] == (byte)'"';
+    }
+
     /// <summary>The message of <c>{"error":{"message":…}}</c>, <c>{"error":"…"}</c>, <c>{"message":…}</c> or <c>{"detail":…}</c>, made fit to be shown.</summary>
     public static string? TryRead(ReadOnlySpan<byte> json, Redactor redactor)
     {
@@ -46,6 +53,23 @@ internal static class UpstreamMessage
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             return null;
+        }
+    }
+
+    /// <summary>One JSON value without the secrets in it; null if it has none and may stay as it came.</summary>
+    public static byte[]? TryRedactValue(ReadOnlySpan<byte> json, Redactor redactor)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = JsonCopy.Reading.MaxDepth });
+            using var document = JsonDocument.ParseValue(ref reader);
+            var clean = JsonCopy.ToBytes(document.RootElement, redactor, out var redacted);
+            return redacted ? clean : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or System.Text.RegularExpressions.RegexMatchTimeoutException)
+        {
+            // Not text, so that nobody can say what is in it.
+            return "{\"code\":\"server_error\",\"message\":\"The upstream reported an error.\"}"u8.ToArray();
         }
     }
 

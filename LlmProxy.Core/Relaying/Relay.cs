@@ -10,7 +10,7 @@ namespace LlmProxy.Core.Relaying;
 /// <param name="Http">The client.</param>
 /// <param name="Clock">The exchange's.</param>
 /// <param name="Request">What was asked for.</param>
-/// <param name="Target">Who answers.</param>
+/// <param name="First">The first who may answer: its clocks and rules hold until somebody does.</param>
 /// <param name="CallerId">For the filters.</param>
 /// <param name="Limits">Sizes.</param>
 /// <param name="Contact">Whom a refused caller should ask.</param>
@@ -20,7 +20,7 @@ internal sealed record RelayPlan(
     HttpContext Http,
     ExchangeClock Clock,
     ForwardRequest Request,
-    Target Target,
+    Target First,
     string CallerId,
     LimitOptions Limits,
     string? Contact,
@@ -44,7 +44,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
 
         var client = new ClientStream(plan.Http, plan.Clock);
         var wait = new QuietWait();
-        plan.Clock.WatchQuiet(plan.Target.Upstream.Timeouts.Heartbeat, wait);
+        plan.Clock.WatchQuiet(plan.First.Timeouts.Heartbeat, wait);
         var result = sending.IsCompleted ? await sending : await HoldAsync(plan, client, wait, sending);
         return result.TryGet(out var events, out var failure)
             ? await StreamAsync(plan, client, wait, events)
@@ -61,24 +61,44 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         var awaiter = sending.GetAwaiter();
         wait.Begin();
         awaiter.UnsafeOnCompleted(wait.OnCompleted);
-        while (!wait.HasCompleted)
+        try
         {
-            await wait.SleepAsync();
-            if (plan.Clock.IsQuiet && !wait.HasCompleted && plan.Clock.Reason == CutOff.None)
+            while (!wait.HasCompleted)
             {
-                if (!client.HasBegun)
+                await wait.SleepAsync();
+                if (plan.Clock.IsQuiet && !wait.HasCompleted && plan.Clock.Reason == CutOff.None)
                 {
-                    await BeginStreamAsync(plan, client, null);
+                    await BeatAsync(plan, client);
                 }
-
-                client.Write(SseText.Heartbeat);
-                await client.FlushAsync();
-                plan.Clock.TouchQuiet();
-                plan.Request.Held?.Ask();
             }
+        }
+        catch
+        {
+            // What the app does when a response begins may fail. The attempt must not outlive the clock that bounds it.
+            plan.Clock.Cut(CutOff.Fault);
+            while (!wait.HasCompleted)
+            {
+                await wait.SleepAsync();
+            }
+
+            awaiter.GetResult().Value?.Dispose();
+            throw;
         }
 
         return awaiter.GetResult();
+    }
+
+    private static async ValueTask BeatAsync(RelayPlan plan, ClientStream client)
+    {
+        if (!client.HasBegun)
+        {
+            await BeginStreamAsync(plan, client, null);
+        }
+
+        client.Write(SseText.Heartbeat);
+        await client.FlushAsync();
+        plan.Clock.TouchQuiet();
+        plan.Request.Held?.Ask();
     }
 
     private async ValueTask<Result<RelayOutcome>> StreamAsync(RelayPlan plan, ClientStream client, QuietWait wait, UpstreamAnswer answer)
@@ -90,15 +110,13 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
                 await BeginStreamAsync(plan, client, answer);
             }
 
-            var timeouts = plan.Target.Upstream.Timeouts;
-            plan.Clock.WatchReader(timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
             var events = new EventRelayPlan(
-                CreateInspector(plan),
-                timeouts.Idle,
+                CreateInspector(plan, answer.Target),
+                answer.Target.Timeouts.Idle,
                 plan.Limits.Event,
                 plan.Headers().RequestId,
                 plan.Contact,
-                FiltersFor(plan),
+                FiltersFor(plan, answer),
                 plan.Complete);
             return await new EventRelay(client, plan.Clock, wait, time, events).RunAsync(answer);
         }
@@ -108,18 +126,18 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
     {
         using (answer)
         {
-            var filter = FiltersFor(plan);
+            var filter = FiltersFor(plan, answer);
             if (filter is not null && answer.Kind == AnswerKind.LargeJson)
             {
                 return ProxyErrors.AnswerTooLarge;
             }
 
-            plan.Headers().Apply(plan.Http.Response, answer, plan.Target.Upstream.Redactor);
+            plan.Headers().Apply(plan.Http.Response, answer, answer.Target.Upstream.Redactor);
             if (answer.Kind == AnswerKind.LargeJson)
             {
                 var client = new ClientStream(plan.Http, plan.Clock);
-                plan.Clock.WatchIdle(plan.Target.Upstream.Timeouts.Idle);
-                plan.Clock.WatchReader(plan.Target.Upstream.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
+                plan.Clock.WatchIdle(answer.Target.Timeouts.Idle);
+                plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
                 return await AnswerRelay.SendLargeAsync(plan, client, answer, time);
             }
 
@@ -136,7 +154,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         }
 
         var output = new System.Buffers.ArrayBufferWriter<byte>(512);
-        CreateInspector(plan).WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.Headers().RequestId, output);
+        CreateInspector(plan, plan.First).WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.Headers().RequestId, output);
         client.Write(output.WrittenSpan);
         var outcome = new RelayOutcome { Error = error, Bytes = client.Bytes };
         plan.Complete(outcome);
@@ -147,17 +165,18 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
     private static ValueTask BeginStreamAsync(RelayPlan plan, ClientStream client, UpstreamAnswer? answer)
     {
         var response = plan.Http.Response;
-        plan.Headers().Apply(response, answer, plan.Target.Upstream.Redactor);
+        plan.Headers().Apply(response, answer, (answer?.Target ?? plan.First).Upstream.Redactor);
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-cache";
         response.Headers["X-Accel-Buffering"] = "no";
+        plan.Clock.WatchReader((answer?.Target ?? plan.First).Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
         return client.BeginAsync();
     }
 
-    private static StreamInspector CreateInspector(RelayPlan plan) =>
-        plan.Request.Endpoint.Dialect.CreateInspector(Forwarder.Expect(plan.Request, plan.Target.Upstream));
+    private static StreamInspector CreateInspector(RelayPlan plan, Target target) =>
+        plan.Request.Endpoint.Dialect.CreateInspector(AttemptSender.Expect(plan.Request, target.Upstream));
 
-    private ResponseFilters? FiltersFor(RelayPlan plan) => _filters.Length == 0
+    private ResponseFilters? FiltersFor(RelayPlan plan, UpstreamAnswer answer) => _filters.Length == 0
         ? null
-        : new ResponseFilters(_filters, new LlmResponse(plan.Request.Endpoint.Name, plan.CallerId, plan.Request.Route.Asked));
+        : new ResponseFilters(_filters, new LlmResponse(plan.Request.Endpoint.Name, plan.CallerId, plan.Request.Route.Asked), () => CreateInspector(plan, answer.Target));
 }

@@ -5,13 +5,31 @@ namespace LlmProxy.Tests.Forwarding;
 
 internal sealed class AttemptTests
 {
+    private readonly CancellationToken _cancelled = new(canceled: true);
+    private ClockWheel _wheel = null!;
+    private ExchangeClock _clock = null!;
+
+    [SetUp]
+    public void Start()
+    {
+        _wheel = new ClockWheel(TimeProvider.System);
+        _clock = new ExchangeClock(_wheel, CancellationToken.None);
+    }
+
+    [TearDown]
+    public void Stop()
+    {
+        _clock.Dispose();
+        _wheel.Dispose();
+    }
+
     [Test]
     public async Task A_copy_of_a_request_that_a_handler_of_the_apps_sends_is_of_the_same_attempt()
     {
         using var end = new Recorder();
         using var copies = new Copying { InnerHandler = end };
         using var client = new UpstreamInvoker(copies);
-        var attempt = new Attempt();
+        using var attempt = new Attempt(_clock, mayFollow: false);
         using var message = new AttemptMessage(HttpMethod.Get, new Uri("http://upstream.test"));
         await attempt.SendAsync(client, message, CancellationToken.None);
         Assert.That((Attempt.Of(message), Attempt.Of(end.Sent!)), Is.EqualTo((attempt, attempt)));
@@ -25,7 +43,8 @@ internal sealed class AttemptTests
         using var client = new UpstreamInvoker(new Copying { InnerHandler = sockets });
         using var bare = new UpstreamInvoker(sockets);
         using var message = new AttemptMessage(HttpMethod.Get, new Uri("http://127.0.0.1:1"));
-        _ = new Attempt().SendAsync(bare, message, new CancellationToken(canceled: true));
+        using var attempt = new Attempt(_clock, mayFollow: false);
+        _ = attempt.SendAsync(bare, message, _cancelled);
         Assert.That((client.IsPlain, bare.IsPlain, message.Options.Count()), Is.EqualTo((false, true, 0)));
         Assert.That(Attempt.Of(message), Is.Not.Null);
     }

@@ -1,0 +1,169 @@
+using System.Collections.Concurrent;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Routing;
+
+namespace LlmProxy.Core.Balancing;
+
+/// <summary>Whether a target may be asked now.</summary>
+internal enum Readiness
+{
+    Ready,
+
+    /// <summary>All its places are taken.</summary>
+    Full,
+
+    /// <summary>It has asked to be left alone for a while.</summary>
+    Cooling,
+
+    /// <summary>It refuses us or fails.</summary>
+    Out,
+}
+
+/// <summary>What is known of an upstream while it is in use. Outlives a reload that does not change it.</summary>
+internal sealed class UpstreamState
+{
+    // A name that a client chose may be one of very many.
+    private const int MostModels = 1000;
+
+    // A refusal that says nothing of its length: a minute, and twice as long each time, up to ten.
+    private static readonly TimeSpan _firstRefusal = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan _longestRefusal = TimeSpan.FromMinutes(10);
+
+    // A probe that has not told by then does not keep the next one out.
+    private static readonly TimeSpan _probe = TimeSpan.FromSeconds(30);
+
+    private readonly ConcurrentDictionary<string, Cooling> _models = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, TargetLoad> _loads = new(StringComparer.Ordinal);
+    private readonly TimeProvider _time;
+    private readonly Cooling _account = new(_firstRefusal, _longestRefusal);
+    private volatile FailureCause _accountCause;
+
+    // Asked for every candidate of every request; the dictionary would take all of its locks to say that it is empty.
+    private volatile bool _hasModels;
+
+    public UpstreamState(Upstream upstream, TimeProvider time)
+    {
+        _time = time;
+        Name = upstream.Name;
+        Breaker = new Breaker(upstream.Options.Breaker, time);
+        Places = new Places(upstream.Options.Concurrent, upstream.Options.Queue, time);
+    }
+
+    public string Name { get; }
+
+    public Breaker Breaker { get; }
+
+    public Places Places { get; }
+
+    /// <summary>Why the account as a whole is left alone; <see cref="FailureCause.None"/> if it is not.</summary>
+    public FailureCause AccountCause(long now) => _account.IsOver(now) ? FailureCause.None : _accountCause;
+
+    /// <summary>When the account may be asked again, in milliseconds; the past if it may.</summary>
+    public long AccountUntil => _account.Until;
+
+    /// <summary>Models that are left alone: their names at the upstream and until when.</summary>
+    public IEnumerable<(string Model, long Until)> CoolingModels(long now) =>
+        _models.Where(e => !e.Value.IsOver(now)).Select(e => (e.Key, e.Value.Until));
+
+    /// <summary>Load and speed of a target, by its model as the configuration writes it.</summary>
+    public TargetLoad LoadOf(string model) => _loads.GetOrAdd(model, static (_, time) => new TargetLoad(time), _time);
+
+    /// <summary>May it be asked for this model now?</summary>
+    /// <param name="target">Where its model has a name, perhaps with a star.</param>
+    /// <param name="star">What the star stands for.</param>
+    /// <param name="isOnly">Nobody else can be asked: then what was said of this model alone is no reason not to ask again.</param>
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="until">When it may be, if it is known.</param>
+    public Readiness Look(Target target, ReadOnlySpan<char> star, bool isOnly, long now, out long until)
+    {
+        if (now < (until = _account.Until))
+        {
+            return _accountCause == FailureCause.RateLimited ? Readiness.Cooling : Readiness.Out;
+        }
+
+        if (_hasModels && _models.TryGetValue(target.ModelFor(star), out var cooling) && now < (until = cooling.Until))
+        {
+            if (!isOnly || cooling.IsAsked)
+            {
+                return cooling.IsRefused ? Readiness.Out : Readiness.Cooling;
+            }
+        }
+
+        until = Breaker.BrokenUntil;
+        return now < until ? Readiness.Out : Places.IsFull ? Readiness.Full : Readiness.Ready;
+    }
+
+    /// <summary>Asks for the right to send a request: where a probe is due, only one at a time has it.</summary>
+    public bool TryBegin(Target target, ReadOnlySpan<char> star, bool isOnly, long now) =>
+        _account.MayAsk(now, (long)_probe.TotalMilliseconds)
+        && (isOnly || !_hasModels || !_models.TryGetValue(target.ModelFor(star), out var cooling) || cooling.MayAsk(now, (long)_probe.TotalMilliseconds));
+
+    /// <summary>An attempt committed. A pause that another was asked for in the meantime holds all the same.</summary>
+    public void Answered(string model, long now)
+    {
+        _account.Answered();
+        if (_hasModels && _models.TryGetValue(model, out var cooling))
+        {
+            cooling.Answered();
+            lock (_models)
+            {
+                if (cooling.IsOver(now))
+                {
+                    _models.TryRemove(new KeyValuePair<string, Cooling>(model, cooling));
+                    _hasModels = !_models.IsEmpty;
+                }
+            }
+        }
+    }
+
+    /// <summary>An attempt ended without an answer.</summary>
+    /// <param name="model">Its name at the upstream.</param>
+    /// <param name="error">How.</param>
+    /// <param name="now">Milliseconds.</param>
+    public void Failed(string model, ProxyError error, long now)
+    {
+        switch (error.Cause)
+        {
+            case FailureCause.KeyRefused or FailureCause.QuotaGone:
+                _accountCause = error.Cause;
+                _account.Refused(now);
+                return;
+            case FailureCause.ModelForbidden or FailureCause.ModelUnknown:
+                CoolingOf(model).Refused(now);
+                return;
+            case FailureCause.RateLimited or FailureCause.Failed when error.CoolForMs > 0:
+                CoolingOf(model).Pause(now, error.CoolForMs, error.IsPauseAsked);
+                break;
+        }
+
+        // Whatever else it was, it told nothing of what a probe is to find out.
+        _account.ProbeTold();
+        if (_hasModels && _models.TryGetValue(model, out var cooling))
+        {
+            cooling.ProbeTold();
+        }
+    }
+
+    private Cooling CoolingOf(string model)
+    {
+        if (_models.TryGetValue(model, out var known))
+        {
+            return known;
+        }
+
+        lock (_models)
+        {
+            if (_models.Count >= MostModels)
+            {
+                foreach (var (name, cooling) in _models)
+                {
+                    _models.TryRemove(new KeyValuePair<string, Cooling>(name, cooling));
+                    break;
+                }
+            }
+
+            _hasModels = true;
+            return _models.GetOrAdd(model, static _ => new Cooling(_firstRefusal, _longestRefusal));
+        }
+    }
+}

@@ -1,0 +1,24 @@
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Routing;
+
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>What has just happened to an attempt.</summary>
+internal enum AttemptStage
+{
+    /// <summary>A target is about to be asked.</summary>
+    Began,
+
+    /// <summary>It committed, or failed.</summary>
+    Ended,
+
+    /// <summary>It was given up for the next target.</summary>
+    FailedOver,
+}
+
+/// <summary>Told to whoever keeps the books, while it happens.</summary>
+/// <param name="Stage">What happened.</param>
+/// <param name="Target">Who was asked.</param>
+/// <param name="Error">How it failed; null if it did not.</param>
+/// <param name="Began">When it began, a timestamp.</param>
+internal readonly record struct AttemptNote(AttemptStage Stage, Target Target, ProxyError? Error, long Began);

@@ -1,0 +1,52 @@
+using LlmProxy.Core.Balancing;
+using LlmProxy.Core.Configuration;
+
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>What all attempts of one request share.</summary>
+internal sealed class AttemptSeries(
+    ForwardRequest request, Selection selection, LimitOptions limits, ExchangeClock clock, AttemptSender sender, Action<AttemptNote> note, TimeProvider time)
+{
+    private int _sent;
+
+    public ForwardRequest Request => request;
+
+    public Selection Selection => selection;
+
+    public LimitOptions Limits => limits;
+
+    public ExchangeClock Clock => clock;
+
+    public AttemptSender Sender => sender;
+
+    public TimeProvider Time => time;
+
+    /// <summary>Told of every attempt as it happens.</summary>
+    public Action<AttemptNote> Note => note;
+
+    /// <summary>Milliseconds, as live states count them.</summary>
+    public long Now => Balancing.Clock.Ms(time);
+
+    /// <summary>Something of the request has left us: from now on an attempt more is one that an upstream pays for.</summary>
+    public bool HasSent => Volatile.Read(ref _sent) > 0;
+
+    public void CountSent() => Interlocked.Increment(ref _sent);
+
+    /// <summary>Takes an attempt more from the budget of the model; the first that reaches anybody is free.</summary>
+    public bool TryTakeExtra() =>
+        !HasSent || selection.State.Extra.TryTake(Now, selection.Route.Failover.BudgetPercent, selection.Route.Failover.BudgetLeast);
+
+    /// <summary>Nothing was sent for what <see cref="TryTakeExtra"/> gave.</summary>
+    public void GiveExtraBack()
+    {
+        if (HasSent)
+        {
+            selection.State.Extra.GiveBack(Now);
+        }
+    }
+
+    /// <summary>Another attempt may be made after the one that is about to be.</summary>
+    public bool MayFollow() =>
+        selection.Count > 1 && selection.HasNext()
+        && selection.State.Extra.HasRoom(Now, selection.Route.Failover.BudgetPercent, selection.Route.Failover.BudgetLeast);
+}
