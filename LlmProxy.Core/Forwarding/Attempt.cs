@@ -3,6 +3,8 @@ namespace LlmProxy.Core.Forwarding;
 /// <summary>One request on its way to a target: its clock, and what is known of the connection that carries it.</summary>
 internal sealed class Attempt : IDisposable
 {
+    private static readonly HttpRequestOptionsKey<Attempt> _key = new("LlmProxy.Attempt");
+
     [ThreadStatic]
     private static Attempt? _current;
 
@@ -48,12 +50,23 @@ internal sealed class Attempt : IDisposable
     public bool WasLost => _wasUsedBefore && _connection is { IsAnswered: false };
 
     /// <summary>The attempt that a request was made for.</summary>
-    public static Attempt? Of(HttpRequestMessage message) => (message as AttemptMessage)?.Attempt;
+    public static Attempt? Of(HttpRequestMessage message) =>
+        message is AttemptMessage { Attempt: { } known } ? known : message.Options.TryGetValue(_key, out var attempt) ? attempt : null;
 
     /// <summary>Sends a request as this attempt.</summary>
     public Task<HttpResponseMessage> SendAsync(HttpMessageInvoker client, AttemptMessage message, CancellationToken cancellation)
     {
-        message.Attempt = this;
+        if (message is AttemptMessage own)
+        {
+            own.Attempt = this;
+        }
+
+        // The options are a dictionary, which costs more than all else of the message: only where somebody may send a copy.
+        if (client is not UpstreamInvoker { IsPlain: true } || message is not AttemptMessage)
+        {
+            message.Options.Set(_key, this);
+        }
+
         var outer = _current;
         _current = this;
         try
@@ -158,7 +171,7 @@ internal sealed class Attempt : IDisposable
     }
 }
 
-/// <summary>A request upstream that knows its attempt. Its options would know it as well, in a dictionary for each request.</summary>
+/// <summary>A request that knows whose it is.</summary>
 internal sealed class AttemptMessage(HttpMethod method, Uri address) : HttpRequestMessage(method, address)
 {
     public Attempt? Attempt { get; set; }
