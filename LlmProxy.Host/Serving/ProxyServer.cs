@@ -5,6 +5,7 @@ using LlmProxy.Host.Logging;
 using LlmProxy.Host.Records;
 using LlmProxy.Host.Sources;
 using LlmProxy.Host.Stopping;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -53,6 +54,10 @@ internal sealed class ProxyServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan, files, socket));
         // The same on the server's side; see Program.cs for what it asks of the code.
         builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
+        if (ConnectionBuffers.IsSupported)
+        {
+            builder.Services.AddSingleton<IMemoryPoolFactory<byte>, ConnectionBufferFactory>();
+        }
 
         ConfigurationFollow.Add(builder, configuration, plan, files);
         builder.Services.RemoveAll<IRecordSink>();
@@ -61,6 +66,7 @@ internal sealed class ProxyServer : IAsyncDisposable
             builder.Services.AddSingleton<IRecordSink>(static _ => ConsoleRecordSink.Open());
         }
 
+        builder.Services.AddHostedService<QuietMoment>();
         TelemetryExport.Add(builder.Services);
         BrowserAccess.Add(builder.Services, configuration.Options.Cors);
 
