@@ -52,22 +52,32 @@ internal sealed partial class RequestFields
             }
 
             isBehindField = Names.IsActedOn(index);
-            var role = index >= 0 && isExact ? Names.RoleOf(index) : IdentityRole.None;
-            if (isBehindField || role != IdentityRole.None)
-            {
-                var value = new Utf8JsonReader(body[valueStart..walk.Position], _options);
-                value.Read();
-                if (isBehindField)
-                {
-                    _fields.Add(new RequestField(index, isExact, false, value.TokenType, start, valueStart, walk.Position, previousEnd, -1));
-                    error ??= isExact ? Take(index, ref value) : null;
-                }
-
-                _identity.Take(role, ref value);
-            }
-
+            var place = new RequestField(index, isExact, false, default, start, valueStart, walk.Position, previousEnd, -1);
+            error ??= Note(body[valueStart..walk.Position], place, isBehindField);
             previousEnd = walk.Position;
         }
+    }
+
+    /// <summary>Reads the value of a member that somebody acts on, or that tells whose the request is.</summary>
+    private ProxyError? Note(ReadOnlySpan<byte> text, RequestField place, bool isActedOn)
+    {
+        var role = place.Name >= 0 && place.IsExact ? Names.RoleOf(place.Name) : IdentityRole.None;
+        if (!isActedOn && role == IdentityRole.None)
+        {
+            return null;
+        }
+
+        ProxyError? error = null;
+        var value = new Utf8JsonReader(text, _options);
+        value.Read();
+        if (isActedOn)
+        {
+            _fields.Add(place with { Type = value.TokenType });
+            error = place.IsExact ? Take(place.Name, ref value) : null;
+        }
+
+        _identity.Take(role, ref value);
+        return error;
     }
 
     private ref RequestField Last => ref System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_fields)[^1];
