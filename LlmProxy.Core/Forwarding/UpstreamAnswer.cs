@@ -85,6 +85,16 @@ internal sealed class UpstreamAnswer : IDisposable
         _holdsPlace = 1;
     }
 
+    /// <summary>Lets go of what was sent: it is over, and the HTTP client would keep it for as long as the answer lasts.</summary>
+    public void ForgetRequest()
+    {
+        if (_response.RequestMessage is { } request)
+        {
+            request.Content = null;
+            request.Headers.Clear();
+        }
+    }
+
     public void Dispose()
     {
         ReleaseRead();
