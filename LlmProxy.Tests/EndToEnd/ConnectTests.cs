@@ -78,6 +78,7 @@ public sealed class ConnectTests : ProxyFixture
     {
         InProcessOnly("it looks at the handler");
         await StartAsync();
+        await PostAsync(Chat.Request());
         HttpMessageHandler handler = App.Services.GetRequiredService<IHttpMessageHandlerFactory>().CreateHandler(UpstreamClients.Prefix + "main");
         while (handler is DelegatingHandler { InnerHandler: { } inner })
         {
