@@ -152,7 +152,11 @@ internal sealed partial class LlmProxyMiddleware
         {
             case AttemptStage.Began:
                 exchange.Attempts++;
-                NoteTarget(exchange, route, attempt.Target);
+                if (!attempt.IsHedge && exchange.FirstEvent == 0)
+                {
+                    NoteTarget(exchange, route, attempt.Target);
+                }
+
                 return;
             case AttemptStage.FailedOver:
                 accountant.FailedOver(upstream, attempt.Error!.Code);
@@ -162,14 +166,44 @@ internal sealed partial class LlmProxyMiddleware
         if (attempt.Error is null)
         {
             exchange.FirstEvent = time.GetTimestamp();
+            NoteTarget(exchange, route, attempt.Target);
         }
-        else if (attempt.Error.Cause is FailureCause.KeyRefused or FailureCause.ModelForbidden)
+        else if (attempt.IsSuperseded)
         {
-            Log.CredentialsRefused(logger, upstream);
-            accountant.AuthFailed(upstream);
+            exchange.Lost = [.. exchange.Lost, attempt];
+        }
+        else
+        {
+            if (exchange.FirstEvent == 0)
+            {
+                NoteTarget(exchange, route, attempt.Target);
+            }
+
+            if (attempt.Error.Cause is FailureCause.KeyRefused or FailureCause.ModelForbidden)
+            {
+                Log.CredentialsRefused(logger, upstream);
+                accountant.AuthFailed(upstream);
+            }
         }
 
         accountant.Attempted(upstream, attempt.Error?.Code);
+        if (attempt.IsHedge)
+        {
+            accountant.Hedged(upstream, attempt.Error?.Code);
+        }
+    }
+
+    /// <summary>Waits for the call that several share; its attempts are noted by who began it.</summary>
+    private async ValueTask<Result<UpstreamAnswer>> ShareAsync(SharedPart part, RouteMatch route, ExchangeClock clock, Exchange exchange)
+    {
+        var result = await part.AnswerAsync(clock);
+        if (result.TryGet(out var answer, out _) && exchange.FirstEvent == 0)
+        {
+            exchange.FirstEvent = time.GetTimestamp();
+            NoteTarget(exchange, route, answer.Target);
+        }
+
+        return result;
     }
 
     private static void Note(Exchange exchange, ProxyError error)
@@ -179,8 +213,9 @@ internal sealed partial class LlmProxyMiddleware
         exchange.Blame = error.Blame;
     }
 
-    private static void Note(Exchange exchange, RelayOutcome outcome)
+    private static void Note(Exchange exchange, RelayOutcome outcome, SharedPart? part)
     {
+        exchange.CoalescedWith = part?.Settle(isWhole: outcome.Error is null);
         if (outcome.Error is { } error)
         {
             Note(exchange, error);

@@ -47,6 +47,7 @@ internal static class LlmProxyServices
         services.AddAccounting();
         services.AddSingleton(provider => new LlmProxyLifetime(provider.GetRequiredService<Accountant>(), provider.GetRequiredService<ClockWheel>()));
         services.AddSingleton<LlmProxyMiddleware>();
+        services.AddSingleton(provider => new LlmProxyExplainer(provider.GetRequiredService<LlmProxyMiddleware>()));
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(
             warnings, source, provider.GetRequiredService<Accountant>(), provider.GetRequiredService<LlmProxySnapshots>(),
@@ -61,7 +62,11 @@ internal static class LlmProxyServices
         services.AddSingleton<LiveStates>();
         services.AddSingleton<Balancer>();
         services.AddSingleton<AttemptSender>();
+        services.AddSingleton(provider => new Mirroring(
+            provider.GetRequiredService<AttemptSender>(), provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<BodyBudget>(),
+            provider.GetRequiredService<ClockWheel>(), provider.GetRequiredService<Accountant>().Mirrored));
         services.AddSingleton<Forwarder>();
+        services.AddSingleton<Coalescing>();
         services.AddSingleton(provider => new UpstreamHandlers(provider.GetRequiredService<LlmProxySnapshots>().FindUpstream));
         services.AddSingleton<IConfigureOptions<HttpClientFactoryOptions>>(provider => provider.GetRequiredService<UpstreamHandlers>());
 

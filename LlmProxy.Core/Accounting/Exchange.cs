@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Accounting;
@@ -58,6 +59,12 @@ internal sealed class Exchange
     public string? ResponseModel => TargetModel ?? (Route is null || Route.Contains('*', StringComparison.Ordinal) ? null : UpstreamModel);
 
     public int Attempts { get; set; }
+
+    /// <summary>Attempts that lost to a faster one, in the order of their ends: nobody got their answers, and they cost what they cost.</summary>
+    public IReadOnlyList<AttemptNote> Lost { get; set; } = [];
+
+    /// <summary>The exchange that answers for the call that this one shared; null if it is this one, or none was shared.</summary>
+    public string? CoalescedWith { get; set; }
 
     public int Status { get; set; }
 

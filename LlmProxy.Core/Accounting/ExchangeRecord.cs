@@ -45,6 +45,12 @@ public sealed class ExchangeRecord
     /// <summary>How many times an upstream was asked.</summary>
     public int Attempts { get; init; }
 
+    /// <summary>
+    /// The id of the request whose upstream call this one shared: an identical one of the same caller at the same time. That one
+    /// answers for what the call cost. Null if nothing was shared, or this is the one that answers.
+    /// </summary>
+    public string? CoalescedWith { get; init; }
+
     /// <summary>The status that the client got; 499 if it left before there was one.</summary>
     public int Status { get; init; }
 

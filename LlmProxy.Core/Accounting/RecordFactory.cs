@@ -30,6 +30,7 @@ internal static class RecordFactory
         Upstream = exchange.Upstream,
         UpstreamModel = Printable(exchange.UpstreamModel),
         Attempts = exchange.Attempts,
+        CoalescedWith = exchange.CoalescedWith,
         Status = exchange.Status,
         Streamed = exchange.Streamed,
         End = exchange.End,

@@ -20,7 +20,7 @@ internal enum Standing
 }
 
 /// <summary>One request's way through the targets of its model: whom to ask now, and whom after that.</summary>
-internal sealed class Selection
+internal sealed partial class Selection
 {
     private readonly Pool _pool;
     private readonly RouteMatch _match;
@@ -91,6 +91,24 @@ internal sealed class Selection
         }
 
         standing = Standing.Forced;
+        return null;
+    }
+
+    /// <summary>Picks the next of those that may be asked at once, which is not picked again. Null if there is none.</summary>
+    public Candidate? NextReady()
+    {
+        var now = Clock.Ms(_time);
+        while (ReadyAt(now, out _) is not 0 and var ready)
+        {
+            var index = PickFrom(ready);
+            _open &= ~(1UL << index);
+            var candidate = _pool.Candidates[index];
+            if (candidate.State.TryBegin(candidate.Target.ModelFor(_match.Star), Count == 1, now))
+            {
+                return candidate;
+            }
+        }
+
         return null;
     }
 

@@ -23,6 +23,7 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops)
             request.WantsStream ? CutOff.FirstEvent : CutOff.Response,
             ClientTimeout.Bound(request.Headers, request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response));
         HttpResponseMessage? response = null;
+        AnswerReader? reader = null;
         var isCommitted = false;
         var isWaiting = false;
         try
@@ -30,8 +31,14 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops)
             var message = UpstreamRequest.Build(request, target, parts);
             message.Headers.TryAddWithoutValidation(LoopGuard.Header, loops.Next(request.Headers));
             response = await attempt.SendAsync(clients.For(upstream), message, attempt.Token);
-            var reader = new AnswerReader(request, target, Expect(request, upstream), limits, isLast);
+            reader = new AnswerReader(request, target, Expect(request, upstream), limits, isLast);
             var result = await reader.ReadAsync(response, attempt.Token);
+            if (result.Value is { } answer && !attempt.TryCommit())
+            {
+                answer.ReleaseRead();
+                return ProxyErrors.Superseded;
+            }
+
             isCommitted = result.Error is null;
             isWaiting = result.Value is { HasOutput: false };
             return result;
@@ -48,6 +55,7 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops)
         }
         finally
         {
+            attempt.Usage = reader?.Usage ?? Usage.None;
             attempt.EndPhase(goesOn: isWaiting);
             if (!isCommitted)
             {

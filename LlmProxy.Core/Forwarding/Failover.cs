@@ -10,6 +10,7 @@ namespace LlmProxy.Core.Forwarding;
 internal sealed class Failover(AttemptSeries series)
 {
     private readonly Selection _selection = series.Selection;
+    private HedgedCall? _hedge;
     private int _shortestWaitMs = int.MaxValue;
 
     public async ValueTask<Result<UpstreamAnswer>> RunAsync()
@@ -17,6 +18,12 @@ internal sealed class Failover(AttemptSeries series)
         if (_selection.Count > 1)
         {
             _selection.State.Extra.Count(series.Now);
+        }
+
+        if (HedgedCall.Suits(series.Request, _selection))
+        {
+            _selection.State.Hedges.Count(_selection.Route.Hedge!.BudgetPercent);
+            _hedge = new HedgedCall(series, _selection.Route.Hedge, AskAsync);
         }
 
         if (First(out var standing) is not { } candidate)
@@ -27,7 +34,8 @@ internal sealed class Failover(AttemptSeries series)
         while (true)
         {
             var hadSent = series.HasSent;
-            var result = await AskAsync(candidate, standing);
+            var asked = candidate;
+            var result = _hedge is { IsSpent: false } ? Take(await _hedge.RunAsync(candidate, standing), out candidate) : await AskAsync(candidate, standing, null);
             if (result.Error is not { } error)
             {
                 return result;
@@ -38,7 +46,7 @@ internal sealed class Failover(AttemptSeries series)
                 _shortestWaitMs = Math.Min(_shortestWaitMs, error.RetryAfterMs);
             }
 
-            if (hadSent && error.Cause == FailureCause.NotSent)
+            if (hadSent && error.Cause == FailureCause.NotSent && asked == candidate)
             {
                 series.GiveExtraBack();
             }
@@ -83,7 +91,13 @@ internal sealed class Failover(AttemptSeries series)
         return next;
     }
 
-    private async ValueTask<Result<UpstreamAnswer>> AskAsync(Candidate candidate, Standing standing)
+    private static Result<UpstreamAnswer> Take((Result<UpstreamAnswer> Result, Candidate Asked) outcome, out Candidate asked)
+    {
+        asked = outcome.Asked;
+        return outcome.Result;
+    }
+
+    private async ValueTask<Result<UpstreamAnswer>> AskAsync(Candidate candidate, Standing standing, Racer? racer)
     {
         var request = series.Request;
         List<BodyPart>? parts = [];
@@ -97,12 +111,12 @@ internal sealed class Failover(AttemptSeries series)
             }
         }
 
-        if (!candidate.State.Places.TryEnter() && await WaitForPlaceAsync(candidate) is { } full)
+        if (!candidate.State.Places.TryEnter() && await WaitForPlaceAsync(candidate, racer) is { } full)
         {
             return full;
         }
 
-        var call = new TargetCall(series, candidate, parts);
+        var call = new TargetCall(series, candidate, parts, racer);
         var breaker = candidate.State.Breaker;
         if (standing == Standing.Forced)
         {
@@ -120,15 +134,21 @@ internal sealed class Failover(AttemptSeries series)
 
     private const int RetryAfterMs = 1000;
 
-    private async ValueTask<ProxyError?> WaitForPlaceAsync(Candidate candidate)
+    private async ValueTask<ProxyError?> WaitForPlaceAsync(Candidate candidate, Racer? racer)
     {
+        using var own = racer is null ? null : CancellationTokenSource.CreateLinkedTokenSource(series.Clock.Token);
+        racer?.Wait(own);
         try
         {
-            return await candidate.State.Places.EnterAsync(_selection.Caller.Id, series.Clock.Token) ? null : ProxyErrors.Saturated;
+            return await candidate.State.Places.EnterAsync(_selection.Caller.Id, own?.Token ?? series.Clock.Token) ? null : ProxyErrors.Saturated;
         }
         catch (OperationCanceledException)
         {
-            return Faults.OfCutOff(series.Clock.Reason) ?? ProxyErrors.ClientGone;
+            return racer is { HasLost: true } ? ProxyErrors.Superseded : Faults.OfCutOff(series.Clock.Reason) ?? ProxyErrors.ClientGone;
+        }
+        finally
+        {
+            racer?.Wait(null);
         }
     }
 }

@@ -13,6 +13,7 @@ internal static class Faults
         CutOff.Idle => ProxyErrors.IdleTimeout,
         CutOff.Total => ProxyErrors.DeadlineExceeded,
         CutOff.Shutdown => ProxyErrors.ShuttingDown,
+        CutOff.Superseded => ProxyErrors.Superseded,
         _ => ProxyErrors.Timeout,
     };
 
@@ -39,6 +40,7 @@ internal static class Faults
         HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded } => ProxyErrors.Truncated,
         HttpIOException { HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError } => ProxyErrors.ProtocolError,
         InvalidDataException => ProxyErrors.UnsupportedUpstreamEncoding,
+        SharedAnswerException e => e.Error,
         _ when IsReset(exception) => ProxyErrors.Reset,
         _ => ProxyErrors.Truncated,
     };

@@ -4,7 +4,7 @@ using LlmProxy.Core.Protocol;
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>One target, asked once, or twice if a kept connection was lost. It holds a place at the upstream, which the answer takes over.</summary>
-internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List<BodyPart> parts)
+internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List<BodyPart> parts, Racer? racer = null)
 {
     /// <summary>The outcome, once <see cref="RunAsync"/> has ended.</summary>
     public Result<UpstreamAnswer> Result { get; private set; }
@@ -35,15 +35,25 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         }
 
         candidate.State.Failed(model, error, series.Now);
+        if (ReferenceEquals(error, ProxyErrors.Superseded))
+        {
+            return AttemptEnd.Unknown;
+        }
+
         return error.Cause is FailureCause.Failed or FailureCause.NotSent ? AttemptEnd.Failed : AttemptEnd.Alive;
     }
 
     private async ValueTask<Result<UpstreamAnswer>> AttemptAsync()
     {
         var began = series.Time.GetTimestamp();
-        series.Note(new AttemptNote(AttemptStage.Began, candidate.Target, null, began));
         var isLast = !series.MayFollow();
-        var attempt = new Attempt(series.Clock, mayFollow: !isLast);
+        var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
+        if (!TryBegin(attempt, began))
+        {
+            attempt.Dispose();
+            return ProxyErrors.Superseded;
+        }
+
         var result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
         if (result.TryGet(out var answer, out var error))
         {
@@ -60,9 +70,23 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
             series.CountSent();
         }
 
-        series.Note(new AttemptNote(AttemptStage.Ended, candidate.Target, error, began));
+        series.Note(NoteOf(AttemptStage.Ended, error, began) with { Usage = attempt.Usage });
         return result;
     }
+
+    private bool TryBegin(Attempt attempt, long began)
+    {
+        if (racer is not null)
+        {
+            return racer.TryBegin(attempt, () => series.Note(NoteOf(AttemptStage.Began, null, began)));
+        }
+
+        series.Note(NoteOf(AttemptStage.Began, null, began));
+        return true;
+    }
+
+    private AttemptNote NoteOf(AttemptStage stage, ProxyError? error, long began) =>
+        new(stage, candidate.Target, error, began) { IsHedge = racer is { IsHedge: true } };
 
     // The client, our own end and the exchange's total time say nothing of this upstream.
     private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total;

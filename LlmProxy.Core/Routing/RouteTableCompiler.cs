@@ -9,10 +9,13 @@ namespace LlmProxy.Core.Routing;
 /// <summary>Options in, <see cref="RouteTable"/> out.</summary>
 internal static class RouteTableCompiler
 {
+    // Only an answer that is meant to be always the same may be shared.
+    private static readonly string[] _decidesOnSharing = [Route.Temperature];
+
     /// <param name="options">Validated.</param>
     public static RouteTable Compile(LlmProxyOptions options)
     {
-        var fields = new FieldNames(options.Models.Values.SelectMany(m => m.Set.Keys.Concat(m.Default.Keys).Concat(m.Remove)));
+        var fields = new FieldNames(options.Models.Values.SelectMany(m => m.Set.Keys.Concat(m.Default.Keys).Concat(m.Remove).Concat(m.Coalesce ? _decidesOnSharing : [])));
         var upstreams = options.Upstreams.ToDictionary(
             e => e.Key, e => new Upstream(e.Key, e.Value, EndpointTable.Rows), StringComparer.Ordinal);
         var byName = new Dictionary<string, Route>(StringComparer.Ordinal);

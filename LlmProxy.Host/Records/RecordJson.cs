@@ -32,6 +32,7 @@ internal sealed class RecordJson : IRecordFormat, IDisposable
         Text("upstream"u8, record.Upstream);
         Text("upstream_model"u8, record.UpstreamModel);
         _json.WriteNumber("attempts"u8, record.Attempts);
+        Text("coalesced_with"u8, record.CoalescedWith);
         _json.WriteNumber("status"u8, record.Status);
         _json.WriteString("end"u8, record.End);
         Text("blame"u8, record.Blame);

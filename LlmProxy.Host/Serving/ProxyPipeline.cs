@@ -20,7 +20,8 @@ internal static class ProxyPipeline
         app.Use((http, next) => signals.IsStopping ? CloseAfterAsync(http, next) : next(http));
         if (ports.HasAdmin)
         {
-            app.Use((http, next) => ports.IsAdmin(http) ? AnswerAdminAsync(http, next, pages) : next(http));
+            var explain = new ExplainPage(app.Services.GetRequiredService<LlmProxyExplainer>());
+            app.Use((http, next) => ports.IsAdmin(http) ? AnswerAdminAsync(http, next, pages, explain) : next(http));
         }
 
         if (BrowserAccess.IsOn(cors))
@@ -49,14 +50,14 @@ internal static class ProxyPipeline
         return next(http);
     }
 
-    private static Task AnswerAdminAsync(HttpContext http, RequestDelegate next, OwnPages pages)
+    private static Task AnswerAdminAsync(HttpContext http, RequestDelegate next, OwnPages pages, ExplainPage explain)
     {
         if (IsMetrics(http.Request))
         {
             return next(http);
         }
 
-        if (pages.FindHealth(http.Request) is { } page)
+        if ((pages.FindHealth(http.Request) ?? explain.Find(http.Request)) is { } page)
         {
             return page(http);
         }

@@ -18,6 +18,7 @@ public sealed class RecordView
         Upstream = member("Upstream");
         UpstreamModel = member("UpstreamModel");
         Attempts = Number(member("Attempts")) is { } attempts ? (int)attempts : 0;
+        CoalescedWith = member("CoalescedWith");
         Status = (int)(Number(member("Status")) ?? 0);
         Streamed = bool.TryParse(member("Streamed"), out bool streamed) && streamed;
         End = member("End") ?? "";
@@ -47,6 +48,8 @@ public sealed class RecordView
     public string? UpstreamModel { get; }
 
     public int Attempts { get; }
+
+    public string? CoalescedWith { get; }
 
     public int Status { get; }
 
