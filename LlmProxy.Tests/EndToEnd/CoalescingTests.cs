@@ -101,7 +101,7 @@ public sealed class CoalescingTests : ProxyFixture
             Setup.Mini.Set["temperature"] = JsonDocument.Parse(set).RootElement;
         }
 
-        Upstream.Otherwise(Gated(Replies.LikeOpenAI));
+        Upstream.Otherwise(Gated(Replies.Json(200, Chat.Completion("Hello"))));
         await StartAsync();
         Task<RawResponse> first = PostAsync(Chat.Request(more: more));
         Task<RawResponse> second = PostAsync(Chat.Request(more: more));
@@ -171,7 +171,7 @@ public sealed class CoalescingTests : ProxyFixture
         _gate.SetResult();
         foreach (Task<RawResponse> answer in answers)
         {
-            Contract.AssertError(await answer, 502, "boom");
+            Contract.AssertError(await answer, 502, "upstream_error");
         }
 
         Assert.That(Upstream.Requests, Has.Count.EqualTo(1));
@@ -213,7 +213,7 @@ public sealed class CoalescingTests : ProxyFixture
     [Test]
     public async Task A_large_answer_in_one_piece_is_shared_as_it_comes()
     {
-        Setup.Options.Limits.HeldAnswer = 1000;
+        Setup.Options.Limits.HeldAnswer = 2048;
         string completion = Chat.Completion(new string('x', 100_000));
         Upstream.Next(async exchange =>
         {
@@ -236,6 +236,7 @@ public sealed class CoalescingTests : ProxyFixture
     {
         var clock = Setup.UseFakeClock();
         Setup.Main.Kind = Core.Configuration.UpstreamKind.OpenAI;
+        Setup.Main.Timeouts.FirstEvent = Setup.Main.Timeouts.Idle = Setup.Main.Timeouts.Total = TimeSpan.Zero;
         string rest = ResponseEvents.Delta("Hi", 2) + ResponseEvents.Completed(3);
         Upstream.Next(async exchange =>
         {

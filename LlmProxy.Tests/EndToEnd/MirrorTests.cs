@@ -113,7 +113,7 @@ public sealed class MirrorTests : ProxyFixture
     [Test]
     public async Task Copies_are_dropped_where_bodies_take_more_than_half_of_their_room()
     {
-        string request = Chat.Request();
+        string request = Chat.Request(more: ",\"user\":\"" + new string('x', 500) + "\"");
         Setup.Options.Limits.AllRequestBodies = (request.Length * 4) - 8;
         await StartAsync();
         using MetricCollector<long> mirrored = Mirrored();
