@@ -29,6 +29,7 @@ internal sealed class Explanation(Utf8JsonWriter json, DateTimeOffset now)
         WriteTexts("upstream_tags"u8, caller.UpstreamTags);
         WriteText("kept_by"u8, request.Route.Keeper);
         json.WriteString("balance"u8, route.Balance.ToString());
+        json.WriteString("order_by"u8, selection.OrderedBy);
         WriteText("sticky"u8, route.Sticky is { } sticky ? sticky.By == StickyBy.Header ? $"Header:{sticky.Header}" : sticky.By.ToString() : null);
         json.WriteStartArray("targets"u8);
         foreach (var view in selection.Explain(request.Endpoint.Operation))
@@ -47,7 +48,7 @@ internal sealed class Explanation(Utf8JsonWriter json, DateTimeOffset now)
         json.WriteEndObject();
     }
 
-    private void WriteTarget(in TargetView view, string star)
+    private void WriteTarget(in TargetView view, ReadOnlySpan<char> star)
     {
         var target = view.Candidate.Target;
         var places = view.Candidate.State.Places;
@@ -131,7 +132,7 @@ internal sealed class Explanation(Utf8JsonWriter json, DateTimeOffset now)
         json.WriteEndObject();
     }
 
-    private void WriteMirror(Mirror? mirror, string star)
+    private void WriteMirror(Mirror? mirror, ReadOnlySpan<char> star)
     {
         if (mirror is null)
         {

@@ -34,7 +34,7 @@ internal sealed partial class LlmProxyMiddleware
     private async ValueTask<ProxyError?> ExplainAsync(HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ResponseHeaders headers)
     {
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
-        if (!(await ReadAsync(http.Request, match.Endpoint!, caller, snapshot, clock)).TryGet(out var request, out var error))
+        if (!(await ReadAsync(http.Request, match, caller, snapshot, clock)).TryGet(out var request, out var error))
         {
             return error;
         }
@@ -73,7 +73,7 @@ internal sealed partial class LlmProxyMiddleware
         HttpContext http, EndpointMatch match, Caller caller, ReadRequest request, RouteMatch route, ResponseHeaders headers)
     {
         var endpoint = match.Endpoint!;
-        var selection = balancer.Look(route, endpoint.Operation, caller, request.Fields, http.Request.Headers);
+        var selection = balancer.Look(route, endpoint.Operation, caller, request, http.Request.Headers);
         var forward = new ForwardRequest(endpoint, match.Id, "", route, request.Fields, request.Body, http.Request.Headers, null, null);
         var output = new ArrayBufferWriter<byte>(2048);
         await using (var json = new Utf8JsonWriter(output, ErrorText.JsonOptions))

@@ -1,6 +1,8 @@
 using System.Globalization;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Balancing;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
@@ -33,8 +35,9 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     /// <summary>What is refused whatever it asks for.</summary>
-    private ProxyError? RefuseUnread(HttpRequest request) =>
+    private ProxyError? RefuseUnread(HttpRequest request, LimitOptions limits) =>
         lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping
+        : limits.Concurrent > 0 && accountant.Active > limits.Concurrent ? ProxyErrors.Busy
         : loops.IsLoop(request.Headers) ? ProxyErrors.LoopDetected
         : HttpEdge.Check(request);
 
@@ -83,11 +86,11 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     private async ValueTask<Result<ReadRequest>> ReadAsync(
-        HttpRequest request, Endpoints.Endpoint endpoint, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
+        HttpRequest request, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
     {
         try
         {
-            return await requests.ReadAsync(request, endpoint, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock.Token);
+            return await requests.ReadAsync(request, match.Endpoint!, match.Model, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock);
         }
         catch (OperationCanceledException) when (Faults.OfCutOff(clock.Reason) is not null && clock.Reason != CutOff.None)
         {
@@ -213,9 +216,19 @@ internal sealed partial class LlmProxyMiddleware
         exchange.Blame = error.Blame;
     }
 
-    private static void Note(Exchange exchange, RelayOutcome outcome, SharedPart? part)
+    /// <summary>Before the end of an answer goes out: what the next request of the same conversation has to find, and who pays.</summary>
+    private static void Note(Exchange exchange, RelayOutcome outcome, Selection selection, SharedPart? part)
     {
+        Note(exchange, outcome);
         exchange.CoalescedWith = part?.Settle(isWhole: outcome.Error is null);
+        if (outcome.Error is null)
+        {
+            selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);
+        }
+    }
+
+    private static void Note(Exchange exchange, RelayOutcome outcome)
+    {
         if (outcome.Error is { } error)
         {
             Note(exchange, error);
@@ -232,6 +245,12 @@ internal sealed partial class LlmProxyMiddleware
         exchange.LastEvent = outcome.LastEvent;
         exchange.MissingDone = outcome.MissingDone;
         exchange.DoneWithoutFinish = outcome.DoneWithoutFinish;
+        if (outcome is { Error: null, Reported: { } failure })
+        {
+            // Nothing is wrong with the stream: the answer that it brought whole says that it failed.
+            exchange.End = failure.Code;
+            exchange.Blame = failure.Blame;
+        }
     }
 
     private static partial class Log

@@ -38,7 +38,7 @@ internal sealed partial class LlmProxyMiddleware(
         var match = EndpointTable.Match(http.Request, path);
         try
         {
-            if ((RefuseUnread(http.Request) ?? match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
+            if ((RefuseUnread(http.Request, snapshot.Options.Limits) ?? match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, match.Dialect, error, snapshot, exchange);
             }
@@ -86,7 +86,7 @@ internal sealed partial class LlmProxyMiddleware(
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
 
         // 3. What does it ask for?
-        var read = await ReadAsync(http.Request, endpoint, caller, snapshot, clock);
+        var read = await ReadAsync(http.Request, match, caller, snapshot, clock);
         if (!read.TryGet(out var request, out error))
         {
             return error;
@@ -112,7 +112,7 @@ internal sealed partial class LlmProxyMiddleware(
                 return await ExplainAsync(http, match, caller, request, route, exchange);
             }
 
-            return balancer.Select(route, endpoint.Operation, caller, request.Fields, http.Request.Headers) is { } selection
+            return balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
                 ? await AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
                 : NoTarget(match, request.Fields, route, caller, snapshot);
         }
@@ -140,7 +140,7 @@ internal sealed partial class LlmProxyMiddleware(
         using var part = route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, selection, snapshot.Options.Limits, note) : null;
         var plan = new RelayPlan(
             http, clock, forward, first, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
-            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome, part));
+            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome, selection, part));
         var sending = part is null
             ? SendAsync(forward, caller, forwarder.SendAsync(forward, selection, snapshot.Options.Limits, clock, note))
             : SendAsync(forward, caller, ShareAsync(part, route, clock, exchange));
@@ -151,7 +151,7 @@ internal sealed partial class LlmProxyMiddleware(
         }
 
         // 9. What happened?
-        Note(exchange, ended, part);
+        Note(exchange, ended);
         if (ended.Fault is not null)
         {
             Log.Failed(logger, ended.Fault, exchange.Id);

@@ -59,7 +59,7 @@ internal static class LlmProxyServices
     {
         services.AddSingleton<ClockWheel>();
         services.AddSingleton<UpstreamClients>();
-        services.AddSingleton<LiveStates>();
+        services.AddSingleton(provider => new LiveStates(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Balancer>();
         services.AddSingleton<AttemptSender>();
         services.AddSingleton(provider => new Mirroring(

@@ -16,6 +16,9 @@ public class RequestSpliceBenchmarks
         [new ParameterEdit(_names.IndexOf("max_completion_tokens"), "\"max_completion_tokens\":"u8.ToArray(), "4096"u8.ToArray())],
         [_names.IndexOf("logit_bias"), _names.IndexOf("tool_choice")]);
 
+    private static readonly FieldNames _telling =
+        new(["temperature", "max_completion_tokens", "logit_bias", "tool_choice"], IdentityParts.User | IdentityParts.Conversation | IdentityParts.Prompt);
+
     private readonly byte[] _model = "\"gpt-5-prod\""u8.ToArray();
     private ReadOnlySequence<byte> _body;
     private byte[] _output = [];
@@ -38,6 +41,14 @@ public class RequestSpliceBenchmarks
 
     [Benchmark]
     public object ReadFields() => Read();
+
+    /// <summary>With a hash of tools, system prompt and first message, as tables with an affine model need it.</summary>
+    [Benchmark]
+    public object ReadFieldsAndIdentity() => RequestFields.Read(_body, _telling).Value!;
+
+    /// <summary>Looks for what only one account can read, as models with several upstreams need it.</summary>
+    [Benchmark]
+    public bool FindAccountMarks() => AccountMarks.AreIn(_body, withReasoning: true);
 
     [Benchmark]
     public int ReadAndSplice() => Write(RequestSplice.TryPlan(Read(), _body.Length, _model, RequestEdits.None, out _)!);

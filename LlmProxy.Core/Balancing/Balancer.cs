@@ -1,6 +1,7 @@
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
 using Microsoft.AspNetCore.Http;
 
@@ -9,17 +10,29 @@ namespace LlmProxy.Core.Balancing;
 /// <summary>Which target now, and which after it? The front door of the sixth stage.</summary>
 internal sealed class Balancer(LiveStates states, TimeProvider time)
 {
+    // Requests of these may carry what only one account can read.
+    private const Operations Carrying = Operations.Responses | Operations.Chat | Operations.Messages | Operations.CountTokens;
+
     /// <returns>Null if none of the route's targets may serve this request: not the operation, not with the caller's tags, or not at the upstream that it must be.</returns>
-    public Selection? Select(in RouteMatch match, Operations operation, Caller caller, RequestFields fields, IHeaderDictionary headers)
+    public Selection? Select(in RouteMatch match, Operations operation, Caller caller, in ReadRequest request, IHeaderDictionary headers)
     {
-        var selection = Look(match, operation, caller, fields, headers);
+        var selection = Look(match, operation, caller, request, headers);
         return selection.Count > 0 ? selection : null;
     }
 
     /// <summary>The same, even if nobody may serve it: to be looked at.</summary>
-    public Selection Look(in RouteMatch match, Operations operation, Caller caller, RequestFields fields, IHeaderDictionary headers)
+    public Selection Look(in RouteMatch match, Operations operation, Caller caller, in ReadRequest request, IHeaderDictionary headers)
     {
-        _ = (fields, headers);
-        return new Selection(states.Of(match.Route), match, operation, caller, default, time);
+        var pool = states.Of(match.Route);
+        var isKept = pool.HasSeveralUpstreams && operation == Operations.Responses;
+        var key = pool.Candidates.Length == 1 ? default : PickKey.Of(match.Route, isKept, operation, caller, request.Fields, headers);
+        var selection = new Selection(pool, match, operation, caller, key, time);
+        if (selection.Count > 0 && match.Keeper is null && (operation & Carrying) != 0 && selection.HasSeveralUpstreams
+            && AccountMarks.AreIn(request.Body.Bytes, withReasoning: operation == Operations.Responses))
+        {
+            selection.KeepToOneUpstream();
+        }
+
+        return selection;
     }
 }

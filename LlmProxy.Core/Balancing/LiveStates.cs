@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Routing;
 
 namespace LlmProxy.Core.Balancing;
@@ -8,7 +9,9 @@ namespace LlmProxy.Core.Balancing;
 /// What is known of upstreams and models while they are in use. Kept beside the configuration, which is immutable: a reload that
 /// does not change an upstream keeps its object, and with it its state.
 /// </summary>
-internal sealed class LiveStates(TimeProvider time)
+/// <param name="time">The app's.</param>
+/// <param name="random">Safe for many threads; null: the shared one.</param>
+internal sealed class LiveStates(TimeProvider time, Random? random = null)
 {
     private readonly ConditionalWeakTable<Upstream, UpstreamState> _upstreams = [];
     private readonly ConditionalWeakTable<Route, Pool> _pools = [];
@@ -19,8 +22,20 @@ internal sealed class LiveStates(TimeProvider time)
     /// <summary>The targets of a route with their states.</summary>
     public Pool Of(Route route) => _pools.TryGetValue(route, out var pool) ? pool : _pools.GetValue(route, Create);
 
-    private Pool Create(Route route) => new(
-        route, [.. route.Targets.Select(target => new Candidate(target, Of(target.Upstream)))], _routes.GetOrAdd(route.Name, static _ => new RouteState()));
+    private Pool Create(Route route)
+    {
+        var candidates = new Candidate[route.Targets.Length];
+        for (var i = 0; i < candidates.Length; i++)
+        {
+            var target = route.Targets[i];
+
+            // The same target named twice is two, or one of them would win every lot.
+            var twins = route.Targets.Take(i).Count(other => other.Upstream == target.Upstream && other.Model == target.Model);
+            candidates[i] = new Candidate(target, Of(target.Upstream), twins);
+        }
+
+        return new Pool(route, candidates, _routes.GetOrAdd(route.Name, static _ => new RouteState()), random ?? Random.Shared);
+    }
 }
 
 /// <summary>What is known of a model as a whole; by name, so that it outlives any reload.</summary>
@@ -32,6 +47,9 @@ internal sealed class RouteState
 
     /// <summary>Attempts beyond a request's first.</summary>
     public SlidingBudget Extra { get; } = new();
+
+    /// <summary>Where its conversations were last answered.</summary>
+    public Homes Homes { get; } = new();
 
     /// <summary>Requests that may be sent to a second target because the first is slow.</summary>
     public HedgeBudget Hedges { get; } = new();
@@ -61,11 +79,20 @@ internal sealed class RouteState
 }
 
 /// <summary>A target and its live state.</summary>
-internal sealed class Candidate(Target target, UpstreamState state)
+/// <param name="target">As compiled.</param>
+/// <param name="state">Its upstream's.</param>
+/// <param name="twins">How often the same target is named before it.</param>
+internal sealed class Candidate(Target target, UpstreamState state, int twins = 0)
 {
     public Target Target { get; } = target;
 
     public UpstreamState State { get; } = state;
 
     public TargetLoad Load { get; } = state.LoadOf(target.Model);
+
+    /// <summary>Of the upstream's name. The same in every process, so that replicas agree.</summary>
+    public ulong Account { get; } = Fingerprint.Of(target.Upstream.Name);
+
+    /// <summary>What it draws its lots with; likewise.</summary>
+    public ulong Salt { get; } = Fingerprint.Join(Fingerprint.Of(target.Upstream.Name), Fingerprint.Of(target.Model) + (ulong)twins);
 }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 
@@ -15,6 +16,14 @@ internal readonly record struct TargetView(Candidate Candidate, int Order, strin
 /// <summary>How a selection stands, for people. It takes no place, no probe and nothing of any budget.</summary>
 internal sealed partial class Selection
 {
+    /// <summary>What the order hangs on: <c>configuration</c>, <c>key</c> (the same for the same caller or conversation), <c>load</c> or <c>chance</c>.</summary>
+    public string OrderedBy => Route.Balance switch
+    {
+        TargetBalance.InOrder => "configuration",
+        TargetBalance.LeastLoaded => "load",
+        _ => _key.Hash != 0 ? "key" : "chance",
+    };
+
     /// <summary>All targets of the model: first those that would be asked, in their order, then the others and why not.</summary>
     /// <param name="operation">What they must serve.</param>
     public List<TargetView> Explain(Operations operation)
@@ -25,7 +34,7 @@ internal sealed partial class Selection
         var others = _open & ~(ready | full);
         while (ready != 0)
         {
-            var index = PickFrom(ready);
+            var index = Foresee(ready);
             ready &= ~(1UL << index);
             views.Add(new TargetView(_pool.Candidates[index], views.Count + 1, "ready", null, null));
         }
@@ -50,6 +59,28 @@ internal sealed partial class Selection
         return views;
     }
 
+    // Not as a request would pick: a pick is remembered. Where it is up to load or chance, the order is only one that may be.
+    private int Foresee(ulong ready)
+    {
+        if (Route.Balance != TargetBalance.LeastLoaded && _pool.HomeOf(ready, _key) is >= 0 and var home)
+        {
+            return home;
+        }
+
+        var first = BitOperations.TrailingZeroCount(ready);
+        for (var left = ready; left != 0; left &= left - 1)
+        {
+            var index = BitOperations.TrailingZeroCount(left);
+            var target = _pool.Candidates[index].Target;
+            if (target.Priority == _pool.Candidates[first].Target.Priority && target.Weight > 0)
+            {
+                return index;
+            }
+        }
+
+        return first;
+    }
+
     private TargetView ViewOfOut(int index, long now)
     {
         var candidate = _pool.Candidates[index];
@@ -70,9 +101,10 @@ internal sealed partial class Selection
     private string WhyNever(Candidate candidate, Operations operation)
     {
         var upstream = candidate.Target.Upstream;
-        return (upstream.Operations & operation) == 0 ? "it does not serve this operation"
+        return !candidate.Target.Serves(operation, _match.Star) ? "it does not serve this operation"
             : _match.Keeper is { } keeper && keeper != upstream.Name ? $"what the request goes on from is kept by {keeper}"
-            : "it does not carry all tags that the caller's requests demand";
+            : !upstream.Carries(Caller.UpstreamTags) ? "it does not carry all tags that the caller's requests demand"
+            : "the request carries what only one account can read";
     }
 
     private static ulong Mask(int count) => count >= 64 ? ulong.MaxValue : (1UL << count) - 1;

@@ -1,5 +1,6 @@
 using System.Numerics;
 using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Routing;
@@ -26,7 +27,7 @@ internal sealed partial class Selection
     private readonly RouteMatch _match;
     private readonly TimeProvider _time;
     private readonly PickKey _key;
-    private readonly ulong _all;
+    private ulong _all;
     private ulong _open;
 
     public Selection(Pool pool, in RouteMatch match, Operations operation, Caller caller, in PickKey key, TimeProvider time)
@@ -38,8 +39,9 @@ internal sealed partial class Selection
         Caller = caller;
         for (var i = 0; i < pool.Candidates.Length; i++)
         {
-            var upstream = pool.Candidates[i].Target.Upstream;
-            if ((upstream.Operations & operation) != 0 && (match.Keeper is null || match.Keeper == upstream.Name) && upstream.Carries(caller.UpstreamTags))
+            var target = pool.Candidates[i].Target;
+            var upstream = target.Upstream;
+            if (target.Serves(operation, match.Star) && (match.Keeper is null || match.Keeper == upstream.Name) && upstream.Carries(caller.UpstreamTags))
             {
                 _open |= 1UL << i;
             }
@@ -52,20 +54,95 @@ internal sealed partial class Selection
     public Caller Caller { get; }
 
     /// <summary>What the route's star stands for.</summary>
-    public string Star => _match.Star;
+    public ReadOnlySpan<char> Star => _match.Star;
 
     public Route Route => _pool.Route;
 
     public RouteState State => _pool.State;
 
     /// <summary>Targets that may serve this request at all.</summary>
-    public int Count { get; }
+    public int Count { get; private set; }
+
+    /// <summary>They belong to more than one upstream.</summary>
+    public bool HasSeveralUpstreams
+    {
+        get
+        {
+            var first = First.Upstream;
+            for (var left = _open & (_open - 1); left != 0; left &= left - 1)
+            {
+                if (_pool.Candidates[BitOperations.TrailingZeroCount(left)].Target.Upstream != first)
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
 
     /// <summary>Somebody is left who could be asked now.</summary>
     public bool HasNext() => _open != 0 && (ReadyAt(Clock.Ms(_time), out var full) | full) != 0;
 
     /// <summary>The first in order of those that may serve it, for what has to be known before one is chosen.</summary>
     public Target First => _pool.Candidates[BitOperations.TrailingZeroCount(_open)].Target;
+
+    /// <summary>
+    /// Leaves one upstream, because only one account can read what the request carries: the one that answered the conversation
+    /// before, or if nobody remembers, the one where such requests belong.
+    /// </summary>
+    public void KeepToOneUpstream()
+    {
+        var keeper = -1;
+        for (var left = _open; left != 0 && keeper < 0; left &= left - 1)
+        {
+            var index = BitOperations.TrailingZeroCount(left);
+            keeper = State.Homes.IsAt(_key.Conversation, _pool.Candidates[index].Account) ? index : -1;
+        }
+
+        keeper = keeper < 0 ? _pool.HomeOf(_open, _key) : keeper;
+        if (keeper < 0)
+        {
+            var now = Clock.Ms(_time);
+            keeper = _pool.Pick(ReadyAt(now, out _) is not 0 and var ready ? ready : _open, _key, now);
+        }
+
+        var upstream = _pool.Candidates[keeper].Target.Upstream;
+        for (var left = _open; left != 0; left &= left - 1)
+        {
+            var index = BitOperations.TrailingZeroCount(left);
+            _open &= _pool.Candidates[index].Target.Upstream == upstream ? ulong.MaxValue : ~(1UL << index);
+        }
+
+        _all = _open;
+        Count = BitOperations.PopCount(_open);
+    }
+
+    /// <summary>A whole answer has come, before its end goes out: the next request of its conversation may follow at once.</summary>
+    /// <param name="upstream">The name of who gave it.</param>
+    /// <param name="model">The model there, as configured.</param>
+    /// <param name="usage">What it reported.</param>
+    public void Learn(string? upstream, string? model, in Usage usage)
+    {
+        if ((_key.Hash | _key.Conversation) == 0)
+        {
+            return;
+        }
+
+        foreach (var candidate in _pool.Candidates)
+        {
+            if (candidate.Target.Upstream.Name == upstream && candidate.Target.Model == model)
+            {
+                State.Homes.Remember(_key.Conversation, candidate.Account);
+                if (Route.Balance == TargetBalance.Affinity && _key.Hash != 0)
+                {
+                    candidate.Load.Cache.Note(_key.Hash, usage, Clock.Ms(_time));
+                }
+
+                return;
+            }
+        }
+    }
 
     /// <summary>Picks the next to ask, which is not picked again. Null if nobody can be asked.</summary>
     /// <param name="standing">How it was come by.</param>
@@ -81,10 +158,10 @@ internal sealed partial class Selection
                 break;
             }
 
-            var index = ready != 0 ? PickFrom(ready) : BitOperations.TrailingZeroCount(full);
+            var index = ready != 0 ? _pool.Pick(ready, _key, now) : _pool.ShortestQueue(full);
             _open &= ~(1UL << index);
             var candidate = _pool.Candidates[index];
-            if (candidate.State.TryBegin(candidate.Target.ModelFor(_match.Star), Count == 1, now))
+            if (candidate.State.TryBegin(candidate.Target, _match.Star, Count == 1, now))
             {
                 return candidate;
             }
@@ -100,10 +177,10 @@ internal sealed partial class Selection
         var now = Clock.Ms(_time);
         while (ReadyAt(now, out _) is not 0 and var ready)
         {
-            var index = PickFrom(ready);
+            var index = _pool.Pick(ready, _key, now);
             _open &= ~(1UL << index);
             var candidate = _pool.Candidates[index];
-            if (candidate.State.TryBegin(candidate.Target.ModelFor(_match.Star), Count == 1, now))
+            if (candidate.State.TryBegin(candidate.Target, _match.Star, Count == 1, now))
             {
                 return candidate;
             }
@@ -207,28 +284,6 @@ internal sealed partial class Selection
     private Readiness Look(int index, long now, out long until)
     {
         var candidate = _pool.Candidates[index];
-        return candidate.State.Look(candidate.Target.ModelFor(_match.Star), Count == 1, now, out until);
-    }
-
-    private int PickFrom(ulong ready)
-    {
-        var first = BitOperations.TrailingZeroCount(ready);
-        if ((ready & (ready - 1)) == 0 || Route.Balance == Configuration.TargetBalance.InOrder)
-        {
-            return first;
-        }
-
-        var priority = _pool.Candidates[first].Target.Priority;
-        var same = ready;
-        for (var left = ready; left != 0; left &= left - 1)
-        {
-            var index = BitOperations.TrailingZeroCount(left);
-            if (_pool.Candidates[index].Target.Priority != priority)
-            {
-                same &= ~(1UL << index);
-            }
-        }
-
-        return _pool.Pick(same, _key);
+        return candidate.State.Look(candidate.Target, _match.Star, Count == 1, now, out until);
     }
 }

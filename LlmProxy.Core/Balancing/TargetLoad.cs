@@ -1,31 +1,37 @@
 namespace LlmProxy.Core.Balancing;
 
-/// <summary>What a target has to do, and how soon it speaks. Written by every request that it gets, read by who chooses.</summary>
-internal sealed class TargetLoad
+/// <summary>What a target has to do, how soon it speaks and what its cache is good for. Written by every request that it gets, read by who chooses.</summary>
+internal sealed class TargetLoad(TimeProvider time)
 {
-    // A tenth of what is new: a few requests in a row tell more than one.
-    private const double Share = 0.1;
-
+    // Apart: the first event of a stream says how busy a target is, a whole answer mostly how long it was.
+    private readonly Pace _streams = new(time);
+    private readonly Pace _whole = new(time);
     private int _active;
-    private long _latencyBits = BitConverter.DoubleToInt64Bits(double.NaN);
 
     /// <summary>Requests under way.</summary>
     public int Active => Volatile.Read(ref _active);
 
-    /// <summary>Milliseconds to the first event, smoothed; not a number while nothing is known.</summary>
-    public double Latency => BitConverter.Int64BitsToDouble(Volatile.Read(ref _latencyBits));
+    /// <summary>Whether its prompt cache is of use.</summary>
+    public CacheYield Cache { get; } = new();
 
-    public void Begin() => Interlocked.Increment(ref _active);
+    /// <summary>How soon it speaks.</summary>
+    /// <param name="streams">In streams, or else in whole answers.</param>
+    public Pace PaceOf(bool streams) => streams ? _streams : _whole;
 
-    public void End() => Interlocked.Decrement(ref _active);
-
-    /// <summary>The first event came after this many milliseconds.</summary>
-    public void Spoke(double milliseconds)
+    /// <summary>A request is sent.</summary>
+    public void Begin(bool streams)
     {
-        var known = Latency;
-        var mixed = double.IsNaN(known) ? milliseconds : known + (Share * (milliseconds - known));
-
-        // One of two that come at once may be lost: it is an average.
-        Volatile.Write(ref _latencyBits, BitConverter.DoubleToInt64Bits(mixed));
+        Interlocked.Increment(ref _active);
+        PaceOf(streams).Begin();
     }
+
+    /// <summary>A request ended without an answer.</summary>
+    public void Fail(bool streams)
+    {
+        PaceOf(streams).Fail();
+        End();
+    }
+
+    /// <summary>A request whose answer was heard is over.</summary>
+    public void End() => Interlocked.Decrement(ref _active);
 }

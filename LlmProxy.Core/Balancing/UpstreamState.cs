@@ -34,11 +34,16 @@ internal sealed class UpstreamState
 
     private readonly ConcurrentDictionary<string, Cooling> _models = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TargetLoad> _loads = new(StringComparer.Ordinal);
+    private readonly TimeProvider _time;
     private readonly Cooling _account = new(_firstRefusal, _longestRefusal);
     private volatile FailureCause _accountCause;
 
+    // Asked for every candidate of every request; the dictionary would take all of its locks to say that it is empty.
+    private volatile bool _hasModels;
+
     public UpstreamState(Upstream upstream, TimeProvider time)
     {
+        _time = time;
         Name = upstream.Name;
         Breaker = new Breaker(upstream.Options.Breaker, time);
         Places = new Places(upstream.Options.Concurrent, upstream.Options.Queue, time);
@@ -61,21 +66,22 @@ internal sealed class UpstreamState
         _models.Where(e => !e.Value.IsOver(now)).Select(e => (e.Key, e.Value.Until));
 
     /// <summary>Load and speed of a target, by its model as the configuration writes it.</summary>
-    public TargetLoad LoadOf(string model) => _loads.GetOrAdd(model, static _ => new TargetLoad());
+    public TargetLoad LoadOf(string model) => _loads.GetOrAdd(model, static (_, time) => new TargetLoad(time), _time);
 
     /// <summary>May it be asked for this model now?</summary>
-    /// <param name="model">Its name at the upstream.</param>
+    /// <param name="target">Where its model has a name, perhaps with a star.</param>
+    /// <param name="star">What the star stands for.</param>
     /// <param name="isOnly">Nobody else can be asked: then what was said of this model alone is no reason not to ask again.</param>
     /// <param name="now">Milliseconds.</param>
     /// <param name="until">When it may be, if it is known.</param>
-    public Readiness Look(string model, bool isOnly, long now, out long until)
+    public Readiness Look(Target target, ReadOnlySpan<char> star, bool isOnly, long now, out long until)
     {
         if (now < (until = _account.Until))
         {
             return _accountCause == FailureCause.RateLimited ? Readiness.Cooling : Readiness.Out;
         }
 
-        if (!_models.IsEmpty && _models.TryGetValue(model, out var cooling) && now < (until = cooling.Until))
+        if (_hasModels && _models.TryGetValue(target.ModelFor(star), out var cooling) && now < (until = cooling.Until))
         {
             if (!isOnly || cooling.IsAsked)
             {
@@ -88,18 +94,25 @@ internal sealed class UpstreamState
     }
 
     /// <summary>Asks for the right to send a request: where a probe is due, only one at a time has it.</summary>
-    public bool TryBegin(string model, bool isOnly, long now) =>
+    public bool TryBegin(Target target, ReadOnlySpan<char> star, bool isOnly, long now) =>
         _account.MayAsk(now, (long)_probe.TotalMilliseconds)
-        && (isOnly || _models.IsEmpty || !_models.TryGetValue(model, out var cooling) || cooling.MayAsk(now, (long)_probe.TotalMilliseconds));
+        && (isOnly || !_hasModels || !_models.TryGetValue(target.ModelFor(star), out var cooling) || cooling.MayAsk(now, (long)_probe.TotalMilliseconds));
 
-    /// <summary>An attempt committed.</summary>
-    public void Answered(string model)
+    /// <summary>An attempt committed. A pause that another was asked for in the meantime holds all the same.</summary>
+    public void Answered(string model, long now)
     {
         _account.Answered();
-        if (!_models.IsEmpty && _models.TryGetValue(model, out var cooling))
+        if (_hasModels && _models.TryGetValue(model, out var cooling))
         {
             cooling.Answered();
-            _models.TryRemove(new KeyValuePair<string, Cooling>(model, cooling));
+            lock (_models)
+            {
+                if (cooling.IsOver(now))
+                {
+                    _models.TryRemove(new KeyValuePair<string, Cooling>(model, cooling));
+                    _hasModels = !_models.IsEmpty;
+                }
+            }
         }
     }
 
@@ -125,7 +138,7 @@ internal sealed class UpstreamState
 
         // Whatever else it was, it told nothing of what a probe is to find out.
         _account.ProbeTold();
-        if (!_models.IsEmpty && _models.TryGetValue(model, out var cooling))
+        if (_hasModels && _models.TryGetValue(model, out var cooling))
         {
             cooling.ProbeTold();
         }
@@ -138,15 +151,19 @@ internal sealed class UpstreamState
             return known;
         }
 
-        if (_models.Count >= MostModels)
+        lock (_models)
         {
-            foreach (var (name, cooling) in _models)
+            if (_models.Count >= MostModels)
             {
-                _models.TryRemove(new KeyValuePair<string, Cooling>(name, cooling));
-                break;
+                foreach (var (name, cooling) in _models)
+                {
+                    _models.TryRemove(new KeyValuePair<string, Cooling>(name, cooling));
+                    break;
+                }
             }
-        }
 
-        return _models.GetOrAdd(model, static _ => new Cooling(_firstRefusal, _longestRefusal));
+            _hasModels = true;
+            return _models.GetOrAdd(model, static _ => new Cooling(_firstRefusal, _longestRefusal));
+        }
     }
 }

@@ -21,6 +21,10 @@ internal static class BalanceRules
         if (model.Sticky is { } sticky)
         {
             CheckSticky(Places.Member(path, "Sticky"), sticky, problems);
+            if (model.Balance is { } balance and not TargetBalance.Weighted)
+            {
+                problems.Warning(Places.Member(path, "Sticky"), $"means nothing with \"Balance\": \"{balance}\". Leave Balance out, or write \"Weighted\".");
+            }
         }
 
         if (model.Hedge is { } hedge)

@@ -1,6 +1,6 @@
 namespace LlmProxy.Core.Configuration;
 
-/// <summary>Sizes, in bytes.</summary>
+/// <summary>What one request may take, and all of them together. Sizes are in bytes.</summary>
 public sealed class LimitOptions
 {
     /// <summary>A request's body, decoded. Default 64 MiB: conversations with images.</summary>
@@ -11,6 +11,18 @@ public sealed class LimitOptions
     /// does not fit is answered with 503 <c>overloaded</c>.
     /// </summary>
     public long AllRequestBodies { get; set; } = Math.Max(64L << 20, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
+
+    /// <summary>
+    /// How long a request's body may take to arrive; what takes longer is answered with 408 <c>request_timeout</c>. Default 5
+    /// minutes: 64 MiB over 2 Mbit/s. Zero: as long as the server lets it.
+    /// </summary>
+    public TimeSpan BodyTime { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// How many requests are served at one time; one more is answered with 503 <c>overloaded</c>. Default 0: as many as come.
+    /// The executable's own default is what its limit of open files has room for.
+    /// </summary>
+    public int Concurrent { get; set; }
 
     /// <summary>One event of a stream. Default 16 MiB: an image in one event fits.</summary>
     public int Event { get; set; } = 16 << 20;

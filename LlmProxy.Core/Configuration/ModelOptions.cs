@@ -28,7 +28,7 @@ public sealed class ModelOptions
 
     /// <summary>
     /// How one of several targets of the same priority is chosen. Default null: <see cref="TargetBalance.Weighted"/> where a target
-    /// has a weight or priority of its own, else <see cref="TargetBalance.InOrder"/>.
+    /// has a weight or priority of its own, or where <see cref="Sticky"/> is set, else <see cref="TargetBalance.InOrder"/>.
     /// </summary>
     public TargetBalance? Balance { get; set; }
 

@@ -7,6 +7,9 @@ internal static class ModelRules
     private const int HighestWeight = 1_000_000;
     private const int HighestPriority = 1000;
 
+    // Which of them may be asked is kept in one word of bits.
+    private const int MostTargets = 64;
+
     public static void Check(LlmProxyOptions options, Problems problems)
     {
         if (options.Models.Count == 0)
@@ -41,12 +44,23 @@ internal static class ModelRules
             problems.Error(targets, "no target: at least one is needed, for example \"openai/gpt-5\".");
         }
 
+        if (model.Targets.Count > MostTargets)
+        {
+            problems.Error(targets, $"too many: a model has at most {MostTargets} targets.");
+        }
+
         for (var i = 0; i < model.Targets.Count; i++)
         {
             var target = model.Targets[i];
             var at = Places.Item(targets, i);
             CheckUpstream(Places.Member(at, "Upstream"), target.Upstream, options, problems);
             CheckTargetModel(Places.Member(at, "Model"), name, target.Model, problems);
+            if (target.Model.Length > 0 && target.Model.All(static c => c == '.')
+                && options.Upstreams.TryGetValue(target.Upstream, out var upstream) && AzureRules.HasDeployments(upstream))
+            {
+                problems.Error(Places.Member(at, "Model"), $"{Problems.Value} cannot be a deployment: its name is a part of the path.", target.Model);
+            }
+
             CheckContext(at, target.Context, problems);
             if (target.Weight is < 0 or > HighestWeight)
             {

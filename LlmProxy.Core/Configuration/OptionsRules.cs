@@ -4,6 +4,7 @@ namespace LlmProxy.Core.Configuration;
 internal static class OptionsRules
 {
     private const int LongestContact = 200;
+    private static readonly TimeSpan LongestBody = TimeSpan.FromHours(24);
     private static readonly TimeSpan LongestDeadline = TimeSpan.FromHours(24);
 
     public static void Check(LlmProxyOptions options, Problems problems)
@@ -22,6 +23,7 @@ internal static class OptionsRules
         CheckShutdown(options.Shutdown, problems);
         CheckSize("RequestBody", options.Limits.RequestBody, 1L << 10, 4L << 30, "1KiB to 4GiB", problems);
         CheckSize("AllRequestBodies", options.Limits.AllRequestBodies, 1L << 10, 1L << 50, "1KiB or more", problems);
+        CheckLimits(options.Limits, problems);
         CheckSize("Event", options.Limits.Event, 1L << 10, 1L << 30, "1KiB to 1GiB", problems);
         CheckSize("HeldAnswer", options.Limits.HeldAnswer, 1L << 10, 1L << 30, "1KiB to 1GiB", problems);
     }
@@ -47,6 +49,19 @@ internal static class OptionsRules
         else if (shutdown.Pause < TimeSpan.Zero || shutdown.Pause > shutdown.Deadline)
         {
             problems.Error(Places.Member("Shutdown", "Pause"), "is longer than Deadline, which counts from the signal and has the pause in it.");
+        }
+    }
+
+    private static void CheckLimits(LimitOptions limits, Problems problems)
+    {
+        if (limits.BodyTime < TimeSpan.Zero || limits.BodyTime > LongestBody)
+        {
+            problems.Error(Places.Member("Limits", "BodyTime"), "is out of range: 1s to 24h, or 0 for no limit.");
+        }
+
+        if (limits.Concurrent < 0)
+        {
+            problems.Error(Places.Member("Limits", "Concurrent"), "is out of range: 1 or more, or 0 for no limit.");
         }
     }
 

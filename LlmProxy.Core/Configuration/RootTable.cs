@@ -20,6 +20,8 @@ internal static class RootTable
         [
             new Member<LimitOptions, long>("RequestBody", LongSizeShape.Instance, static (o, v) => o.RequestBody = v),
             new Member<LimitOptions, long>("AllRequestBodies", LongSizeShape.Instance, static (o, v) => o.AllRequestBodies = v),
+            new Member<LimitOptions, TimeSpan>("BodyTime", DurationShape.Instance, static (o, v) => o.BodyTime = v),
+            new Member<LimitOptions, int>("Concurrent", WholeNumberShape.Instance, static (o, v) => o.Concurrent = v),
             new Member<LimitOptions, int>("Event", BufferSizeShape.Instance, static (o, v) => o.Event = v),
             new Member<LimitOptions, int>("HeldAnswer", BufferSizeShape.Instance, static (o, v) => o.HeldAnswer = v),
         ]);

@@ -17,4 +17,7 @@ public enum UpstreamKind
 
     /// <summary>api.anthropic.com, or another server of the Anthropic API: messages and their token counts.</summary>
     Anthropic,
+
+    /// <summary>An Azure OpenAI resource; see <see cref="UpstreamOptions.ApiVersion"/> for its two ways of being asked.</summary>
+    AzureOpenAI,
 }

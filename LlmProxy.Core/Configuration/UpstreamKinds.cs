@@ -11,11 +11,16 @@ internal static class UpstreamKinds
     public static IReadOnlyList<(string Word, UpstreamKind Value)> Names { get; } =
     [
         ("OpenAI", UpstreamKind.OpenAI),
+        ("AzureOpenAI", UpstreamKind.AzureOpenAI),
         ("vLLM", UpstreamKind.VLlm),
         ("Ollama", UpstreamKind.Ollama),
         ("Anthropic", UpstreamKind.Anthropic),
         ("OpenAICompatible", UpstreamKind.OpenAICompatible),
     ];
+
+    /// <summary>What an address of a kind looks like, for those who did not write one.</summary>
+    public static string ExampleAddress(UpstreamKind kind) =>
+        kind == UpstreamKind.AzureOpenAI ? "https://example-eu.openai.azure.com" : "http://10.0.4.11:8000";
 
     /// <summary>The address of a kind whose address is well known, else null: then the operator says it.</summary>
     public static Uri? WellKnownAddress(UpstreamKind kind) => kind switch

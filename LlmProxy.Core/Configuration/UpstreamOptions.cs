@@ -8,9 +8,16 @@ public sealed class UpstreamOptions
 
     /// <summary>
     /// The base address, absolute, <c>http</c> or <c>https</c>, ending in <c>/v1</c> or not (both work). May be left out for
-    /// kinds whose address is well known.
+    /// kinds whose address is well known. That of an Azure resource may end in <c>/openai/v1</c>, <c>/openai</c> or neither.
     /// </summary>
     public Uri? Url { get; set; }
+
+    /// <summary>
+    /// Only for <see cref="UpstreamKind.AzureOpenAI"/>. A date, such as <c>2024-10-21</c> or <c>2025-04-01-preview</c>, asks at the
+    /// classic paths, <c>/openai/deployments/{model}/…?api-version=</c>, where the model is the deployment's name. A word, such as
+    /// <c>preview</c>, goes with the paths under <c>/openai/v1</c>. Default null: those paths, and no version.
+    /// </summary>
+    public string? ApiVersion { get; set; }
 
     /// <summary>The secret that we present there. Default null: no credentials are sent.</summary>
     public string? ApiKey { get; set; }
@@ -32,6 +39,13 @@ public sealed class UpstreamOptions
     /// loopback and private addresses go direct).
     /// </summary>
     public string Proxy { get; set; } = "Environment";
+
+    /// <summary>
+    /// The whole path of a PEM file with one or more certificates of authorities. This upstream's certificate is trusted if one
+    /// of these signed it, and not if only one of the system's did; its name and its dates count as ever. Read once, at the
+    /// start. Default null: the system's authorities.
+    /// </summary>
+    public string? CaFile { get; set; }
 
     /// <summary>A stream that ends in <c>[DONE]</c> without finish reasons counts as broken. Default false: some servers never send them.</summary>
     public bool RequireFinishReason { get; set; }

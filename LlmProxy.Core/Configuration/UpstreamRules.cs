@@ -28,11 +28,13 @@ internal static class UpstreamRules
             }
 
             CheckUrl(path, upstream, problems);
+            AzureRules.Check(path, upstream, problems);
             CheckApiKey(Places.Member(path, "ApiKey"), upstream.ApiKey, problems);
             CheckClocks(Places.Member(path, "Timeouts"), upstream.Timeouts, problems);
             CheckOperations(Places.Member(path, "Operations"), upstream.Operations, problems);
             HeaderRules.Check(Places.Member(path, "Headers"), upstream.Headers, problems);
             CheckProxy(Places.Member(path, "Proxy"), upstream.Proxy, problems);
+            CheckAuthorities(Places.Member(path, "CaFile"), upstream, problems);
             ResilienceRules.Check(path, upstream, problems);
             if (upstream.HttpVersion != HttpVersion.Version11 && upstream.HttpVersion != HttpVersion.Version20)
             {
@@ -52,7 +54,7 @@ internal static class UpstreamRules
             // A kind that could not be read may be one whose address is well known.
             if (UpstreamKinds.WellKnownAddress(upstream.Kind) is null && !problems.Places.HasFailed(Places.Member(path, "Kind")))
             {
-                problems.Error(at, $"is missing: the address of {UpstreamKinds.Names.First(k => k.Value == upstream.Kind).Word} is not well known. Write for example \"http://10.0.4.11:8000\".");
+                problems.Error(at, $"is missing: the address of {UpstreamKinds.Names.First(k => k.Value == upstream.Kind).Word} is not well known. Write for example \"{UpstreamKinds.ExampleAddress(upstream.Kind)}\".");
             }
         }
         else if (!url.IsAbsoluteUri || (url.Scheme != Uri.UriSchemeHttp && url.Scheme != Uri.UriSchemeHttps))
@@ -130,6 +132,24 @@ internal static class UpstreamRules
             {
                 problems.Error(at, $"{Problems.Value} names an operation for the second time.", entry);
             }
+        }
+    }
+
+    // Read here and once more where it is used: the one who starts it is to see every problem at once, with its line.
+    private static void CheckAuthorities(string path, UpstreamOptions upstream, Problems problems)
+    {
+        if (upstream.CaFile is not { } file)
+        {
+            return;
+        }
+
+        if (AuthorityFile.TryRead(file, out var problem) is null)
+        {
+            problems.Error(path, problem!);
+        }
+        else if (upstream.Url?.IsAbsoluteUri == true && upstream.Url.Scheme == Uri.UriSchemeHttp)
+        {
+            problems.Warning(path, "is not used: Url does not start with https://.");
         }
     }
 

@@ -40,6 +40,9 @@ internal sealed record Endpoint(Operations Operation, string Name, string GenAiN
     /// <summary>Its answers are kept by the upstream that gave them, and can be asked for or gone on from there.</summary>
     public bool IsStored { get; init; }
 
+    /// <summary>Azure has it below each model's own path as well: <c>/deployments/{model}</c> and then its path.</summary>
+    public bool HasDeploymentPath { get; init; }
+
     /// <summary>The path up to the id; all of it where there is none.</summary>
     public string Before { get; } = Path.Split('{')[0];
 
@@ -53,6 +56,16 @@ internal sealed record Endpoint(Operations Operation, string Name, string GenAiN
 
     /// <summary>It asks for something that is named in the path, not by a body with a model.</summary>
     public bool IsBodyless => HasId || IsLocal;
+
+    /// <summary>Is that its path behind the name of a model? Some clients do not escape a slash in the name.</summary>
+    /// <param name="path">From the name on.</param>
+    /// <param name="model">The name, as it stands in the path.</param>
+    public bool MatchesBehindModel(string path, out string model)
+    {
+        var isIt = HasDeploymentPath && path.Length > Path.Length && path[0] != '/' && path.EndsWith(Path, StringComparison.Ordinal);
+        model = isIt ? path[..^Path.Length] : "";
+        return isIt;
+    }
 
     /// <summary>Is that its path?</summary>
     /// <param name="path">Behind the prefix.</param>

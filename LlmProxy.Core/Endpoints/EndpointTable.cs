@@ -13,12 +13,12 @@ internal static class EndpointTable
 
     private static readonly Endpoint[] _rows =
     [
-        new(Operations.Chat, "chat", "chat", HttpMethods.Post, "/chat/completions", Dialect.Chat) { CanStream = true },
+        new(Operations.Chat, "chat", "chat", HttpMethods.Post, "/chat/completions", Dialect.Chat) { CanStream = true, HasDeploymentPath = true },
         new(Operations.Responses, "responses", "chat", HttpMethods.Post, "/responses", Dialect.Responses) { CanStream = true, IsStored = true },
         new(Operations.Messages, "messages", "chat", HttpMethods.Post, "/messages", Dialect.Messages) { CanStream = true },
         new(Operations.CountTokens, "count_tokens", "count_tokens", HttpMethods.Post, "/messages/count_tokens", Dialect.Messages),
-        new(Operations.Completions, "completions", "text_completion", HttpMethods.Post, "/completions", Dialect.Legacy) { CanStream = true },
-        new(Operations.Embeddings, "embeddings", "embeddings", HttpMethods.Post, "/embeddings", Dialect.Plain),
+        new(Operations.Completions, "completions", "text_completion", HttpMethods.Post, "/completions", Dialect.Legacy) { CanStream = true, HasDeploymentPath = true },
+        new(Operations.Embeddings, "embeddings", "embeddings", HttpMethods.Post, "/embeddings", Dialect.Plain) { HasDeploymentPath = true },
         new(Operations.Responses, "responses", "get_response", HttpMethods.Get, "/responses/{id}", Dialect.Responses) { CanStream = true },
         new(Operations.Responses, "responses", "delete_response", HttpMethods.Delete, "/responses/{id}", Dialect.Responses),
         new(Operations.Responses, "responses", "cancel_response", HttpMethods.Post, "/responses/{id}/cancel", Dialect.Responses),
@@ -43,16 +43,19 @@ internal static class EndpointTable
         }
 
         string? allowed = null;
+        var namesModel = AzurePaths.TakeOff(ref path);
         foreach (var row in _rows)
         {
-            if (!row.Matches(path, out var id) || !IsServedTo(row, request))
+            if (!(namesModel ? row.MatchesBehindModel(path, out var id) : row.Matches(path, out id)) || !IsServedTo(row, request))
             {
                 continue;
             }
 
             if (row.Method == method || (row.IsLocal && method == "HEAD"))
             {
-                return new EndpointMatch(row, id, row.Dialect, null);
+                return namesModel
+                    ? new EndpointMatch(row, "", row.Dialect, null) { Model = AzurePaths.Unescape(id) }
+                    : new EndpointMatch(row, id, row.Dialect, null);
             }
 
             allowed = allowed is null || allowed == row.Method ? row.Method : $"{allowed}, {row.Method}";
@@ -66,6 +69,8 @@ internal static class EndpointTable
     /// <summary>The dialect in which a client of that path reads errors, whether or not there is anything at it.</summary>
     public static Dialect DialectOf(HttpRequest request, string path)
     {
+        AzurePaths.TakeOff(ref path);
+
         // A client whose base address is wrong by one "/v1" is told so in its own dialect.
         path = path.StartsWith("/v1/", StringComparison.Ordinal) ? path["/v1".Length..] : path;
         foreach (var row in _rows)
@@ -91,4 +96,8 @@ internal static class EndpointTable
 /// <param name="Id">What stood in the path where the endpoint has an id.</param>
 /// <param name="Dialect">How the client reads errors.</param>
 /// <param name="Error">What is to be answered.</param>
-internal readonly record struct EndpointMatch(Endpoint? Endpoint, string Id, Dialect Dialect, ProxyError? Error);
+internal readonly record struct EndpointMatch(Endpoint? Endpoint, string Id, Dialect Dialect, ProxyError? Error)
+{
+    /// <summary>The model that the path names; null where the body does.</summary>
+    public string? Model { get; init; }
+}

@@ -99,27 +99,39 @@ internal sealed class Attempt : IDisposable
         Volatile.Write(ref _phaseEnd, _clock.EndOf(after));
     }
 
-    /// <summary>It has committed or ended.</summary>
-    /// <param name="goesOn">It has committed without output: the time for its first event runs on, and now ends the exchange.</param>
-    public void EndPhase(bool goesOn)
+    /// <summary>The time of this attempt is what is left of that of another, whose kept connection was lost.</summary>
+    public void GoOnFrom(Attempt lost)
+    {
+        // Without a clock of its own the exchange's goes on by itself.
+        _phase = lost._phase;
+        _phaseEnd = lost._phaseEnd;
+        IsTimed = true;
+    }
+
+    /// <summary>It has its time from another.</summary>
+    public bool IsTimed { get; private set; }
+
+    /// <summary>It has committed or ended: its time no longer counts.</summary>
+    public void EndPhase()
     {
         if (_own is null)
         {
-            if (!goesOn)
-            {
-                _clock.EndPhase();
-            }
-
+            _clock.EndPhase();
             return;
-        }
-
-        if (goesOn)
-        {
-            _clock.BeginUntil(_phase, Volatile.Read(ref _phaseEnd));
         }
 
         Volatile.Write(ref _phaseEnd, ExchangeClock.Never);
         _clock.Unwatch(this);
+    }
+
+    /// <summary>It has committed without output: the time for its first event runs on, and now ends the exchange.</summary>
+    public void HandOverPhase()
+    {
+        if (_own is not null)
+        {
+            _clock.BeginUntil(_phase, Volatile.Read(ref _phaseEnd));
+            EndPhase();
+        }
     }
 
     /// <summary>Ends it, and nothing else.</summary>

@@ -19,13 +19,16 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops)
         ForwardRequest request, Target target, List<BodyPart> parts, LimitOptions limits, Attempt attempt, bool isLast)
     {
         var upstream = target.Upstream;
-        attempt.Begin(
-            request.WantsStream ? CutOff.FirstEvent : CutOff.Response,
-            ClientTimeout.Bound(request.Headers, request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response));
+        if (!attempt.IsTimed)
+        {
+            attempt.Begin(
+                request.WantsStream ? CutOff.FirstEvent : CutOff.Response,
+                ClientTimeout.Bound(request.Headers, request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response));
+        }
+
         HttpResponseMessage? response = null;
         AnswerReader? reader = null;
         var isCommitted = false;
-        var isWaiting = false;
         try
         {
             var message = UpstreamRequest.Build(request, target, parts);
@@ -40,23 +43,37 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops)
             }
 
             isCommitted = result.Error is null;
-            isWaiting = result.Value is { HasOutput: false };
+            if (result.Value is { HasOutput: false })
+            {
+                attempt.HandOverPhase();
+            }
+            else
+            {
+                attempt.EndPhase();
+            }
+
             return result;
         }
         catch (Exception e)
         {
+            // Who is asked once more because a kept connection was lost has no more time than who was asked once: it runs on.
+            var isLost = response is null && attempt.WasLost && attempt.Reason == CutOff.None;
+            if (!isLost)
+            {
+                attempt.EndPhase();
+            }
+
             if (attempt.Reason != CutOff.None)
             {
                 return Faults.OfCutOff(attempt.Reason) ?? ProxyErrors.ClientGone;
             }
 
             return response is not null ? Faults.InAnswer(e)
-                : Faults.BeforeAnswer(e, attempt.HasConnected) with { MayRepeat = attempt.WasLost };
+                : Faults.BeforeAnswer(e, attempt.HasConnected) with { MayRepeat = isLost };
         }
         finally
         {
             attempt.Usage = reader?.Usage ?? Usage.None;
-            attempt.EndPhase(goesOn: isWaiting);
             if (!isCommitted)
             {
                 response?.Dispose();

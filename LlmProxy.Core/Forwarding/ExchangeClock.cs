@@ -1,3 +1,5 @@
+using LlmProxy.Core.Requests;
+
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>Why an exchange was cut off.</summary>
@@ -14,6 +16,12 @@ internal enum CutOff
 
     /// <summary>Another attempt was faster.</summary>
     Superseded,
+
+    /// <summary>The request's body took too long to arrive.</summary>
+    Body,
+
+    /// <summary>Something of ours has failed: nobody needs what is still on its way.</summary>
+    Fault,
 }
 
 /// <summary>Something that sleeps and may be woken early.</summary>
@@ -26,7 +34,7 @@ internal interface ISleeper
 /// All clocks of one exchange, and the one token that everything it waits for takes. The first reason to cut it off wins and
 /// is remembered.
 /// </summary>
-internal sealed class ExchangeClock : IDisposable
+internal sealed class ExchangeClock : IBodyClock, IDisposable
 {
     public const long Never = long.MaxValue;
 
@@ -81,6 +89,13 @@ internal sealed class ExchangeClock : IDisposable
         _phase = phase;
         Volatile.Write(ref _phaseEnd, end);
     }
+
+    /// <summary>A phase has begun and not ended.</summary>
+    public bool IsInPhase => Volatile.Read(ref _phaseEnd) != Never;
+
+    public void BeginBody(TimeSpan longest) => Begin(CutOff.Body, longest);
+
+    public void EndBody() => EndPhase();
 
     public void EndPhase() => Volatile.Write(ref _phaseEnd, Never);
 

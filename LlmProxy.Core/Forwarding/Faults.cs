@@ -14,6 +14,8 @@ internal static class Faults
         CutOff.Total => ProxyErrors.DeadlineExceeded,
         CutOff.Shutdown => ProxyErrors.ShuttingDown,
         CutOff.Superseded => ProxyErrors.Superseded,
+        CutOff.Body => ProxyErrors.RequestTimeout,
+        CutOff.Fault => ProxyErrors.Internal,
         _ => ProxyErrors.Timeout,
     };
 

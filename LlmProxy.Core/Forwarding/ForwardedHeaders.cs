@@ -27,10 +27,14 @@ internal static class ForwardedHeaders
         'r' when name.Equals("retry-after", Ignore) => "Retry-After",
         'o' when name.Equals("openai-processing-ms", Ignore) || name.Equals("openai-version", Ignore) => name,
         'a' when name.StartsWith("anthropic-ratelimit-", Ignore) => name,
+        'a' when IsSpare(name) => "x-upstream-request-id",
         'x' when name.Equals("x-request-id", Ignore) => "x-upstream-request-id",
         'x' when name.StartsWith("x-ratelimit-", Ignore) => name,
         _ => null,
     };
+
+    /// <summary>It passes where the upstream sends no other of the same meaning: Azure's gateway has an id of its own.</summary>
+    public static bool IsSpare(string name) => name.Equals("apim-request-id", Ignore);
 
     /// <summary>Visible ASCII, spaces and tabs: what both sides' writers take without throwing, and what cannot end a header.</summary>
     public static bool IsSafe(string? value)

@@ -87,7 +87,7 @@ internal sealed class Mirroring(AttemptSender sender, LiveStates states, BodyBud
     // Tags say where a caller's words may go at all. What an upstream keeps is nowhere else.
     private static bool Suits(Target target, ForwardRequest request, Selection selection) =>
         !request.Endpoint.IsBodyless && !request.NamesStored && request.Route.Keeper is null
-        && (target.Upstream.Operations & request.Endpoint.Operation) != 0
+        && target.Serves(request.Endpoint.Operation, request.Route.Star)
         && target.Upstream.Carries(selection.Caller.UpstreamTags);
 
     private async Task RunAsync(Copied copied)

@@ -6,28 +6,44 @@ namespace LlmProxy.Core.Forwarding;
 /// <summary>One target, asked once, or twice if a kept connection was lost. It holds a place at the upstream, which the answer takes over.</summary>
 internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List<BodyPart> parts, Racer? racer = null)
 {
+    private long _began;
+
     /// <summary>The outcome, once <see cref="RunAsync"/> has ended.</summary>
     public Result<UpstreamAnswer> Result { get; private set; }
 
     /// <summary>Asks, and tells what is known of the upstream by it.</summary>
     public async ValueTask<AttemptEnd> RunAsync()
     {
-        candidate.Load.Begin();
-        Result = await AttemptAsync();
-        if (Result.Error is { MayRepeat: true } && series.Clock.Reason == CutOff.None)
+        candidate.Load.Begin(series.Request.WantsStream);
+        var isLast = !series.MayFollow();
+        var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
+        Result = await AttemptAsync(attempt, isLast);
+        if (Result.Error is { MayRepeat: true })
         {
             // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
-            Result = await AttemptAsync();
+            var again = new Attempt(series.Clock, mayFollow: !isLast, racer);
+            again.GoOnFrom(attempt);
+            Result = await AttemptAsync(again, isLast);
         }
 
         var model = candidate.Target.ModelFor(series.Selection.Star);
         if (Result.Error is not { } error)
         {
-            candidate.State.Answered(model);
+            candidate.State.Answered(model, series.Now);
             return AttemptEnd.Alive;
         }
 
-        candidate.Load.End();
+        if (_began != 0 && racer is { IsHedge: false } && ReferenceEquals(error, ProxyErrors.Superseded))
+        {
+            // It was slow by at least this: that is no failure, but who goes by speed is to know.
+            candidate.Load.PaceOf(series.Request.WantsStream).Spoke(series.Time.GetElapsedTime(_began).TotalMilliseconds);
+            candidate.Load.End();
+        }
+        else
+        {
+            candidate.Load.Fail(series.Request.WantsStream);
+        }
+
         candidate.State.Places.Exit();
         if (IsUnknown(series.Clock.Reason))
         {
@@ -43,21 +59,20 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         return error.Cause is FailureCause.Failed or FailureCause.NotSent ? AttemptEnd.Failed : AttemptEnd.Alive;
     }
 
-    private async ValueTask<Result<UpstreamAnswer>> AttemptAsync()
+    private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(Attempt attempt, bool isLast)
     {
         var began = series.Time.GetTimestamp();
-        var isLast = !series.MayFollow();
-        var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
         if (!TryBegin(attempt, began))
         {
             attempt.Dispose();
             return ProxyErrors.Superseded;
         }
 
+        _began = began;
         var result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
         if (result.TryGet(out var answer, out var error))
         {
-            candidate.Load.Spoke(series.Time.GetElapsedTime(began).TotalMilliseconds);
+            candidate.Load.PaceOf(series.Request.WantsStream).Spoke(series.Time.GetElapsedTime(began).TotalMilliseconds);
             answer.Own(attempt, candidate);
         }
         else
@@ -89,5 +104,5 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         new(stage, candidate.Target, error, began) { IsHedge = racer is { IsHedge: true } };
 
     // The client, our own end and the exchange's total time say nothing of this upstream.
-    private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total;
+    private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total or CutOff.Fault;
 }

@@ -27,7 +27,7 @@ internal static class UpstreamErrors
                 return ProxyErrors.AuthError;
             case 403:
                 return ProxyErrors.ModelForbidden;
-            case 404 when request.NamesStored:
+            case 404 when request.NamesStored && !UpstreamMessage.HasCode(json, "DeploymentNotFound"u8) && !UpstreamMessage.HasCode(json, "model_not_found"u8):
                 return ProxyErrors.ResponseNotFound(request.Id.Length > 0 ? request.Id : request.Fields.PreviousResponse ?? request.Fields.Conversation!) with
                 { Body = UpstreamMessage.TryRedactBody(json, redactor) };
             case 404:

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Routing;
 using Microsoft.Extensions.Http;
@@ -82,12 +83,32 @@ internal sealed class UpstreamHandlers(Func<string, Upstream?> find) : IConfigur
             ResponseDrainTimeout = TimeSpan.FromSeconds(1),
             MaxResponseDrainSize = 64 * 1024,
         };
+        if (upstream.Authorities is { } authorities)
+        {
+            handler.SslOptions.CertificateChainPolicy = TrustOnly(authorities);
+        }
+
         _made.Add(handler);
         return handler;
+    }
+
+    // The name is checked beside the chain, whatever the chain's policy. Nothing is fetched to complete a chain: what an
+    // unknown server sends would say from where.
+    private static X509ChainPolicy TrustOnly(X509Certificate2Collection authorities)
+    {
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+            DisableCertificateDownloads = true,
+            VerificationTimeIgnored = true,
+        };
+        policy.CustomTrustStore.AddRange(authorities);
+        return policy;
     }
 
     // Below the upstream's keep-alive, or a request meets a connection that is just being closed: uvicorn, under vLLM and
     // many others, keeps one for 5 s.
     private static TimeSpan IdleTimeout(UpstreamKind kind) =>
-        kind == UpstreamKind.OpenAI ? TimeSpan.FromSeconds(55) : TimeSpan.FromSeconds(4);
+        kind is UpstreamKind.OpenAI or UpstreamKind.AzureOpenAI ? TimeSpan.FromSeconds(55) : TimeSpan.FromSeconds(4);
 }

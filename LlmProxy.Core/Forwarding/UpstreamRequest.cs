@@ -34,7 +34,7 @@ internal static class UpstreamRequest
     public static HttpRequestMessage Build(ForwardRequest request, Target target, List<BodyPart> parts)
     {
         var upstream = target.Upstream;
-        var message = new HttpRequestMessage(HttpMethod.Parse(request.Endpoint.Method), upstream.AddressOf(request.Endpoint, request.Id, request.Query))
+        var message = new HttpRequestMessage(HttpMethod.Parse(request.Endpoint.Method), target.AddressOf(request.Endpoint, request.Id, request.Query, request.Route.Star))
         {
             Content = request.Endpoint.IsBodyless ? null : new RequestContent(request.Body, parts),
             Version = upstream.Options.HttpVersion,
@@ -70,6 +70,8 @@ internal static class UpstreamRequest
 
         if (upstream.Key is { } key)
         {
+            // Not beside one that was configured as a header: two keys are none.
+            message.Headers.Remove(key.Key);
             message.Headers.TryAddWithoutValidation(key.Key, key.Value);
         }
 

@@ -49,7 +49,7 @@ internal struct CompletionChunk
     /// <exception cref="JsonException">It is not JSON.</exception>
     public void Read(ReadOnlySpan<byte> data, ref ChoiceSet began, ref ChoiceSet finished)
     {
-        var reader = new Utf8JsonReader(data);
+        var reader = new Utf8JsonReader(data, new JsonReaderOptions { MaxDepth = 1000 });
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
         {
@@ -62,31 +62,31 @@ internal struct CompletionChunk
         var isKnown = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("choices"u8))
+            if (reader.Is("choices"u8))
             {
                 isKnown = true;
                 reader.Read();
                 ReadChoices(ref reader, ref began, ref finished);
             }
-            else if (reader.ValueTextEquals("usage"u8))
+            else if (reader.Is("usage"u8))
             {
                 reader.Read();
                 isKnown |= reader.TokenType == JsonTokenType.StartObject;
                 ReadUsage(ref reader);
             }
-            else if (reader.ValueTextEquals("error"u8))
+            else if (reader.Is("error"u8))
             {
                 reader.Read();
                 HasError |= reader.TokenType != JsonTokenType.Null;
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("model"u8))
+            else if (reader.Is("model"u8))
             {
                 reader.Read();
                 Model = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("obfuscation"u8))
+            else if (reader.Is("obfuscation"u8))
             {
                 reader.Read();
                 Obfuscation = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
@@ -147,23 +147,23 @@ internal struct CompletionChunk
         var isFinished = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("delta"u8) || reader.ValueTextEquals("message"u8))
+            if (reader.Is("delta"u8) || reader.Is("message"u8))
             {
                 reader.Read();
                 ReadDelta(ref reader);
             }
-            else if (reader.ValueTextEquals("index"u8))
+            else if (reader.Is("index"u8))
             {
                 reader.Read();
                 index = reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var value) ? value : 0;
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("finish_reason"u8))
+            else if (reader.Is("finish_reason"u8))
             {
                 reader.Read();
                 isFinished = ReadFinishReason(ref reader);
             }
-            else if (reader.ValueTextEquals("text"u8))
+            else if (reader.Is("text"u8))
             {
                 reader.Read();
                 NoteOutput(ref reader);
@@ -190,20 +190,20 @@ internal struct CompletionChunk
             return false;
         }
 
-        if (reader.ValueTextEquals("error"u8) || reader.ValueTextEquals("abort"u8))
+        if (reader.Is("error"u8) || reader.Is("abort"u8))
         {
             HasFailureReason = true;
             return false;
         }
 
-        if (reader.ValueTextEquals(""u8))
+        if (reader.Is(""u8))
         {
             // Some servers write an empty reason where others write null.
             return false;
         }
 
         IsOutput = HasContent = _hasOtherOutput = true;
-        if (reader.ValueTextEquals("repetition"u8))
+        if (reader.Is("repetition"u8))
         {
             ForeignReason = RangeOf(ref reader);
         }
@@ -217,8 +217,8 @@ internal struct CompletionChunk
     }
 
     private static bool IsListed(ref Utf8JsonReader reader) =>
-        reader.ValueTextEquals("stop"u8) || reader.ValueTextEquals("length"u8) || reader.ValueTextEquals("tool_calls"u8)
-        || reader.ValueTextEquals("content_filter"u8) || reader.ValueTextEquals("function_call"u8);
+        reader.Is("stop"u8) || reader.Is("length"u8) || reader.Is("tool_calls"u8)
+        || reader.Is("content_filter"u8) || reader.Is("function_call"u8);
 
     private void ReadDelta(ref Utf8JsonReader reader)
     {
@@ -231,7 +231,7 @@ internal struct CompletionChunk
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             // Everything in a delta is output but its role and name: text, reasoning under any name, refusal, tool calls, audio.
-            var isNeutral = reader.ValueTextEquals("role"u8) || reader.ValueTextEquals("name"u8);
+            var isNeutral = reader.Is("role"u8) || reader.Is("name"u8);
             reader.Read();
             if (isNeutral)
             {

@@ -48,7 +48,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
             return InspectJoined(raw, found);
         }
 
-        return Read(found.Data.In(raw), raw, found, isInPlace: true);
+        return Read(found.Data.In(raw), raw, found, found.Data.Start);
     }
 
     public override void WriteErrorEvent(ProxyError error, string message, string requestId, IBufferWriter<byte> output)
@@ -62,17 +62,19 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
     {
         var joined = new ArrayBufferWriter<byte>(raw.Length);
         SseText.WriteJoinedData(found.LinesOf(raw), joined);
-        return Read(joined.WrittenSpan, raw, found, isInPlace: false);
+        var read = Read(joined.WrittenSpan, raw, found, 0);
+        MoveReplacements(raw, found);
+        return read;
     }
 
-    private StreamEventKind Read(ReadOnlySpan<byte> data, ReadOnlySpan<byte> raw, in SseEvent found, bool isInPlace)
+    private StreamEventKind Read(ReadOnlySpan<byte> data, ReadOnlySpan<byte> raw, in SseEvent found, int offset)
     {
         if (data.SequenceEqual("[DONE]"u8))
         {
             return StreamEventKind.Done;
         }
 
-        var chunk = new CompletionChunk { Base = found.Data.Start };
+        var chunk = new CompletionChunk { Base = offset };
         var (began, finished) = (_began, _finished);
         try
         {
@@ -96,10 +98,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
             Usage = chunk.Usage;
         }
 
-        if (isInPlace)
-        {
-            NoteReplacements(chunk);
-        }
+        NoteReplacements(chunk);
 
         if (!chunk.IsOutput)
         {
@@ -107,7 +106,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
         }
 
         HasOutput |= chunk.HasContent;
-        if (isInPlace && chunk.IsOneDelta && Replacements == 0)
+        if (offset > 0 && chunk.IsOneDelta && Replacements == 0)
         {
             _template.Learn(raw, found, new DeltaValues(chunk.DeltaValue, Filler: chunk.Obfuscation));
         }

@@ -20,14 +20,37 @@ internal sealed class FieldNames
     private static readonly string[] _always =
         ["model", "stream", "stream_options", "n", "previous_response_id", "conversation", "max_tokens", "max_completion_tokens", "max_output_tokens"];
 
+    // What tells who a request is for and what it is part of. Looked at on the way, and passed on as it came.
+    private static readonly (string Name, IdentityRole Role, IdentityParts For)[] _telling =
+    [
+        ("user", IdentityRole.User, IdentityParts.User),
+        ("safety_identifier", IdentityRole.User, IdentityParts.User),
+        ("metadata", IdentityRole.Metadata, IdentityParts.User),
+        ("prompt_cache_key", IdentityRole.CacheKey, IdentityParts.Conversation | IdentityParts.Prompt),
+        ("input", IdentityRole.Turns, IdentityParts.Conversation | IdentityParts.Prompt),
+        ("messages", IdentityRole.Turns, IdentityParts.Prompt),
+        ("prompt", IdentityRole.Text, IdentityParts.Prompt),
+        ("system", IdentityRole.Shared, IdentityParts.Prompt),
+        ("instructions", IdentityRole.Shared, IdentityParts.Prompt),
+        ("tools", IdentityRole.Shared, IdentityParts.Prompt),
+    ];
+
     private readonly string[] _names;
+    private readonly int _actedOn;
+    private readonly IdentityRole[] _roles;
     private readonly byte[][] _bytes;
     private readonly Dictionary<string, int> _folded = new(StringComparer.Ordinal);
     private readonly ulong _lengths;
 
-    public FieldNames(IEnumerable<string> more)
+    /// <param name="more">Parameters that are edited.</param>
+    /// <param name="identity">What else requests are scanned for.</param>
+    public FieldNames(IEnumerable<string> more, IdentityParts identity = IdentityParts.None)
     {
-        _names = [.. _always, .. more.Except(_always, StringComparer.Ordinal).Distinct(StringComparer.Ordinal)];
+        string[] actedOn = [.. _always, .. more.Except(_always, StringComparer.Ordinal).Distinct(StringComparer.Ordinal)];
+        var telling = _telling.Where(t => (t.For & identity) != 0).ToDictionary(t => t.Name, t => t.Role, StringComparer.Ordinal);
+        _actedOn = actedOn.Length;
+        _names = [.. actedOn, .. telling.Keys.Except(actedOn, StringComparer.Ordinal)];
+        _roles = [.. _names.Select(name => telling.GetValueOrDefault(name))];
         _bytes = [.. _names.Select(Encoding.UTF8.GetBytes)];
         for (var i = 0; i < _names.Length; i++)
         {
@@ -41,6 +64,12 @@ internal sealed class FieldNames
 
     /// <summary>Only what the proxy itself acts on.</summary>
     public static FieldNames Standard { get; } = new([]);
+
+    /// <summary>Is it a parameter that the proxy or an edit acts on? Only those are kept as fields.</summary>
+    public bool IsActedOn(int index) => (uint)index < (uint)_actedOn;
+
+    /// <summary>What it tells of who a request is for.</summary>
+    public IdentityRole RoleOf(int index) => _roles[index];
 
     public int IndexOf(string name) => Array.IndexOf(_names, name);
 

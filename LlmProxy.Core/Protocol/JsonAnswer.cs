@@ -6,7 +6,10 @@ namespace LlmProxy.Core.Protocol;
 internal struct JsonAnswer
 {
     /// <summary>It is an object that says that it failed. A response object tells of its error as a part of itself: it is an answer.</summary>
-    public readonly bool HasError => _hasError && !_isResponse;
+    public readonly bool HasError => _error.Length > 0 && !_isResponse;
+
+    /// <summary>The value of <c>error</c> in a response object that has failed; empty in all others.</summary>
+    public readonly SseRange ResponseError => _isResponse ? _error : default;
 
     public Usage Usage { get; private set; } = Usage.None;
 
@@ -16,7 +19,7 @@ internal struct JsonAnswer
     /// <summary>The value of <c>id</c>, quotes included; empty if there is none.</summary>
     public SseRange Id { get; private set; }
 
-    private bool _hasError;
+    private SseRange _error;
     private bool _isResponse;
 
     public JsonAnswer()
@@ -59,7 +62,7 @@ internal struct JsonAnswer
             reader.Read();
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                var isId = reader.ValueTextEquals("id"u8);
+                var isId = reader.Is("id"u8);
                 if (!reader.Read() || isId)
                 {
                     return isId ? TextOf(ref reader) : default;
@@ -81,7 +84,7 @@ internal struct JsonAnswer
 
     private void ReadMember(ref Utf8JsonReader reader)
     {
-        if (reader.ValueTextEquals("usage"u8))
+        if (reader.Is("usage"u8))
         {
             reader.Read();
             if (reader.TokenType == JsonTokenType.StartObject)
@@ -89,22 +92,25 @@ internal struct JsonAnswer
                 Usage = UsageReader.Read(ref reader);
             }
         }
-        else if (reader.ValueTextEquals("error"u8))
+        else if (reader.Is("error"u8))
         {
             reader.Read();
-            _hasError |= reader.TokenType != JsonTokenType.Null;
+            var start = (int)reader.TokenStartIndex;
+            var isThere = reader.TokenType != JsonTokenType.Null;
+            reader.Skip();
+            _error = isThere ? new SseRange(start, (int)reader.BytesConsumed - start) : _error;
         }
-        else if (reader.ValueTextEquals("model"u8))
+        else if (reader.Is("model"u8))
         {
             reader.Read();
             Model = TextOf(ref reader);
         }
-        else if (reader.ValueTextEquals("object"u8))
+        else if (reader.Is("object"u8))
         {
             reader.Read();
-            _isResponse = reader.TokenType == JsonTokenType.String && reader.ValueTextEquals("response"u8);
+            _isResponse = reader.TokenType == JsonTokenType.String && reader.Is("response"u8);
         }
-        else if (reader.ValueTextEquals("id"u8))
+        else if (reader.Is("id"u8))
         {
             reader.Read();
             Id = TextOf(ref reader);

@@ -77,28 +77,28 @@ internal struct MessagesEvent
         var hasType = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("type"u8))
+            if (reader.Is("type"u8))
             {
                 reader.Read();
                 hasType = reader.TokenType == JsonTokenType.String;
                 Kind = !hasType ? Kinds.Unknown : KindOf(reader.ValueIsEscaped ? Encoding.UTF8.GetBytes(reader.GetString()!) : reader.ValueSpan);
             }
-            else if (reader.ValueTextEquals("delta"u8) || reader.ValueTextEquals("content_block"u8))
+            else if (reader.Is("delta"u8) || reader.Is("content_block"u8))
             {
                 reader.Read();
                 ReadContent(ref reader);
             }
-            else if (reader.ValueTextEquals("message"u8))
+            else if (reader.Is("message"u8))
             {
                 reader.Read();
                 ReadMessage(ref reader, ref usage);
             }
-            else if (reader.ValueTextEquals("usage"u8))
+            else if (reader.Is("usage"u8))
             {
                 reader.Read();
                 ReadUsage(ref reader, ref usage);
             }
-            else if (reader.ValueTextEquals("error"u8))
+            else if (reader.Is("error"u8))
             {
                 reader.Read();
                 HasError |= reader.TokenType != JsonTokenType.Null;
@@ -125,10 +125,10 @@ internal struct MessagesEvent
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("type"u8))
+            if (reader.Is("type"u8))
             {
                 reader.Read();
-                IsOtherBlock = reader.TokenType != JsonTokenType.String || !(reader.ValueTextEquals("text"u8) || reader.ValueTextEquals("thinking"u8));
+                IsOtherBlock = reader.TokenType != JsonTokenType.String || !(reader.Is("text"u8) || reader.Is("thinking"u8));
             }
             else
             {
@@ -170,12 +170,12 @@ internal struct MessagesEvent
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("model"u8))
+            if (reader.Is("model"u8))
             {
                 reader.Read();
                 Model = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
             }
-            else if (reader.ValueTextEquals("usage"u8))
+            else if (reader.Is("usage"u8))
             {
                 reader.Read();
                 ReadUsage(ref reader, ref usage);

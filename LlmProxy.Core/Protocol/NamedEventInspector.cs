@@ -34,7 +34,7 @@ internal abstract class NamedEventInspector : StreamInspector
 
         if ((found.Lines & SseLines.MoreData) == 0)
         {
-            var kind = Read(found.Data.In(raw), raw, found, out var delta);
+            var kind = Read(found.Data.In(raw), raw, found, found.Data.Start, out var delta);
             if (kind == StreamEventKind.Output && delta.Delta.Length > 0)
             {
                 _template.Learn(raw, found, delta);
@@ -45,17 +45,15 @@ internal abstract class NamedEventInspector : StreamInspector
 
         var joined = new ArrayBufferWriter<byte>(raw.Length);
         SseText.WriteJoinedData(found.LinesOf(raw), joined);
-        var read = Read(joined.WrittenSpan, raw, found, out _);
-
-        // What was found stands in the joined data, not in the event's bytes.
-        ClearReplacements();
+        var read = Read(joined.WrittenSpan, raw, found, 0, out _);
+        MoveReplacements(raw, found);
         return read;
     }
 
     /// <summary>Reads one event's data.</summary>
     /// <param name="data">JSON, or so it should be.</param>
     /// <param name="name">The event's name, for data that has no type.</param>
-    /// <param name="offset">Where the data stands in the event: what ranges are relative to.</param>
+    /// <param name="offset">Where the data stands in what ranges are relative to.</param>
     /// <param name="delta">What changes from one such event to the next, if only that does.</param>
     /// <exception cref="JsonException">It is not JSON.</exception>
     protected abstract StreamEventKind ReadEvent(ReadOnlySpan<byte> data, ReadOnlySpan<byte> name, int offset, out DeltaValues delta);
@@ -76,7 +74,7 @@ internal abstract class NamedEventInspector : StreamInspector
 
     private static bool IsNamedError(ReadOnlySpan<byte> raw, in SseEvent found) => found.Name.In(raw).SequenceEqual("error"u8);
 
-    private StreamEventKind Read(ReadOnlySpan<byte> data, ReadOnlySpan<byte> raw, in SseEvent found, out DeltaValues delta)
+    private StreamEventKind Read(ReadOnlySpan<byte> data, ReadOnlySpan<byte> raw, in SseEvent found, int offset, out DeltaValues delta)
     {
         delta = default;
         if (data.SequenceEqual("[DONE]"u8))
@@ -91,7 +89,7 @@ internal abstract class NamedEventInspector : StreamInspector
 
         try
         {
-            var kind = ReadEvent(data, found.Name.In(raw), found.Data.Start, out delta);
+            var kind = ReadEvent(data, found.Name.In(raw), offset, out delta);
             HasOutput |= kind == StreamEventKind.Output;
             return kind;
         }

@@ -95,6 +95,9 @@ internal static class ProxyErrors
     public static ProxyError Overloaded { get; } =
         new(503, "overloaded", "The proxy holds as many request bodies as it may. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
 
+    public static ProxyError Busy { get; } =
+        new(503, "overloaded", "The proxy serves as many requests as it may at one time. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
+
     public static ProxyError Forbidden { get; } =
         new(403, "forbidden", "You may not use this API.") { IsFinal = true };
 

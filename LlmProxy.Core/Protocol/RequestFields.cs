@@ -4,19 +4,6 @@ using System.Text.Json;
 
 namespace LlmProxy.Core.Protocol;
 
-/// <summary>One top-level member of a request, as offsets into its body.</summary>
-/// <param name="Name">Its index in the <see cref="FieldNames"/>.</param>
-/// <param name="IsExact">False for a twin: the name in another case.</param>
-/// <param name="IsEscaped">Its name is written with escapes.</param>
-/// <param name="Type">What its value is.</param>
-/// <param name="NameStart">The opening quote of its name.</param>
-/// <param name="ValueStart">The first byte of its value.</param>
-/// <param name="ValueEnd">One past the last byte of its value.</param>
-/// <param name="PreviousEnd">One past the value of the member before it, or -1 for the first.</param>
-/// <param name="NextStart">Where the name of the member behind it begins, or -1 for the last.</param>
-internal record struct RequestField(
-    int Name, bool IsExact, bool IsEscaped, JsonTokenType Type, long NameStart, long ValueStart, long ValueEnd, long PreviousEnd, long NextStart);
-
 /// <summary>The top level of a request's JSON body, read once: what it asks for and where that stands.</summary>
 internal sealed class RequestFields
 {
@@ -26,6 +13,8 @@ internal sealed class RequestFields
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000, CommentHandling = JsonCommentHandling.Disallow };
 
     private readonly List<RequestField> _fields = new(4);
+    private bool _hasModel;
+    private RequestIdentity _identity;
 
     /// <summary>The names that <see cref="RequestField.Name"/> stands for.</summary>
     public required FieldNames Names { get; init; }
@@ -38,7 +27,7 @@ internal sealed class RequestFields
     /// <summary>The offset behind the opening brace.</summary>
     public long Opening { get; private set; }
 
-    /// <summary>The model asked for; empty if the body named none (which is refused).</summary>
+    /// <summary>The model asked for; empty if none was named (which is refused).</summary>
     public string Model { get; private set; } = "";
 
     public bool Stream { get; private set; }
@@ -55,19 +44,30 @@ internal sealed class RequestFields
     /// <summary>The stored conversation that the request is part of; null if it names none.</summary>
     public string? Conversation { get; private set; }
 
+    /// <summary>Who it is for and which conversation it belongs to, as far as the <see cref="Names"/> make it look for that.</summary>
+    public ref readonly RequestIdentity Identity => ref _identity;
+
     /// <summary>The fields of a request without a body.</summary>
     /// <param name="stream">It asks for a stream by other means.</param>
     public static RequestFields Bodyless(bool stream) => new() { Names = FieldNames.Standard, Stream = stream };
 
     /// <summary>Reads a body.</summary>
-    public static Result<RequestFields> Read(in ReadOnlySequence<byte> body, FieldNames names)
+    /// <param name="body">All of it.</param>
+    /// <param name="names">What to look for.</param>
+    /// <param name="model">The model, where the request has named it already: then it counts, and the body may name another or none.</param>
+    public static Result<RequestFields> Read(in ReadOnlySequence<byte> body, FieldNames names, string? model = null)
     {
         if (IsUtf16Or32(body))
         {
             return ProxyErrors.UnsupportedCharset;
         }
 
-        var fields = new RequestFields { Names = names };
+        if (model is not null && CheckModel(model) is { } refused)
+        {
+            return refused;
+        }
+
+        var fields = new RequestFields { Names = names, Model = model ?? "", _hasModel = model is not null };
         var reader = new Utf8JsonReader(body, _options);
         try
         {
@@ -143,16 +143,21 @@ internal sealed class RequestFields
             var isEscaped = reader.ValueIsEscaped;
             var name = Identify(ref reader, out var isExact);
             reader.Read();
-            if (name >= 0)
+            if (Names.IsActedOn(name))
             {
                 last = _fields.Count;
                 _fields.Add(new RequestField(name, isExact, isEscaped, reader.TokenType, start, reader.TokenStartIndex, 0, previousEnd, -1));
                 error ??= isExact ? Take(name, ref reader) : null;
             }
 
+            if (name >= 0 && isExact)
+            {
+                _identity.Take(Names.RoleOf(name), ref reader);
+            }
+
             reader.Skip();
             previousEnd = reader.BytesConsumed;
-            if (name >= 0)
+            if (last >= 0)
             {
                 _fields[last] = _fields[last] with { ValueEnd = previousEnd };
             }
@@ -173,7 +178,7 @@ internal sealed class RequestFields
             }
         }
 
-        return Find(FieldNames.Model) is null ? ProxyErrors.ModelRequired : null;
+        return Find(FieldNames.Model) is null && !_hasModel ? ProxyErrors.ModelRequired : null;
     }
 
     private int Identify(ref Utf8JsonReader reader, out bool isExact)
@@ -234,7 +239,7 @@ internal sealed class RequestFields
     }
 
     /// <summary>Finds a member of the object that the reader, which stays where it is, stands before. The last one counts, as for most readers.</summary>
-    private static bool FindMember(Utf8JsonReader reader, ReadOnlySpan<byte> name, out Utf8JsonReader value)
+    internal static bool FindMember(Utf8JsonReader reader, ReadOnlySpan<byte> name, out Utf8JsonReader value)
     {
         value = reader;
         var found = false;
@@ -261,12 +266,17 @@ internal sealed class RequestFields
     {
         if (reader.TokenType == JsonTokenType.Null)
         {
-            return ProxyErrors.ModelRequired;
+            return _hasModel ? null : ProxyErrors.ModelRequired;
         }
 
         if (reader.TokenType != JsonTokenType.String)
         {
             return ProxyErrors.InvalidModel("must be a string");
+        }
+
+        if (_hasModel)
+        {
+            return null;
         }
 
         try
@@ -278,11 +288,14 @@ internal sealed class RequestFields
             return ProxyErrors.InvalidModel("is not valid text");
         }
 
-        return Model.Length == 0 ? ProxyErrors.InvalidModel("is empty")
-            : Model.Length > LongestModel ? ProxyErrors.InvalidModel($"is longer than {LongestModel} characters")
-            : Model.AsSpan().ContainsAnyInRange('\0', '\u001F') || Model.Contains('\u007F') ? ProxyErrors.InvalidModel("holds control characters")
-            : null;
+        return CheckModel(Model);
     }
+
+    private static ProxyError? CheckModel(string model) =>
+        model.Length == 0 ? ProxyErrors.InvalidModel("is empty")
+        : model.Length > LongestModel ? ProxyErrors.InvalidModel($"is longer than {LongestModel} characters")
+        : model.AsSpan().ContainsAnyInRange('\0', '\u001F') || model.Contains('\u007F') ? ProxyErrors.InvalidModel("holds control characters")
+        : null;
 
     private static bool IsUtf16Or32(in ReadOnlySequence<byte> body)
     {

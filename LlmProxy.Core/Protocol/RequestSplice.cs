@@ -41,10 +41,17 @@ internal static class RequestSplice
         }
 
         var changes = new List<(long Start, long End, ReadOnlyMemory<byte> With)>(4);
-        var field = fields.Find(FieldNames.Model)!.Value;
-        changes.Add(field.IsEscaped ? (field.NameStart, field.ValueEnd, WithPlainName(model)) : (field.ValueStart, field.ValueEnd, model));
-
         var added = new List<ParameterEdit>(0);
+        if (fields.Find(FieldNames.Model) is { } field)
+        {
+            changes.Add(field.IsEscaped ? (field.NameStart, field.ValueEnd, WithPlainName(model)) : (field.ValueStart, field.ValueEnd, model));
+        }
+        else
+        {
+            // The request named it elsewhere.
+            added.Add(new ParameterEdit(FieldNames.Model, "\"model\":"u8.ToArray(), model.ToArray()));
+        }
+
         foreach (var edit in edits.Set)
         {
             if (fields.Find(edit.Name) is { } present)

@@ -29,8 +29,8 @@ internal static class ResponseOutline
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var start = (int)reader.TokenStartIndex;
-            var isModel = reader.ValueTextEquals("model"u8);
-            var emptied = reader.ValueTextEquals("instructions"u8) ? "null"u8 : reader.ValueTextEquals("tools"u8) ? "[]"u8 : default;
+            var isModel = reader.Is("model"u8);
+            var emptied = reader.Is("instructions"u8) ? "null"u8 : reader.Is("tools"u8) ? "[]"u8 : default;
             reader.Read();
             var valueStart = (int)reader.TokenStartIndex;
             reader.Skip();
@@ -87,22 +87,19 @@ internal static class ResponseOutline
             json.WriteStartObject();
             json.WriteString("type"u8, "response.failed"u8);
             json.WriteNumber("sequence_number"u8, sequence);
-            json.WriteStartObject("response"u8);
+            json.WritePropertyName("response"u8);
             if (outline is null)
             {
+                json.WriteStartObject();
                 WriteUnborn(json, requestId);
+                WriteFailure(json, error, message);
+                json.WriteEndObject();
             }
             else
             {
-                WriteOthers(json, outline);
+                json.WriteRawValue(Failed(outline, error, message), skipInputValidation: true);
             }
 
-            json.WriteString("status"u8, "failed"u8);
-            json.WriteStartObject("error"u8);
-            json.WriteString("code"u8, ReportedFailure.CodeOf(error) ?? error.Code);
-            json.WriteString("message"u8, message);
-            json.WriteEndObject();
-            json.WriteEndObject();
             OpenAIError.WriteMember(error, message, json);
             json.WriteEndObject();
         }
@@ -110,17 +107,45 @@ internal static class ResponseOutline
         output.Write("\n\n"u8);
     }
 
-    private static void WriteOthers(Utf8JsonWriter json, byte[] outline)
+    private static void WriteFailure(Utf8JsonWriter json, ProxyError error, string message)
     {
-        using var document = JsonDocument.Parse(outline, JsonCopy.Reading);
-        foreach (var member in document.RootElement.EnumerateObject())
+        json.WriteString("status"u8, "failed"u8);
+        json.WriteStartObject("error"u8);
+        json.WriteString("code"u8, ReportedFailure.CodeOf(error) ?? error.Code);
+        json.WriteString("message"u8, message);
+        json.WriteEndObject();
+    }
+
+    /// <summary>The outline with another status and error. All else as it came: its names need not be text.</summary>
+    private static ReadOnlySpan<byte> Failed(byte[] outline, ProxyError error, string message)
+    {
+        var failure = new ArrayBufferWriter<byte>(256);
+        using (var json = new Utf8JsonWriter(failure, ErrorText.JsonOptions))
         {
-            if (!member.NameEquals("status"u8) && !member.NameEquals("error"u8))
+            json.WriteStartObject();
+            WriteFailure(json, error, message);
+            json.WriteEndObject();
+        }
+
+        var output = new ArrayBufferWriter<byte>(outline.Length + failure.WrittenCount);
+        output.Write("{"u8);
+        var reader = new Utf8JsonReader(outline, new JsonReaderOptions { MaxDepth = JsonCopy.Reading.MaxDepth });
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var start = (int)reader.TokenStartIndex;
+            var isOurs = reader.Is("status"u8) || reader.Is("error"u8);
+            reader.Read();
+            reader.Skip();
+            if (!isOurs)
             {
-                json.WritePropertyName(member.Name);
-                JsonCopy.Write(member.Value, json);
+                output.Write(outline.AsSpan(start..(int)reader.BytesConsumed));
+                output.Write(","u8);
             }
         }
+
+        output.Write(failure.WrittenSpan[1..]);
+        return output.WrittenSpan;
     }
 
     /// <summary>What clients require of every response.</summary>

@@ -26,7 +26,7 @@ internal struct ResponsesEvent
     /// <summary>The response's model, quotes included.</summary>
     public SseRange Model { get; private set; }
 
-    /// <summary>The response's own error, in the data.</summary>
+    /// <summary>The response's own error, in the data; empty if it has none.</summary>
     public SseRange ResponseError { get; private set; }
 
     public Usage Usage { get; private set; } = Usage.None;
@@ -73,33 +73,33 @@ internal struct ResponsesEvent
         var hasType = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("type"u8))
+            if (reader.Is("type"u8))
             {
                 reader.Read();
                 hasType = reader.TokenType == JsonTokenType.String;
                 Kind = !hasType ? Kinds.Other : KindOf(reader.ValueIsEscaped ? Encoding.UTF8.GetBytes(reader.GetString()!) : reader.ValueSpan);
             }
-            else if (reader.ValueTextEquals("sequence_number"u8))
+            else if (reader.Is("sequence_number"u8))
             {
                 reader.Read();
                 ReadNumber(ref reader);
             }
-            else if (reader.ValueTextEquals("delta"u8))
+            else if (reader.Is("delta"u8))
             {
                 reader.Read();
                 _delta = reader.TokenType == JsonTokenType.String && reader.ValueSpan.Length > 0 ? RangeOf(ref reader) : default;
             }
-            else if (reader.ValueTextEquals("obfuscation"u8))
+            else if (reader.Is("obfuscation"u8))
             {
                 reader.Read();
                 _filler = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
             }
-            else if (reader.ValueTextEquals("response"u8))
+            else if (reader.Is("response"u8))
             {
                 reader.Read();
                 ReadResponse(ref reader);
             }
-            else if (reader.ValueTextEquals("error"u8))
+            else if (reader.Is("error"u8))
             {
                 reader.Read();
                 HasError |= reader.TokenType != JsonTokenType.Null;
@@ -148,28 +148,28 @@ internal struct ResponsesEvent
         var begin = (int)reader.TokenStartIndex;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("id"u8))
+            if (reader.Is("id"u8))
             {
                 reader.Read();
                 Id = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader, 0) : default;
             }
-            else if (reader.ValueTextEquals("model"u8))
+            else if (reader.Is("model"u8))
             {
                 reader.Read();
                 Model = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
             }
-            else if (reader.ValueTextEquals("usage"u8))
+            else if (reader.Is("usage"u8))
             {
                 reader.Read();
                 Usage = reader.TokenType == JsonTokenType.StartObject ? UsageReader.Read(ref reader) : Usage;
             }
-            else if (reader.ValueTextEquals("error"u8))
+            else if (reader.Is("error"u8))
             {
                 reader.Read();
                 var start = (int)reader.TokenStartIndex;
-                var isObject = reader.TokenType == JsonTokenType.StartObject;
+                var isThere = reader.TokenType != JsonTokenType.Null;
                 reader.Skip();
-                ResponseError = isObject ? new SseRange(start, (int)reader.BytesConsumed - start) : default;
+                ResponseError = isThere ? new SseRange(start, (int)reader.BytesConsumed - start) : default;
             }
             else
             {

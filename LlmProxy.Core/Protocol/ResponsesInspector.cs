@@ -50,7 +50,7 @@ internal sealed class ResponsesInspector(StreamExpectation expectation) : NamedE
 
         if (read.Response.Length > 0)
         {
-            NoteResponse(data, read);
+            NoteResponse(data, read, offset);
         }
 
         switch (read.Kind)
@@ -62,7 +62,7 @@ internal sealed class ResponsesInspector(StreamExpectation expectation) : NamedE
                 return StreamEventKind.Done;
             case ResponsesEvent.Kinds.Failed:
                 HasEnded = true;
-                EarlyFailure = HasOutput ? null : FailureOf(read.ResponseError.In(data));
+                NoteFailure(read.ResponseError.In(data));
                 return StreamEventKind.Done;
             default:
                 return StreamEventKind.Output;
@@ -75,7 +75,7 @@ internal sealed class ResponsesInspector(StreamExpectation expectation) : NamedE
         _heartbeat = null;
     }
 
-    private void NoteResponse(ReadOnlySpan<byte> data, in ResponsesEvent read)
+    private void NoteResponse(ReadOnlySpan<byte> data, in ResponsesEvent read, int offset)
     {
         StoredId ??= StoredIds.Read(read.Id.In(data));
         Usage = read.Usage.IsKnown ? read.Usage : Usage;
@@ -90,11 +90,19 @@ internal sealed class ResponsesInspector(StreamExpectation expectation) : NamedE
         {
             Replace(read.Model, expectation.AskedModel);
         }
+
+        if (read.ResponseError is { Length: > 0 } error && UpstreamMessage.TryRedactValue(error.In(data), expectation.Redactor) is { } clean)
+        {
+            Replace(error with { Start = offset + error.Start }, clean);
+        }
     }
 
-    // Another upstream may do better where this one is at fault; what the request is at fault for, its client is told as it came.
-    private ProxyError? FailureOf(ReadOnlySpan<byte> error) =>
-        ReportedFailure.StatusOf(error, Dialect.Responses.OverloadedStatus) >= 429
-            ? ReportedFailure.ToError(error, Dialect.Responses.OverloadedStatus, expectation.Redactor)
-            : null;
+    // Another upstream may do better where this one or its operator is at fault; what the request is at fault for, its client
+    // is told as it came.
+    private void NoteFailure(ReadOnlySpan<byte> error)
+    {
+        var overloaded = Dialect.Responses.OverloadedStatus;
+        Reported = ReportedFailure.ToError(error, overloaded, expectation.Redactor);
+        EarlyFailure = !HasOutput && ReportedFailure.StatusOf(error, overloaded) is (401 or >= 429) ? Reported : null;
+    }
 }

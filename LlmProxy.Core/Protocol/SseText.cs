@@ -66,6 +66,36 @@ internal static class SseText
         }
     }
 
+    /// <summary>Where a part of the joined data stands in the event. One that spans lines takes all between them along.</summary>
+    /// <param name="raw">Without a byte order mark (<see cref="SseEvent.LinesOf"/>).</param>
+    /// <param name="joined">In what <see cref="WriteJoinedData"/> wrote; not empty.</param>
+    public static SseRange FindJoined(ReadOnlySpan<byte> raw, SseRange joined)
+    {
+        var rest = raw;
+        var (start, position) = (-1, 0);
+        while (!rest.IsEmpty)
+        {
+            var lineStart = raw.Length - rest.Length;
+            TakeLine(ref rest, out var content);
+            if (!SseScanner.IsField(content, "data"u8, out var value))
+            {
+                continue;
+            }
+
+            // The newline behind the value is its own in the joined data.
+            var inLine = lineStart + value.Start - position;
+            start = start < 0 && joined.Start <= position + value.Length ? inLine + joined.Start : start;
+            if (start >= 0 && joined.End <= position + value.Length)
+            {
+                return new SseRange(start, inLine + joined.End - start);
+            }
+
+            position += value.Length + 1;
+        }
+
+        throw new ArgumentOutOfRangeException(nameof(joined), joined, "No part of the data.");
+    }
+
     /// <summary>Writes an event with other data and, where it had one, its name. Empty lines are left out, as clients throw on them.</summary>
     public static void WriteData(ReadOnlySpan<byte> name, ReadOnlySpan<byte> data, IBufferWriter<byte> output)
     {

@@ -44,6 +44,9 @@ internal abstract class StreamInspector
     /// <summary>How the upstream said it failed.</summary>
     public ProxyError? Failure { get; protected set; }
 
+    /// <summary>The failure that the answer tells of itself in an end that makes it whole.</summary>
+    public ProxyError? Reported { get; protected set; }
+
     /// <summary>The answer ended in a failure of the upstream before it had any output: no answer yet, while another may be asked.</summary>
     public ProxyError? EarlyFailure { get; protected set; }
 
@@ -78,6 +81,19 @@ internal abstract class StreamInspector
     public abstract void WriteErrorEvent(ProxyError error, string message, string requestId, IBufferWriter<byte> output);
 
     protected void ClearReplacements() => Replacements = 0;
+
+    /// <summary>The replacements were found in the event's joined data: they are moved to where that stands in its bytes.</summary>
+    protected void MoveReplacements(ReadOnlySpan<byte> raw, in SseEvent found)
+    {
+        var lines = found.LinesOf(raw);
+        var offset = raw.Length - lines.Length;
+        for (var i = 0; i < Replacements; i++)
+        {
+            ref var moved = ref i == 0 ? ref _first : ref _second;
+            var range = SseText.FindJoined(lines, moved.Range);
+            moved = moved with { Range = range with { Start = range.Start + offset } };
+        }
+    }
 
     protected void Replace(SseRange range, ReadOnlyMemory<byte> with)
     {

@@ -56,6 +56,23 @@ internal static class UpstreamMessage
         }
     }
 
+    /// <summary>One JSON value without the secrets in it; null if it has none and may stay as it came.</summary>
+    public static byte[]? TryRedactValue(ReadOnlySpan<byte> json, Redactor redactor)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = JsonCopy.Reading.MaxDepth });
+            using var document = JsonDocument.ParseValue(ref reader);
+            var clean = JsonCopy.ToBytes(document.RootElement, redactor, out var redacted);
+            return redacted ? clean : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or System.Text.RegularExpressions.RegexMatchTimeoutException)
+        {
+            // Not text, so that nobody can say what is in it.
+            return "{\"code\":\"server_error\",\"message\":\"The upstream reported an error.\"}"u8.ToArray();
+        }
+    }
+
     /// <summary>The error object itself, if it has what every client reads: a type and a message.</summary>
     private static byte[]? TryReadOriginal(ReadOnlySpan<byte> json, Redactor redactor)
     {

@@ -11,5 +11,11 @@ internal readonly record struct Usage(long Input, long CachedInput, long Output)
     /// <summary>What of the input was written to a cache, where that has its own price.</summary>
     public long WrittenInput { get; init; } = -1;
 
+    /// <summary>What of <see cref="WrittenInput"/> is kept for an hour rather than minutes, which has a price of its own again.</summary>
+    public long WrittenForHour { get; init; } = -1;
+
+    /// <summary>What of the output was reasoning.</summary>
+    public long Reasoning { get; init; } = -1;
+
     public bool IsKnown => Input >= 0 || Output >= 0;
 }

@@ -6,7 +6,8 @@ namespace LlmProxy.Core.Protocol;
 /// <remarks>
 /// OpenAI's input includes what was read from a cache. Anthropic's does not: its <c>input_tokens</c>,
 /// <c>cache_read_input_tokens</c> and <c>cache_creation_input_tokens</c> are three parts of one whole. Some servers write all
-/// of these names; their <c>prompt_tokens</c> is the whole.
+/// of these names; their <c>prompt_tokens</c> is the whole. A few tell in words of their own what was read from a cache
+/// (<c>prompt_cache_hit_tokens</c>) or written to it (<c>cache_write_tokens</c>), as parts of the whole.
 /// </remarks>
 internal struct UsageReader
 {
@@ -15,6 +16,10 @@ internal struct UsageReader
     private long _cached = -1;
     private long _readApart = -1;
     private long _writtenApart = -1;
+    private long _writtenForMinutes = -1;
+    private long _writtenForHour = -1;
+    private long _written = -1;
+    private long _reasoning = -1;
     private bool _isWhole;
 
     public UsageReader()
@@ -23,10 +28,17 @@ internal struct UsageReader
 
     /// <summary>What is known so far; an output that was not told is left open.</summary>
     public readonly Usage SoFar => new(
-        _input < 0 || _isWhole ? _input : _input + Math.Max(0, _readApart) + Math.Max(0, _writtenApart),
+        _input < 0 || _isWhole ? _input : _input + Math.Max(0, _readApart) + Math.Max(0, WrittenApart),
         _readApart >= 0 ? _readApart : _cached,
         _output)
-    { WrittenInput = _writtenApart };
+    {
+        WrittenInput = WrittenApart >= 0 ? WrittenApart : _written,
+        WrittenForHour = _writtenForHour,
+        Reasoning = _reasoning,
+    };
+
+    private readonly long WrittenApart =>
+        _writtenApart >= 0 || (_writtenForMinutes < 0 && _writtenForHour < 0) ? _writtenApart : Math.Max(0, _writtenForMinutes) + Math.Max(0, _writtenForHour);
 
     /// <summary>Reads one object, from its opening brace to its closing one.</summary>
     public static Usage Read(ref Utf8JsonReader reader)
@@ -44,31 +56,41 @@ internal struct UsageReader
     {
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("prompt_tokens"u8))
+            if (reader.Is("prompt_tokens"u8))
             {
                 _input = ReadCount(ref reader, _input);
                 _isWhole = _input >= 0;
             }
-            else if (reader.ValueTextEquals("input_tokens"u8))
+            else if (reader.Is("input_tokens"u8))
             {
                 var input = ReadCount(ref reader, _input);
                 _input = _isWhole ? _input : input;
             }
-            else if (reader.ValueTextEquals("completion_tokens"u8) || reader.ValueTextEquals("output_tokens"u8))
+            else if (reader.Is("completion_tokens"u8) || reader.Is("output_tokens"u8))
             {
                 _output = ReadCount(ref reader, _output);
             }
-            else if (reader.ValueTextEquals("prompt_tokens_details"u8) || reader.ValueTextEquals("input_tokens_details"u8))
+            else if (reader.Is("prompt_tokens_details"u8) || reader.Is("input_tokens_details"u8))
             {
-                reader.Read();
-                _cached = reader.TokenType == JsonTokenType.StartObject ? ReadCached(ref reader) : _cached;
-                reader.Skip();
+                ReadDetails(ref reader, "cached_tokens"u8, ref _cached, "cache_write_tokens"u8, ref _written);
             }
-            else if (reader.ValueTextEquals("cache_read_input_tokens"u8))
+            else if (reader.Is("completion_tokens_details"u8) || reader.Is("output_tokens_details"u8))
+            {
+                ReadDetails(ref reader, "reasoning_tokens"u8, ref _reasoning, default, ref _reasoning);
+            }
+            else if (reader.Is("cache_creation"u8))
+            {
+                ReadDetails(ref reader, "ephemeral_5m_input_tokens"u8, ref _writtenForMinutes, "ephemeral_1h_input_tokens"u8, ref _writtenForHour);
+            }
+            else if (reader.Is("prompt_cache_hit_tokens"u8))
+            {
+                _cached = ReadCount(ref reader, _cached);
+            }
+            else if (reader.Is("cache_read_input_tokens"u8))
             {
                 _readApart = ReadCount(ref reader, _readApart);
             }
-            else if (reader.ValueTextEquals("cache_creation_input_tokens"u8))
+            else if (reader.Is("cache_creation_input_tokens"u8))
             {
                 _writtenApart = ReadCount(ref reader, _writtenApart);
             }
@@ -83,23 +105,32 @@ internal struct UsageReader
     /// <summary>Forgets an output that was told before there was any.</summary>
     public void LeaveOutputOpen() => _output = -1;
 
-    private static long ReadCached(ref Utf8JsonReader reader)
+    /// <summary>Reads two counts of an object; whatever else it is or holds is passed over.</summary>
+    private static void ReadDetails(
+        ref Utf8JsonReader reader, ReadOnlySpan<byte> firstName, ref long first, ReadOnlySpan<byte> secondName, ref long second)
     {
-        long cached = -1;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        reader.Read();
+        if (reader.TokenType == JsonTokenType.StartObject)
         {
-            if (reader.ValueTextEquals("cached_tokens"u8))
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                cached = ReadCount(ref reader, cached);
-            }
-            else
-            {
-                reader.Read();
-                reader.Skip();
+                if (reader.Is(firstName))
+                {
+                    first = ReadCount(ref reader, first);
+                }
+                else if (!secondName.IsEmpty && reader.Is(secondName))
+                {
+                    second = ReadCount(ref reader, second);
+                }
+                else
+                {
+                    reader.Read();
+                    reader.Skip();
+                }
             }
         }
 
-        return cached;
+        reader.Skip();
     }
 
     private static long ReadCount(ref Utf8JsonReader reader, long otherwise)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Text.Json;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
@@ -18,9 +19,8 @@ internal static class AnswerRelay
     /// <param name="filter">The app's filters, if there are any.</param>
     public static async ValueTask<RelayOutcome> SendHeldAsync(RelayPlan plan, UpstreamAnswer answer, ResponseFilters? filter)
     {
-        var askedModel = AttemptSender.Expect(plan.Request, answer.Target.Upstream).AskedModel;
         var response = plan.Http.Response;
-        var body = askedModel.IsEmpty || answer.Json.Model.Length == 0 ? answer.ReadMemory : Replace(answer, askedModel);
+        var body = Change(answer, AttemptSender.Expect(plan.Request, answer.Target.Upstream));
         if (filter is not null)
         {
             body = await filter.ApplyAsync(body, plan.Clock.Token);
@@ -28,17 +28,23 @@ internal static class AnswerRelay
 
         response.ContentType = "application/json";
         response.ContentLength = body.Length;
-        var outcome = new RelayOutcome { Usage = answer.Json.Usage, Bytes = body.Length };
+        var outcome = new RelayOutcome { Usage = answer.Json.Usage, Bytes = body.Length, Reported = FailureIn(answer, plan) };
         plan.Complete(outcome);
-        var write = response.BodyWriter.WriteAsync(body, CancellationToken.None);
-        if (!write.IsCompletedSuccessfully)
+        var written = await WriteAsync(plan, answer, body);
+        answer.ReleaseRead();
+        return outcome with { Error = StalledReader.Undelivered(plan.Http, plan.Clock.Reason, written) };
+    }
+
+    private static ValueTask<FlushResult> WriteAsync(RelayPlan plan, UpstreamAnswer answer, ReadOnlyMemory<byte> body)
+    {
+        var write = plan.Http.Response.BodyWriter.WriteAsync(body, CancellationToken.None);
+        if (write.IsCompletedSuccessfully)
         {
-            plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
-            await StalledReader.WaitAsync(plan.Http, plan.Clock, write);
+            return write;
         }
 
-        answer.ReleaseRead();
-        return outcome;
+        plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
+        return StalledReader.WaitAsync(plan.Http, plan.Clock, write);
     }
 
     /// <summary>Sends a large answer as it comes; its last bytes wait for its end.</summary>
@@ -103,7 +109,7 @@ internal static class AnswerRelay
         plan.Complete(outcome);
         if (error is null)
         {
-            await client.EndAsync();
+            outcome = outcome with { Error = await client.EndAsync() };
         }
         else if (error.Status == StatusCodes.Status499ClientClosedRequest)
         {
@@ -139,13 +145,40 @@ internal static class AnswerRelay
         }
     }
 
-    private static ReadOnlyMemory<byte> Replace(UpstreamAnswer answer, ReadOnlyMemory<byte> askedModel)
+    /// <summary>The failure that a response object tells of itself. Whoever asks for one that is kept gets what was asked for.</summary>
+    private static ProxyError? FailureIn(UpstreamAnswer answer, RelayPlan plan)
     {
-        var range = answer.Json.Model;
-        var output = new ArrayBufferWriter<byte>(answer.Length + askedModel.Length);
-        output.Write(answer.Read[..range.Start]);
-        output.Write(askedModel.Span);
-        output.Write(answer.Read[range.End..]);
+        var endpoint = plan.Request.Endpoint;
+        return answer.Json.ResponseError.Length == 0 || endpoint.HasId
+            ? null
+            : ReportedFailure.ToError(answer.Json.ResponseError.In(answer.Read), endpoint.Dialect.OverloadedStatus, answer.Target.Upstream.Redactor);
+    }
+
+    /// <summary>The answer as it came, but for the model's name where configured and for secrets in an error.</summary>
+    private static ReadOnlyMemory<byte> Change(UpstreamAnswer answer, in StreamExpectation expectation)
+    {
+        var model = new Replacement(answer.Json.Model, answer.Json.Model.Length > 0 ? expectation.AskedModel : default);
+        var error = new Replacement(
+            answer.Json.ResponseError,
+            answer.Json.ResponseError.Length > 0 ? UpstreamMessage.TryRedactValue(answer.Json.ResponseError.In(answer.Read), expectation.Redactor) : null);
+        if (model.With.IsEmpty && error.With.IsEmpty)
+        {
+            return answer.ReadMemory;
+        }
+
+        var output = new ArrayBufferWriter<byte>(answer.Length + model.With.Length + error.With.Length);
+        var position = 0;
+        foreach (var (range, with) in model.Range.Start < error.Range.Start ? (ReadOnlySpan<Replacement>)[model, error] : [error, model])
+        {
+            if (!with.IsEmpty)
+            {
+                output.Write(answer.Read[position..range.Start]);
+                output.Write(with.Span);
+                position = range.End;
+            }
+        }
+
+        output.Write(answer.Read[position..]);
         return output.WrittenMemory;
     }
 }

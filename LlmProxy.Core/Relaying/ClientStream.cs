@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.IO.Pipelines;
 using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -138,7 +139,8 @@ internal sealed class ClientStream
     }
 
     /// <summary>The good ending.</summary>
-    public async ValueTask EndAsync()
+    /// <returns>Why it did not reach the client, as far as that is known.</returns>
+    public async ValueTask<ProxyError?> EndAsync()
     {
         if (OwnsChunks)
         {
@@ -146,7 +148,7 @@ internal sealed class ClientStream
             _writer.Advance(5);
         }
 
-        await FlushAsync();
+        return StalledReader.Undelivered(_http, _clock.Reason, await FlushAsync());
     }
 
     /// <summary>The other ending: all that was written arrives, and the client's parser says that the answer is not whole.</summary>

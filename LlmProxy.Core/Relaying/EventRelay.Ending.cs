@@ -17,7 +17,7 @@ internal sealed partial class EventRelay
 
         if (MustChange(found) && _inspector.EndMark.IsEmpty)
         {
-            await PassChangedAsync(found);
+            await PassChangedAsync(found, isEnd: true);
         }
         else
         {
@@ -52,6 +52,7 @@ internal sealed partial class EventRelay
             LastEvent = _lastEvent,
             MissingDone = isMissing,
             Fault = _fault,
+            Reported = _inspector.Reported,
             DoneWithoutFinish = error is null && !_inspector.IsFinished,
         };
         try
@@ -85,8 +86,7 @@ internal sealed partial class EventRelay
 
         outcome = outcome with { Bytes = client.Bytes };
         plan.Complete(outcome);
-        await client.EndAsync();
-        return outcome;
+        return outcome with { Error = await client.EndAsync() };
     }
 
     private async ValueTask<RelayOutcome> EndBrokenAsync(RelayOutcome outcome, ProxyError error)

@@ -60,12 +60,7 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
         return await EndAsync(error);
     }
 
-    private static ProxyError ErrorOf(CutOff reason) => reason switch
-    {
-        CutOff.ClientGone => ProxyErrors.ClientGone,
-        CutOff.StalledReader => ProxyErrors.ClientSlow,
-        _ => Faults.OfCutOff(reason)!,
-    };
+    private static ProxyError ErrorOf(CutOff reason) => StalledReader.ErrorOf(reason) ?? Faults.OfCutOff(reason)!;
 
     /// <returns>Null at a whole end, else why it broke.</returns>
     private async ValueTask<ProxyError?> PassAllAsync(Stream upstream)
@@ -194,13 +189,13 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
         return CheckPending();
     }
 
-    private async ValueTask PassChangedAsync(SseEvent found)
+    private async ValueTask PassChangedAsync(SseEvent found, bool isEnd = false)
     {
         if (plan.Filter is not null)
         {
             try
             {
-                await plan.Filter.ApplyAsync(_pending.Span[..found.Length].ToArray(), found, _inspector, client, clock.Token);
+                await plan.Filter.ApplyAsync(_pending.Span[..found.Length].ToArray(), found, _inspector, client, isEnd, clock.Token);
             }
             catch (Exception e)
             {

@@ -6,7 +6,8 @@ namespace LlmProxy.Core.Relaying;
 /// </summary>
 /// <remarks>
 /// The mark that ends a stream of completions, and errors, are not shown to filters: whether an answer is whole is decided by
-/// what the upstream sent, and stays so. Where a stream ends in an event with content, as Responses do, that event is shown.
+/// what the upstream sent, and stays so. Where a stream ends in an event with content, as Responses do, that event is shown;
+/// if no such event is left of it, the stream is broken.
 /// With a filter, an answer that is too large to be held is refused rather than passed unseen.
 /// </remarks>
 public interface IResponseFilter

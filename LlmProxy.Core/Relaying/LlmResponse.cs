@@ -86,6 +86,12 @@ public sealed class LlmResponseAnswer
     /// <summary>The body, JSON in UTF-8.</summary>
     public ReadOnlyMemory<byte> Body { get; private set; }
 
-    /// <summary>Sends another body.</summary>
-    public void Replace(ReadOnlyMemory<byte> body) => Body = body;
+    internal bool IsReplaced { get; private set; }
+
+    /// <summary>Sends another body, which must be one JSON object: anything else is answered as a 500.</summary>
+    public void Replace(ReadOnlyMemory<byte> body)
+    {
+        Body = body;
+        IsReplaced = true;
+    }
 }

@@ -61,24 +61,44 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         var awaiter = sending.GetAwaiter();
         wait.Begin();
         awaiter.UnsafeOnCompleted(wait.OnCompleted);
-        while (!wait.HasCompleted)
+        try
         {
-            await wait.SleepAsync();
-            if (plan.Clock.IsQuiet && !wait.HasCompleted && plan.Clock.Reason == CutOff.None)
+            while (!wait.HasCompleted)
             {
-                if (!client.HasBegun)
+                await wait.SleepAsync();
+                if (plan.Clock.IsQuiet && !wait.HasCompleted && plan.Clock.Reason == CutOff.None)
                 {
-                    await BeginStreamAsync(plan, client, null);
+                    await BeatAsync(plan, client);
                 }
-
-                client.Write(SseText.Heartbeat);
-                await client.FlushAsync();
-                plan.Clock.TouchQuiet();
-                plan.Request.Held?.Ask();
             }
+        }
+        catch
+        {
+            // What the app does when a response begins may fail. The attempt must not outlive the clock that bounds it.
+            plan.Clock.Cut(CutOff.Fault);
+            while (!wait.HasCompleted)
+            {
+                await wait.SleepAsync();
+            }
+
+            awaiter.GetResult().Value?.Dispose();
+            throw;
         }
 
         return awaiter.GetResult();
+    }
+
+    private static async ValueTask BeatAsync(RelayPlan plan, ClientStream client)
+    {
+        if (!client.HasBegun)
+        {
+            await BeginStreamAsync(plan, client, null);
+        }
+
+        client.Write(SseText.Heartbeat);
+        await client.FlushAsync();
+        plan.Clock.TouchQuiet();
+        plan.Request.Held?.Ask();
     }
 
     private async ValueTask<Result<RelayOutcome>> StreamAsync(RelayPlan plan, ClientStream client, QuietWait wait, UpstreamAnswer answer)
@@ -90,15 +110,13 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
                 await BeginStreamAsync(plan, client, answer);
             }
 
-            var timeouts = answer.Target.Timeouts;
-            plan.Clock.WatchReader(timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
             var events = new EventRelayPlan(
                 CreateInspector(plan, answer.Target),
-                timeouts.Idle,
+                answer.Target.Timeouts.Idle,
                 plan.Limits.Event,
                 plan.Headers().RequestId,
                 plan.Contact,
-                FiltersFor(plan),
+                FiltersFor(plan, answer),
                 plan.Complete);
             return await new EventRelay(client, plan.Clock, wait, time, events).RunAsync(answer);
         }
@@ -108,7 +126,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
     {
         using (answer)
         {
-            var filter = FiltersFor(plan);
+            var filter = FiltersFor(plan, answer);
             if (filter is not null && answer.Kind == AnswerKind.LargeJson)
             {
                 return ProxyErrors.AnswerTooLarge;
@@ -151,13 +169,14 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-cache";
         response.Headers["X-Accel-Buffering"] = "no";
+        plan.Clock.WatchReader((answer?.Target ?? plan.First).Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
         return client.BeginAsync();
     }
 
     private static StreamInspector CreateInspector(RelayPlan plan, Target target) =>
         plan.Request.Endpoint.Dialect.CreateInspector(AttemptSender.Expect(plan.Request, target.Upstream));
 
-    private ResponseFilters? FiltersFor(RelayPlan plan) => _filters.Length == 0
+    private ResponseFilters? FiltersFor(RelayPlan plan, UpstreamAnswer answer) => _filters.Length == 0
         ? null
-        : new ResponseFilters(_filters, new LlmResponse(plan.Request.Endpoint.Name, plan.CallerId, plan.Request.Route.Asked));
+        : new ResponseFilters(_filters, new LlmResponse(plan.Request.Endpoint.Name, plan.CallerId, plan.Request.Route.Asked), () => CreateInspector(plan, answer.Target));
 }

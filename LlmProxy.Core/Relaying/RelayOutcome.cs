@@ -22,6 +22,9 @@ internal readonly record struct RelayOutcome()
     /// <summary>What a filter threw; null if none did.</summary>
     public Exception? Fault { get; init; }
 
+    /// <summary>The failure that a whole answer tells of itself; null if it tells of none.</summary>
+    public ProxyError? Reported { get; init; }
+
     /// <summary>The closing mark was ours.</summary>
     public bool MissingDone { get; init; }
 

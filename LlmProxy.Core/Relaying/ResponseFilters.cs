@@ -5,10 +5,15 @@ using LlmProxy.Core.Protocol;
 namespace LlmProxy.Core.Relaying;
 
 /// <summary>The app's filters, applied to one answer.</summary>
-internal sealed class ResponseFilters(IResponseFilter[] filters, LlmResponse response)
+/// <param name="filters">In their order.</param>
+/// <param name="response">What they are told of it.</param>
+/// <param name="createInspector">Makes one for its dialect, as new.</param>
+internal sealed class ResponseFilters(IResponseFilter[] filters, LlmResponse response, Func<StreamInspector> createInspector)
 {
     /// <summary>Shows one event to the filters and writes what they made of it.</summary>
-    public async ValueTask ApplyAsync(byte[] raw, SseEvent found, StreamInspector inspector, ClientStream client, CancellationToken cancellation)
+    /// <exception cref="InvalidOperationException">It was the end of the stream, and what they made of it is none.</exception>
+    public async ValueTask ApplyAsync(
+        byte[] raw, SseEvent found, StreamInspector inspector, ClientStream client, bool isEnd, CancellationToken cancellation)
     {
         var changed = new ArrayBufferWriter<byte>(raw.Length + 256);
         EventChange.Write(raw, found, inspector, changed);
@@ -27,10 +32,17 @@ internal sealed class ResponseFilters(IResponseFilter[] filters, LlmResponse res
             await filter.OnEventAsync(shown, cancellation);
         }
 
-        Write(shown, changed.WrittenSpan, client);
+        var output = Compose(shown, changed.WrittenSpan);
+        if (isEnd && !HasEnd(output.WrittenSpan))
+        {
+            throw new InvalidOperationException("A response filter took away the event that ends the stream.");
+        }
+
+        client.Write(output.WrittenSpan);
     }
 
     /// <summary>Shows a whole answer to the filters.</summary>
+    /// <exception cref="InvalidOperationException">What they made of it is no answer.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> ApplyAsync(ReadOnlyMemory<byte> body, CancellationToken cancellation)
     {
         var shown = new LlmResponseAnswer(response, body);
@@ -39,10 +51,30 @@ internal sealed class ResponseFilters(IResponseFilter[] filters, LlmResponse res
             await filter.OnAnswerAsync(shown, cancellation);
         }
 
-        return shown.Body;
+        return !shown.IsReplaced || JsonAnswer.TryRead(shown.Body.Span, out _)
+            ? shown.Body
+            : throw new InvalidOperationException("What a response filter made of a JSON answer is not one JSON object.");
     }
 
-    private static void Write(LlmResponseEvent shown, ReadOnlySpan<byte> untouched, ClientStream client)
+    // Without it the stream would end as cleanly as a whole one does.
+    private bool HasEnd(ReadOnlySpan<byte> events)
+    {
+        var inspector = createInspector();
+        var scanner = new SseScanner();
+        while (scanner.TryRead(events, out var found))
+        {
+            if (inspector.Inspect(events[..found.Length], found) == StreamEventKind.Done)
+            {
+                return true;
+            }
+
+            events = events[found.Length..];
+        }
+
+        return false;
+    }
+
+    private static ArrayBufferWriter<byte> Compose(LlmResponseEvent shown, ReadOnlySpan<byte> untouched)
     {
         var output = new ArrayBufferWriter<byte>(untouched.Length + 256);
         var name = shown.Name is null ? [] : Encoding.UTF8.GetBytes(shown.Name);
@@ -68,6 +100,6 @@ internal sealed class ResponseFilters(IResponseFilter[] filters, LlmResponse res
             SseText.WriteData(name, added.Span, output);
         }
 
-        client.Write(output.WrittenSpan);
+        return output;
     }
 }

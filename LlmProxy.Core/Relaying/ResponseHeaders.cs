@@ -55,7 +55,9 @@ internal readonly record struct ResponseHeaders(
 
         foreach (var (name, values) in answer.Headers)
         {
-            if (ForwardedHeaders.GoesDown(name) is { } passed && values.ToString() is var value && ForwardedHeaders.IsSafe(value))
+            if (ForwardedHeaders.GoesDown(name) is { } passed
+                && !(ForwardedHeaders.IsSpare(name) && headers.ContainsKey(passed))
+                && values.ToString() is var value && ForwardedHeaders.IsSafe(value))
             {
                 headers[passed] = redactor is not null && redactor.IsSecretIn(value) ? redactor.Apply(value) : value;
             }

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -22,6 +23,20 @@ internal static class StalledReader
             clock.Touch();
         }
     }
+
+    /// <summary>Why an answer that was complete could not be delivered; null if it was, as far as anybody knows.</summary>
+    public static ProxyError? Undelivered(HttpContext http, CutOff reason, FlushResult written) =>
+        reason == CutOff.StalledReader ? ProxyErrors.ClientSlow
+        : reason == CutOff.ClientGone || written.IsCompleted || http.RequestAborted.IsCancellationRequested ? ProxyErrors.ClientGone
+        : null;
+
+    /// <summary>What a client is to blame for; null for other reasons.</summary>
+    public static ProxyError? ErrorOf(CutOff reason) => reason switch
+    {
+        CutOff.ClientGone => ProxyErrors.ClientGone,
+        CutOff.StalledReader => ProxyErrors.ClientSlow,
+        _ => null,
+    };
 
     /// <summary>Where an abort is right: what was flushed is not being read, or nobody may take the response for a whole one.</summary>
     public static void Abort(HttpContext http) => http.Features.Get<IHttpRequestLifetimeFeature>()?.Abort();

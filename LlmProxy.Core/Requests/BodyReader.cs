@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
@@ -48,12 +49,12 @@ internal static class BodyReader
         var share = new BodyShare(budget, limits);
         try
         {
-            // A length is taken before anything is read, so that a body that has no place is not asked for.
-            var body = !share.TryReach(request.ContentLength ?? 0) ? ProxyErrors.Overloaded with { ClosesConnection = true }
-                : BodyDecoder.IsIdentity(request.Headers.ContentEncoding) ? await ReadPlainAsync(request, share, cancellation)
-                : await BodyDecoder.ReadAsync(request, share, cancellation);
+            var body = !share.HasRoomFor(request.ContentLength ?? 0) ? ProxyErrors.Overloaded with { ClosesConnection = true }
+                : await ReadAsync(request.BodyReader, share, cancellation);
             share.IsKept = body.Error is null;
-            return body;
+            return body.Value is null || BodyDecoder.IsIdentity(request.Headers.ContentEncoding)
+                ? body
+                : await BodyDecoder.DecodeAsync(body.Value, request.Headers.ContentEncoding, new BodyShare(budget, limits));
         }
         catch (BadHttpRequestException e)
         {
@@ -87,13 +88,19 @@ internal static class BodyReader
         request.ContentLength is not null
         || request.HttpContext.Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionLifetimeFeature>()?.ConnectionClosed.IsCancellationRequested == true;
 
-    private static async ValueTask<Result<RequestBody>> ReadPlainAsync(HttpRequest request, BodyShare share, CancellationToken cancellation)
+    private static async ValueTask<Result<RequestBody>> ReadAsync(PipeReader reader, BodyShare share, CancellationToken cancellation)
     {
-        var reader = request.BodyReader;
         while (true)
         {
-            var read = await reader.ReadAsync(cancellation);
+            var reading = reader.ReadAsync(CancellationToken.None);
+            var read = reading.IsCompleted ? await reading : await WaitAsync(reader, reading, cancellation);
             var bytes = read.Buffer;
+            if (read.IsCanceled)
+            {
+                reader.AdvanceTo(bytes.Start);
+                throw new OperationCanceledException(cancellation);
+            }
+
             if (share.Check(bytes.Length) is { } error)
             {
                 reader.AdvanceTo(bytes.End);
@@ -106,6 +113,15 @@ internal static class BodyReader
             }
 
             reader.AdvanceTo(bytes.Start, bytes.End);
+        }
+    }
+
+    // Not by its token: a read that is cancelled so is never ended, and the server then fails to drain the body.
+    private static async ValueTask<ReadResult> WaitAsync(PipeReader reader, ValueTask<ReadResult> reading, CancellationToken cancellation)
+    {
+        await using (cancellation.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), reader))
+        {
+            return await reading;
         }
     }
 

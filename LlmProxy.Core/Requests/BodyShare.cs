@@ -19,6 +19,12 @@ internal sealed class BodyShare(BodyBudget budget, LimitOptions limits)
         : TryReach(length) ? null
         : ProxyErrors.Overloaded with { ClosesConnection = true };
 
+    /// <summary>
+    /// There would be room for it now. Nothing is taken: a length that is announced costs nothing and must not keep others out,
+    /// but a body that has no place is not asked for.
+    /// </summary>
+    public bool HasRoomFor(long length) => Budget.Taken + length <= limits.AllRequestBodies;
+
     public bool TryReach(long length)
     {
         if (length <= Taken)

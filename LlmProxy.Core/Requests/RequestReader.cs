@@ -14,9 +14,16 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBud
 {
     private readonly IRequestFilter[] _filters = [.. filters];
 
-    /// <exception cref="OperationCanceledException">The client has gone.</exception>
+    /// <param name="request">Whose body is read.</param>
+    /// <param name="endpoint">What it asks for.</param>
+    /// <param name="model">The model that its path names; null if the body has to.</param>
+    /// <param name="caller">For the filters.</param>
+    /// <param name="names">What to look for in the body.</param>
+    /// <param name="limits">Sizes.</param>
+    /// <param name="clock">The exchange's.</param>
+    /// <exception cref="OperationCanceledException">The client has gone, or the clock has cut it off.</exception>
     public async ValueTask<Result<ReadRequest>> ReadAsync(
-        HttpRequest request, Endpoint endpoint, Caller caller, FieldNames names, LimitOptions limits, CancellationToken cancellation)
+        HttpRequest request, Endpoint endpoint, string? model, Caller caller, FieldNames names, LimitOptions limits, IBodyClock clock)
     {
         if (endpoint.IsBodyless)
         {
@@ -28,23 +35,26 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBud
             return refused;
         }
 
-        if (!(await BodyReader.ReadAsync(request, limits, budget, cancellation)).TryGet(out var body, out var error))
+        clock.BeginBody(limits.BodyTime);
+        if (!(await BodyReader.ReadAsync(request, limits, budget, clock.Token)).TryGet(out var body, out var error))
         {
             return error;
         }
 
-        if (!RequestFields.Read(body.Bytes, names).TryGet(out var fields, out error))
+        clock.EndBody();
+
+        if (!RequestFields.Read(body.Bytes, names, model).TryGet(out var fields, out error))
         {
             body.Release();
             return error;
         }
 
         var read = new ReadRequest(body, fields);
-        return _filters.Length == 0 ? read : await FilterAsync(read, endpoint, caller, names, cancellation);
+        return _filters.Length == 0 ? read : await FilterAsync(read, endpoint, model, caller, names, clock.Token);
     }
 
     private async ValueTask<Result<ReadRequest>> FilterAsync(
-        ReadRequest read, Endpoint endpoint, Caller caller, FieldNames names, CancellationToken cancellation)
+        ReadRequest read, Endpoint endpoint, string? model, Caller caller, FieldNames names, CancellationToken cancellation)
     {
         var body = read.Body;
         try
@@ -67,7 +77,7 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBud
 
             body.Release();
             body = new RequestBody(request.Body, null);
-            return RequestFields.Read(body.Bytes, names).TryGet(out var fields, out var error) ? new ReadRequest(body, fields) : error;
+            return RequestFields.Read(body.Bytes, names, model).TryGet(out var fields, out var error) ? new ReadRequest(body, fields) : error;
         }
         catch
         {

@@ -55,9 +55,12 @@ internal sealed record Mirror(Target Target, int Percent);
 /// <param name="Route">The route.</param>
 /// <param name="Asked">The name as the client wrote it.</param>
 /// <param name="Resolved">The name without aliases: what allow-lists speak of.</param>
-/// <param name="Star">What a pattern's star stands for.</param>
-internal readonly record struct RouteMatch(Route Route, string Asked, string Resolved, string Star)
+/// <param name="StarAt">Where in it that begins which a pattern's star stands for; its length if there is no star.</param>
+internal readonly record struct RouteMatch(Route Route, string Asked, string Resolved, int StarAt)
 {
+    /// <summary>What a pattern's star stands for. A view: most requests never need it as a text of its own.</summary>
+    internal ReadOnlySpan<char> Star => Asked.AsSpan(StarAt);
+
     /// <summary>The only upstream that can answer, because it keeps what the request is about; null if any may.</summary>
     public string? Keeper { get; init; }
 }

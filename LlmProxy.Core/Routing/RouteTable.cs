@@ -10,7 +10,8 @@ namespace LlmProxy.Core.Routing;
 internal sealed class RouteTable
 {
     private readonly FrozenDictionary<string, Route> _byName;
-    private readonly Route[] _patterns;
+    private readonly FrozenDictionary<string, Route> _byPrefix;
+    private readonly int[] _prefixLengths;
     private readonly (string Name, Route Route)[] _listed;
 
     /// <param name="byName">Exact names and aliases.</param>
@@ -20,8 +21,10 @@ internal sealed class RouteTable
     public RouteTable(IReadOnlyDictionary<string, Route> byName, IEnumerable<Route> patterns, IReadOnlyList<Upstream> upstreams, FieldNames fields)
     {
         _byName = byName.ToFrozenDictionary(StringComparer.Ordinal);
+        _byPrefix = patterns.ToFrozenDictionary(p => p.Name[..^1], StringComparer.Ordinal);
+
         // The longest pattern that fits is the one that was meant.
-        _patterns = [.. patterns.OrderByDescending(p => p.Name.Length)];
+        _prefixLengths = [.. _byPrefix.Keys.Select(p => p.Length).Distinct().OrderDescending()];
         _listed = [.. byName.Select(e => (e.Key, e.Value)).OrderBy(e => e.Key, StringComparer.Ordinal)];
         Upstreams = upstreams;
         Fields = fields;
@@ -41,7 +44,7 @@ internal sealed class RouteTable
     /// <param name="reveals">A model of others is called forbidden rather than unknown.</param>
     public Result<RouteMatch> Resolve(string model, Caller caller, bool reveals)
     {
-        if (!TryFind(model, out var match))
+        if (!TryFind(model, out var match) || !CanBeNamed(match))
         {
             return ProxyErrors.ModelNotFound(DisplayText.Name(model), Nearest(model, caller));
         }
@@ -71,7 +74,7 @@ internal sealed class RouteTable
         }
 
         RouteMatch? only = null;
-        foreach (var route in _byName.Values.Concat(_patterns).Where(route => caller.Allows(route.Name)))
+        foreach (var route in _byName.Values.Concat(_byPrefix.Values).Where(route => caller.Allows(route.Name)))
         {
             foreach (var target in route.Targets.Where(target => (target.Upstream.Operations & operation) != 0))
             {
@@ -81,7 +84,7 @@ internal sealed class RouteTable
                 }
 
                 // Nobody asked for a model here, so there is none to put back.
-                only ??= new RouteMatch(route, "", route.Name, "") { Keeper = target.Upstream.Name };
+                only ??= new RouteMatch(route, "", route.Name, 0) { Keeper = target.Upstream.Name };
             }
         }
 
@@ -96,21 +99,35 @@ internal sealed class RouteTable
     {
         if (_byName.TryGetValue(model, out var route))
         {
-            match = new RouteMatch(route, model, route.Name, "");
+            match = new RouteMatch(route, model, route.Name, model.Length);
             return true;
         }
 
-        foreach (var pattern in _patterns)
+        // By length rather than pattern by pattern: there may be a thousand of these, and of lengths a few dozen.
+        var prefixes = _byPrefix.GetAlternateLookup<ReadOnlySpan<char>>();
+        foreach (var length in _prefixLengths)
         {
-            var prefix = pattern.Name.AsSpan(0, pattern.Name.Length - 1);
-            if (model.AsSpan().StartsWith(prefix, StringComparison.Ordinal))
+            if (length <= model.Length && prefixes.TryGetValue(model.AsSpan(0, length), out var pattern))
             {
-                match = new RouteMatch(pattern, model, model, model[prefix.Length..]);
+                match = new RouteMatch(pattern, model, model, length);
                 return true;
             }
         }
 
         match = default;
+        return false;
+    }
+
+    private static bool CanBeNamed(in RouteMatch match)
+    {
+        foreach (var target in match.Route.Targets)
+        {
+            if (target.CanBeNamed(match.Star))
+            {
+                return true;
+            }
+        }
+
         return false;
     }
 

@@ -15,9 +15,12 @@ internal static class RouteTableCompiler
     /// <param name="options">Validated.</param>
     public static RouteTable Compile(LlmProxyOptions options)
     {
-        var fields = new FieldNames(options.Models.Values.SelectMany(m => m.Set.Keys.Concat(m.Default.Keys).Concat(m.Remove).Concat(m.Coalesce ? _decidesOnSharing : [])));
+        string[] headers = [.. options.Models.Values.SelectMany(m => m.Headers.Values)];
         var upstreams = options.Upstreams.ToDictionary(
-            e => e.Key, e => new Upstream(e.Key, e.Value, EndpointTable.Rows), StringComparer.Ordinal);
+            e => e.Key, e => new Upstream(e.Key, e.Value, EndpointTable.Rows, headers), StringComparer.Ordinal);
+        var fields = new FieldNames(
+            options.Models.Values.SelectMany(m => m.Set.Keys.Concat(m.Default.Keys).Concat(m.Remove).Concat(m.Coalesce ? _decidesOnSharing : [])),
+            IdentityFor(options, upstreams));
         var byName = new Dictionary<string, Route>(StringComparer.Ordinal);
         var patterns = new List<Route>();
         foreach (var (name, model) in options.Models)
@@ -70,9 +73,24 @@ internal static class RouteTableCompiler
         return name => aliases.GetValueOrDefault(name, name);
     }
 
-    // Whoever writes a weight or a priority wants them to count.
+    // Whoever writes a weight or a priority wants them to count, and only a weighted choice can be made to last.
     private static TargetBalance BalanceOf(ModelOptions model) => model.Balance
-        ?? (model.Targets.Any(t => t.Weight is not null || t.Priority is not null) ? TargetBalance.Weighted : TargetBalance.InOrder);
+        ?? (model.Sticky is not null || model.Targets.Any(t => t.Weight is not null || t.Priority is not null) ? TargetBalance.Weighted : TargetBalance.InOrder);
+
+    // What no model needs is not looked for in anybody's request.
+    private static IdentityParts IdentityFor(LlmProxyOptions options, Dictionary<string, Upstream> upstreams)
+    {
+        var parts = IdentityParts.None;
+        foreach (var model in options.Models.Values.Where(m => m.Targets.Count > 1))
+        {
+            parts |= model.Sticky == "User" ? IdentityParts.User : IdentityParts.None;
+            parts |= model.Balance == TargetBalance.Affinity ? IdentityParts.Prompt : IdentityParts.None;
+            var keepers = model.Targets.Select(t => t.Upstream).Distinct(StringComparer.Ordinal).Count(u => (upstreams[u].Operations & Operations.Responses) != 0);
+            parts |= keepers > 1 ? IdentityParts.Conversation : IdentityParts.None;
+        }
+
+        return parts;
+    }
 
     private static Target CompileTarget(TargetOptions target, ModelOptions model, Dictionary<string, Upstream> upstreams, int place)
     {

@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
@@ -11,34 +12,41 @@ internal sealed class Upstream
     private const int ShortestSecret = 12;
 
     private readonly UpstreamKindRules _rules;
-    private readonly Dictionary<Endpoint, Uri> _addresses = new(ReferenceEqualityComparer.Instance);
+    private readonly UpstreamAddresses _addresses;
 
     /// <param name="name">As configured.</param>
     /// <param name="options">Validated.</param>
     /// <param name="endpoints">Whose addresses are worked out now rather than for each request.</param>
-    public Upstream(string name, UpstreamOptions options, IEnumerable<Endpoint> endpoints)
+    /// <param name="headers">Values of headers that models add; null if none do.</param>
+    public Upstream(string name, UpstreamOptions options, IEnumerable<Endpoint> endpoints, IEnumerable<string>? headers = null)
     {
         Name = name;
         Options = options;
-        _rules = UpstreamKindRules.For(options.Kind);
-        Address = WithVersion(options.Url ?? UpstreamKinds.WellKnownAddress(options.Kind)!);
+        _rules = UpstreamKindRules.For(options);
+        _addresses = new UpstreamAddresses(options, _rules, endpoints);
+        Authorities = options.CaFile is null ? null : AuthorityFile.Read(options.CaFile);
         Operations = Apply(options.Operations, _rules.Operations);
         Key = options.ApiKey is null ? null : new(_rules.KeyHeader, _rules.KeyPrefix + options.ApiKey);
         Redactor = new Redactor(
         [
             options.ApiKey, Address.AbsoluteUri.TrimEnd('/'), IsTelling(Address) ? Address.Authority : null,
-            .. options.Headers.Values.Where(v => v.Length >= ShortestSecret),
+            .. options.Headers.Values.Concat(headers ?? []).Where(v => v.Length >= ShortestSecret),
         ]);
-        foreach (var endpoint in endpoints.Where(e => !e.IsLocal))
-        {
-            _addresses[endpoint] = new Uri(Address, Address.AbsolutePath.TrimEnd('/') + endpoint.Before);
-        }
     }
 
     public string Name { get; }
 
     /// <summary>The base address, version included.</summary>
-    public Uri Address { get; }
+    public Uri Address => _addresses.Base;
+
+    /// <summary>What a GET, with the key and the headers of the kind, finds out whether it is there.</summary>
+    public Uri ProbeAddress => _addresses.Probe;
+
+    /// <summary>Some operations name the model in their path.</summary>
+    public bool HasDeployments => _rules.HasDeployments;
+
+    /// <summary>Who may have signed its certificate; null for whom the system trusts.</summary>
+    public X509Certificate2Collection? Authorities { get; }
 
     public string Provider => _rules.Provider;
 
@@ -72,22 +80,10 @@ internal sealed class Upstream
 
     public Redactor Redactor { get; }
 
-    /// <summary>Where an operation is. Made of configuration and constants only; what a client sends is at most a plain id and a checked query.</summary>
-    /// <param name="endpoint">Not a local one.</param>
-    /// <param name="id">Of what is asked for; empty where the endpoint has none.</param>
-    /// <param name="query">With its question mark, escaped; may be empty.</param>
-    public Uri AddressOf(Endpoint endpoint, string id, string query) =>
-        endpoint.HasId ? new Uri(_addresses[endpoint].AbsoluteUri + id + endpoint.After + query) : _addresses[endpoint];
+    /// <inheritdoc cref="UpstreamAddresses.Of"/>
+    public Uri AddressOf(Endpoint endpoint, string id, string query, string model) => _addresses.Of(endpoint, id, query, model);
 
     public override string ToString() => Name;
-
-    // "http://host:8000" and "http://host:8000/v1" mean the same; a path that names a version anywhere is left alone.
-    private static Uri WithVersion(Uri url)
-    {
-        var path = url.AbsolutePath.TrimEnd('/');
-        var hasVersion = path.Split('/').Any(part => part.Length >= 2 && part[0] == 'v' && char.IsAsciiDigit(part[1]));
-        return new UriBuilder(url) { Path = hasVersion ? path : path + "/v1" }.Uri;
-    }
 
     // A name of two letters would redact half of every message.
     private static bool IsTelling(Uri url) => url.Host.Length > 3;

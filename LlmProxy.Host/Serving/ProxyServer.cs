@@ -53,6 +53,12 @@ internal sealed class ProxyServer : IAsyncDisposable
         // The same on the server's side; see Program.cs for what it asks of the code.
         builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
 
+        if (configuration.Options.Limits.Concurrent == 0 && files is { } open)
+        {
+            // Over HTTP/2 one connection carries many requests, each of which may need one upstream.
+            configuration.Options.Limits.Concurrent = open.Connections;
+        }
+
         builder.AddLlmProxy(configuration.Options);
         builder.Services.RemoveAll<IRecordSink>();
         if (writesRecords)

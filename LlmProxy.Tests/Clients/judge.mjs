@@ -7,7 +7,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { createOpenAI } from '@ai-sdk/openai';
 import { ChatOpenAI } from '@langchain/openai';
 import { generateText, streamText } from 'ai';
-import OpenAI from 'openai';
+import OpenAI, { AzureOpenAI } from 'openai';
 
 const timeout = 20_000;
 const atOnce = 16;
@@ -16,6 +16,7 @@ const { baseUrl, key, prompt, cases } = JSON.parse(await readAll(process.stdin))
 const messages = [{ role: 'user', content: prompt }];
 const openai = new OpenAI({ baseURL: baseUrl, apiKey: key, maxRetries: 0, timeout });
 const anthropic = new Anthropic({ baseURL: baseUrl.replace(/\/v1$/, ''), apiKey: key, maxRetries: 0, timeout });
+const azure = new AzureOpenAI({ endpoint: baseUrl, apiKey: key, apiVersion: '2024-10-21', maxRetries: 0, timeout });
 const aiSdk = createOpenAI({ baseURL: baseUrl, apiKey: key });
 const langchain = (model) => new ChatOpenAI({ model, apiKey: key, maxRetries: 0, timeout, configuration: { baseURL: baseUrl } });
 
@@ -32,6 +33,13 @@ const clients = {
     const runner = openai.chat.completions.stream({ model, messages });
     runner.on('content', (delta) => (seen.text += delta));
     seen.finish = (await runner.finalChatCompletion()).choices[0].finish_reason;
+  },
+
+  async 'openai-node Azure'(model, seen) {
+    for await (const chunk of await azure.chat.completions.create({ model, messages, stream: true })) {
+      seen.text += chunk.choices[0]?.delta?.content ?? '';
+      seen.finish = chunk.choices[0]?.finish_reason ?? seen.finish;
+    }
   },
 
   async 'openai-node whole'(model, seen) {

@@ -40,23 +40,55 @@ internal sealed class ModelTests
         Assert.That(model.Remove, Is.EqualTo(new[] { "logit_bias" }));
     }
 
-    [TestCase("[\"openai/m\", \"azure-eu/m\"]", "the second target")]
-    [TestCase("[\"openai/m\", \"azure-eu/m\", \"openai/n\"]", "the 2 targets after the first")]
-    [TestCase("{ \"Targets\": [\"openai/m\"], \"Context\": 1000 }", "Context")]
-    [TestCase("{ \"Targets\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Weight\": 2 }, \"azure-eu/m\"], \"Balance\": \"Affinity\", \"Context\": 1 }", "the second target, Weight, Balance, Context")]
-    public void What_has_no_effect_yet_is_one_warning_per_model(string model, string idle)
-    {
-        Assert.That(
-            Written.Warned(Written.Models("\"m\": " + model)),
-            Is.EqualTo(new[] { "warn   line 2  Models › m: this version uses the first target only. Without effect yet: " + idle + "." }));
-    }
-
     [TestCase("\"openai/m\"")]
-    [TestCase("[\"openai/m\"]")]
-    [TestCase("{ \"Targets\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Weight\": 1 }], \"Balance\": \"InOrder\" }")]
-    public void Where_nothing_is_without_effect_nothing_is_warned_of(string model)
+    [TestCase("[\"openai/m\", \"azure-eu/m\"]")]
+    [TestCase("{ \"Targets\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Weight\": 2 }, \"azure-eu/m\"], \"Context\": 1 }")]
+    [TestCase("{ \"Targets\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Weight\": 0 }, \"azure-eu/m\"], \"Balance\": \"LeastLoaded\" }")]
+    public void What_has_an_effect_is_not_warned_of(string model)
     {
         Assert.That(Written.Warned(Written.Models("\"m\": " + model)), Is.Empty);
+    }
+
+    [Test]
+    public void A_weight_that_means_nothing_is_warned_of()
+    {
+        Assert.That(
+            Written.Warned(Written.Models("\"m\": { \"Targets\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Weight\": 2 }], \"Balance\": \"InOrder\" }")),
+            Is.EqualTo(new[] { "warn   line 2  Models › m: weights mean nothing with \"Balance\": \"InOrder\". Leave Balance out, or write \"Weighted\"." }));
+    }
+
+    [Test]
+    public void How_a_model_is_balanced_timed_and_sent_twice_is_read()
+    {
+        var model = Written.Read(Written.Models("""
+            "m": { "Targets": [{ "Upstream": "openai", "Model": "m", "Weight": 3, "Priority": 1, "Context": 8192 }, "azure-eu/m"], "Balance": "Weighted",
+                   "Sticky": "Header:x-tenant", "Context": 4096, "Timeouts": { "FirstEvent": "1s", "Idle": "2s", "Response": "3s", "Total": "4s", "Heartbeat": "5s" },
+                   "Hedge": { "After": "800ms", "BudgetPercent": 7 }, "Mirror": { "Target": "azure-eu/n", "Percent": 9 }, "Coalesce": true }
+            """)).Models["m"];
+        Assert.That(
+            model.Targets.Select(static t => (t.Weight, t.Priority, t.Context)),
+            Is.EqualTo(new (int?, int?, int?)[] { (3, 1, 8192), (null, null, null) }));
+        Assert.That((model.Balance, model.Sticky, model.Context, model.Coalesce), Is.EqualTo(((TargetBalance?)TargetBalance.Weighted, "Header:x-tenant", (int?)4096, true)));
+        var t = model.Timeouts;
+        Assert.That(
+            new[] { t.FirstEvent, t.Idle, t.Response, t.Total, t.Heartbeat },
+            Is.EqualTo(Enumerable.Range(1, 5).Select(static s => (TimeSpan?)TimeSpan.FromSeconds(s))));
+        Assert.That((model.Hedge!.After, model.Hedge.BudgetPercent), Is.EqualTo(((TimeSpan?)TimeSpan.FromMilliseconds(800), 7)));
+        Assert.That((model.Mirror!.Target.Upstream, model.Mirror.Target.Model, model.Mirror.Percent), Is.EqualTo(("azure-eu", "n", 9)));
+    }
+
+    [TestCase("\"Sticky\": \"Caller\"", "Sticky: \"Caller\" is none of \"Key\", \"User\" and \"Header:name\".")]
+    [TestCase("\"Sticky\": \"Header:a b\"", "Sticky: \"Header:a b\" does not name a header: write for example \"Header:x-tenant\".")]
+    [TestCase("\"Hedge\": { \"After\": \"0s\" }", "Hedge › After: is out of range: 1ms to 1h. Leave it out for the model's own 95th percentile.")]
+    [TestCase("\"Hedge\": { \"BudgetPercent\": 0 }", "Hedge › BudgetPercent: is out of range: 1 to 100. Leave Hedge out to send nothing twice.")]
+    [TestCase("\"Mirror\": { \"Target\": \"opanai/m\" }", "Mirror › Target: unknown upstream \"opanai\". Did you mean \"openai\"?")]
+    [TestCase("\"Mirror\": { \"Target\": \"openai/m\", \"Percent\": 0 }", "Mirror › Percent: is out of range: 1 to 100. Leave Mirror out to copy nothing.")]
+    [TestCase("\"Timeouts\": { \"Connect\": \"1s\" }", "Timeouts › Connect: unknown member \"Connect\". Known: FirstEvent, Idle, Response, Total, Heartbeat.")]
+    public void What_cannot_be_meant_of_choice_and_repetition_is_refused(string members, string problem)
+    {
+        Assert.That(
+            Written.Refused(Written.Models($$"""  "m": { "Targets": ["openai/m", "azure-eu/m"], {{members}} } """)),
+            Is.EqualTo(new[] { "error  line 2  Models › m › " + problem }));
     }
 
     [TestCase("\"m\": \"gpt-5\"", "m: \"gpt-5\" does not name an upstream and a model: write \"upstream/model\".")]
@@ -70,7 +102,10 @@ internal sealed class ModelTests
     [TestCase("\"m\": { \"Targets\": [\"azure-ue/b\"] }", "m › Targets[0]: unknown upstream \"azure-ue\". Did you mean \"azure-eu\"?")]
     [TestCase("\"m\": [{ \"Upstream\": \"openai\" }]", "m[0] › Model: is missing: the name of the model at the upstream.")]
     [TestCase("\"m\": [{ \"Model\": \"m\" }]", "m[0] › Upstream: is missing: the name of an upstream.")]
-    [TestCase("\"m\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Weight\": 0 }]", "m[0] › Weight: is out of range: 1 to 1000000.")]
+    [TestCase("\"m\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Weight\": -1 }]", "m[0] › Weight: is out of range: 0 to 1000000.")]
+    [TestCase("\"m\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Weight\": 0 }]", "m: every target has the weight 0: nothing could be sent. Give one of them more.")]
+    [TestCase("\"m\": [{ \"Upstream\": \"openai\", \"Model\": \"m\", \"Priority\": 1001 }]", "m[0] › Priority: is out of range: 0 to 1000.")]
+    [TestCase("\"m\": { \"Targets\": [\"openai/m\"], \"Hedge\": {} }", "m › Hedge: there is no second target to ask. Name one, or leave Hedge out.")]
     [TestCase("\"m\": [{ \"Upstream\": \"openai\", \"Modell\": \"m\" }]", "m[0] › Modell: unknown member \"Modell\". Did you mean \"Model\"?")]
     [TestCase("\"m\": []", "m: no target: at least one is needed, for example \"openai/gpt-5\".")]
     [TestCase("\"m\": { \"Aliases\": [\"n\"] }", "m › Targets: no target: at least one is needed, for example \"openai/gpt-5\".")]
@@ -82,7 +117,7 @@ internal sealed class ModelTests
     [TestCase("\"m**\": \"openai/m\"", "m**: the name of a model has 1 to 256 characters on one line, and a star only at its end.")]
     [TestCase("\" m\": \"openai/m\"", " m: the name of a model has 1 to 256 characters on one line, and a star only at its end.")]
     [TestCase("\"m\": { \"Targets\": [\"openai/m\"], \"Context\": 0 }", "m › Context: needs a number of tokens above 0.")]
-    [TestCase("\"m\": { \"Targets\": [\"openai/m\"], \"Balance\": \"Random\" }", "m › Balance: unknown value \"Random\". Known: InOrder, Affinity.")]
+    [TestCase("\"m\": { \"Targets\": [\"openai/m\"], \"Balance\": \"Random\" }", "m › Balance: unknown value \"Random\". Known: InOrder, Weighted, LeastLoaded, Affinity.")]
     [TestCase("\"m\": { \"Targets\": [\"openai/m\"], \"ResponseModel\": \"asked\" }", "m › ResponseModel: unknown value \"asked\". Did you mean \"Asked\"?")]
     public void A_model_that_leads_nowhere_is_refused(string models, string problem)
     {
@@ -127,5 +162,23 @@ internal sealed class ModelTests
                 "error  line 3  Models › n › Aliases[0]: the alias \"x\" is taken by \"m\".",
                 "error  line 4  Models › p-* › Aliases[0]: the alias \"y\" has nothing to put where the target has its star. Make it a model of its own.",
             }));
+    }
+
+    [TestCase("2024-10-21", true)]
+    [TestCase("preview", false)]
+    public void A_deployment_whose_name_is_a_direction_in_a_path_is_refused(string version, bool isRefused)
+    {
+        var json = $$"""
+            { "Models": { "gpt-5": "azure/.." },
+              "Upstreams": { "azure": { "Kind": "AzureOpenAI", "Url": "https://x.openai.azure.com", "ApiVersion": "{{version}}" } } }
+            """;
+        if (isRefused)
+        {
+            Assert.That(Written.Refused(json), Is.EqualTo(new[] { "error  line 1  Models › gpt-5: \"..\" cannot be a deployment: its name is a part of the path." }));
+        }
+        else
+        {
+            Assert.That(Written.Read(json).Models["gpt-5"].Targets.Single().Model, Is.EqualTo(".."));
+        }
     }
 }

@@ -25,7 +25,7 @@ internal sealed class SectionTests
         var upstream = options.Upstreams["a"];
         Assert.That((upstream.Kind, upstream.ApiKey, upstream.Timeouts.Idle), Is.EqualTo((UpstreamKind.Ollama, Written.Canary, TimeSpan.FromSeconds(30))));
         Assert.That((upstream.RequireFinishReason, upstream.HttpVersion), Is.EqualTo((true, new Version(2, 0))));
-        Assert.That(options.Models["list"].Targets.Select(static t => (t.Upstream, t.Model, t.Weight)), Is.EqualTo(new[] { ("a", "x", 1), ("a", "y", 2) }));
+        Assert.That(options.Models["list"].Targets.Select(static t => (t.Upstream, t.Model, t.Weight)), Is.EqualTo(new[] { ("a", "x", (int?)null), ("a", "y", (int?)2) }));
         Assert.That(options.Models["long"].Set["user"].GetString(), Is.EqualTo("team"));
         Assert.That(options.Models["long"].Set["stop"].GetRawText(), Is.EqualTo("[\"x\",\"y\"]"));
         Assert.That(options.Models["long"].Context, Is.EqualTo(1000));

@@ -43,7 +43,16 @@ internal sealed class UpstreamTests
     [TestCase("\"Kind\": \"OpenAI\", \"Operations\": [\"chat\"]", "Operations[0]: \"chat\" needs a sign: \"+embeddings\" adds, \"-embeddings\" takes away.")]
     [TestCase("\"Kind\": \"OpenAI\", \"Operations\": [\"-chat\", \"+embedings\"]", "Operations[1]: unknown operation \"+embedings\". Did you mean \"embeddings\"?")]
     [TestCase("\"Kind\": \"OpenAI\", \"Operations\": [\"-chat\", \"+chat\"]", "Operations[1]: \"+chat\" names an operation for the second time.")]
-    [TestCase("\"Kind\": \"OpenAI\", \"CaFile\": \"x\"", "CaFile: is not in this version. Leave it out.")]
+    [TestCase("\"Kind\": \"AzureOpenAI\", \"Url\": \"https://x.openai.azure.com\", \"ApiVersion\": \"2024-1-1\"", "ApiVersion: \"2024-1-1\" is no version: write a date as in \"2024-10-21\" or \"2025-04-01-preview\" for the classic paths, a word as in \"preview\" for those under /openai/v1, or leave it out.")]
+    [TestCase("\"Kind\": \"AzureOpenAI\", \"Url\": \"https://x.openai.azure.com\", \"ApiVersion\": \"2024-13-01\"", "ApiVersion: \"2024-13-01\" is no version: write a date as in \"2024-10-21\" or \"2025-04-01-preview\" for the classic paths, a word as in \"preview\" for those under /openai/v1, or leave it out.")]
+    [TestCase("\"Kind\": \"AzureOpenAI\", \"Url\": \"https://x.openai.azure.com\", \"ApiVersion\": \"2024-10-21-beta\"", "ApiVersion: \"2024-10-21-beta\" is no version: write a date as in \"2024-10-21\" or \"2025-04-01-preview\" for the classic paths, a word as in \"preview\" for those under /openai/v1, or leave it out.")]
+    [TestCase("\"Kind\": \"AzureOpenAI\", \"Url\": \"https://x.openai.azure.com\", \"ApiVersion\": \"\"", "ApiVersion: \"\" is no version: write a date as in \"2024-10-21\" or \"2025-04-01-preview\" for the classic paths, a word as in \"preview\" for those under /openai/v1, or leave it out.")]
+    [TestCase("\"Kind\": \"AzureOpenAI\", \"Url\": \"https://x.openai.azure.com\", \"ApiVersion\": \"preview&x=1\"", "ApiVersion: \"preview&x=1\" is no version: write a date as in \"2024-10-21\" or \"2025-04-01-preview\" for the classic paths, a word as in \"preview\" for those under /openai/v1, or leave it out.")]
+    [TestCase("\"Kind\": \"OpenAI\", \"ApiVersion\": \"preview\"", "ApiVersion: is for the kind AzureOpenAI only. Leave it out.")]
+    [TestCase("\"Kind\": \"AzureOpenAI\", \"Url\": \"https://x.openai.azure.com/openai/deployments/gpt-5\"", "Url: holds a deployment. Write the address of the resource only; the deployment is the model of a target.")]
+    [TestCase("\"Kind\": \"OpenAI\", \"CaFile\": \"ca.pem\"", "CaFile: \"ca.pem\" is not a whole path. Name a PEM file with the certificate of the authority that signed the upstream's, or leave it out.")]
+    [TestCase("\"Kind\": \"OpenAI\", \"CaFile\": \"/nowhere/ca.pem\"", "CaFile: \"/nowhere/ca.pem\" does not exist. Name a PEM file with the certificate of the authority that signed the upstream's, or leave it out.")]
+    [TestCase("\"Kind\": \"OpenAI\", \"CaFile\": \"/\"", "CaFile: \"/\" may not be read: it is a directory, or access is denied. Name a PEM file with the certificate of the authority that signed the upstream's, or leave it out.")]
     [TestCase("\"Kind\": \"OpenAI\", \"Headers\": { \"X Y\": \"x\" }", "Headers › X Y: is not the name of a header: letters, digits and \"-\".")]
     [TestCase("\"Kind\": \"OpenAI\", \"Headers\": { \"content-length\": \"1\" }", "Headers › content-length: is set by the proxy and cannot be configured.")]
     [TestCase("\"Kind\": \"OpenAI\", \"Headers\": { \"Authorization\": \"Bearer ${KEY}\" }", "Headers › Authorization: is sent by the proxy. Write the secret as ApiKey of the upstream.")]
@@ -58,11 +67,12 @@ internal sealed class UpstreamTests
 
     [TestCase("\"Kind\": \"vLLM\"", "vLLM")]
     [TestCase("", "OpenAICompatible")]
-    public void A_kind_without_a_well_known_address_needs_one(string members, string kind)
+    [TestCase("\"Kind\": \"AzureOpenAI\"", "AzureOpenAI", "https://example-eu.openai.azure.com")]
+    public void A_kind_without_a_well_known_address_needs_one(string members, string kind, string example = "http://10.0.4.11:8000")
     {
         Assert.That(Written.Refused(Written.Upstream(members)), Is.EqualTo(new[]
         {
-            $"error  line 1  Upstreams › a › Url: is missing: the address of {kind} is not well known. Write for example \"http://10.0.4.11:8000\".",
+            $"error  line 1  Upstreams › a › Url: is missing: the address of {kind} is not well known. Write for example \"{example}\".",
         }));
     }
 

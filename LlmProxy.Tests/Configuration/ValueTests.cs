@@ -44,8 +44,9 @@ internal sealed class ValueTests
     [Test]
     public void Sizes_are_in_bytes_and_powers_of_1024()
     {
-        var limits = Written.Read(Written.Root("\"Limits\": { \"RequestBody\": \"3GiB\", \"Event\": \"4096B\", \"HeldAnswer\": \"64KiB\" }")).Limits;
+        var limits = Written.Read(Written.Root("\"Limits\": { \"RequestBody\": \"3GiB\", \"Event\": \"4096B\", \"HeldAnswer\": \"64KiB\", \"BodyTime\": \"90s\", \"Concurrent\": 40 }")).Limits;
         Assert.That((limits.RequestBody, limits.Event, limits.HeldAnswer), Is.EqualTo((3L << 30, 4096, 65536)));
+        Assert.That((limits.BodyTime, limits.Concurrent), Is.EqualTo((TimeSpan.FromSeconds(90), 40)));
     }
 
     [TestCase("Event", "\"64\"", "\"64\" needs a unit: \"64MiB\" or \"64B\".")]
@@ -56,6 +57,8 @@ internal sealed class ValueTests
     [TestCase("Event", "\"2GiB\"", "\"2GiB\" is too large.")]
     [TestCase("Event", "\"0B\"", "is out of range: 1KiB to 1GiB.")]
     [TestCase("RequestBody", "\"5GiB\"", "is out of range: 1KiB to 4GiB.")]
+    [TestCase("BodyTime", "\"25h\"", "is out of range: 1s to 24h, or 0 for no limit.")]
+    [TestCase("Concurrent", "-1", "is out of range: 1 or more, or 0 for no limit.")]
     [TestCase("RequestBody", "\"99999999999GiB\"", "\"99999999999GiB\" is too large.")]
     public void A_size_that_is_none_is_refused(string name, string written, string problem)
     {

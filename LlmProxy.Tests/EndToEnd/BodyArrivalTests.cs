@@ -1,6 +1,11 @@
 using System.Globalization;
 using System.Text;
+using LlmProxy.Core;
 using LlmProxy.Tests.Support;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.EndToEnd;
@@ -111,6 +116,66 @@ public sealed class BodyArrivalTests : ProxyFixture
         Assert.That(Proxy.Records.Select(r => (r.End, r.Blame, r.Attempts)), Is.All.EqualTo(("request_timeout", "client", 0)));
         ExpectUpstreamRequests(0);
     }
+
+    [TestCase("Content-Length: 1000", "{", TestName = "C26_a_body_that_stalls_is_cut_by_our_own_clock", Category = "C26")]
+    [TestCase("Content-Length: 1000\r\nContent-Encoding: gzip", "\u001f", TestName = "C26_a_compressed_body_that_stalls_is_cut_by_our_own_clock", Category = "C26")]
+    [TestCase("Transfer-Encoding: chunked", "1\r\n{\r\n", TestName = "C26_chunks_that_stall_are_cut_by_our_own_clock", Category = "C26")]
+    [TestCase("Content-Length: 1000\r\nExpect: 100-continue", "", TestName = "C26_a_body_that_was_asked_for_and_does_not_come_is_cut_by_our_own_clock", Category = "C26")]
+    public async Task CutByOurs(string fields, string begun)
+    {
+        FakeTimeProvider clock = Setup.UseFakeClock();
+        Setup.Options.Limits.BodyTime = TimeSpan.FromSeconds(60);
+        WithoutRates();
+        await StartAsync();
+        RawClient client = await SendAsync(Head(fields));
+        await client.SendAsync(Encoding.Latin1.GetBytes(begun));
+        Task<RawResponse> answer = client.ReadAsync();
+        await Deadline.Until(() => App.ActiveAsync().Result == 1, what: "the request is being read");
+        TimeSpan passed = await clock.AdvanceAsync(answer, TimeSpan.FromMinutes(5));
+        RawResponse response = await answer;
+        Contract.AssertError(response, 408, "request_timeout");
+        Assert.That(passed, Is.GreaterThanOrEqualTo(TimeSpan.FromSeconds(60)));
+        Assert.That(response.Headers["Connection"], Is.EqualTo("close"));
+        await client.WaitForCloseAsync();
+        RecordView record = await RecordAsync();
+        Assert.That((record.End, record.Blame, record.Status, record.Attempts), Is.EqualTo(("request_timeout", "client", 408, 0)));
+        ExpectUpstreamRequests(0);
+    }
+
+    [Test]
+    [Category("C26")]
+    public async Task C26_the_clock_of_the_body_ends_with_the_body()
+    {
+        FakeTimeProvider clock = Setup.UseFakeClock();
+        Setup.Options.Limits.BodyTime = TimeSpan.FromSeconds(10);
+        var gate = new TaskCompletionSource();
+        Upstream.Next(async exchange =>
+        {
+            await exchange.PauseAsync(gate.Task);
+            await Replies.LikeOpenAI(exchange);
+        });
+        await StartAsync();
+        RawClient client = await SendJsonAsync(Chat.Request());
+        await Upstream.WaitForAsync();
+        for (int i = 0; i < 20; i++)
+        {
+            clock.Advance(TimeSpan.FromSeconds(5));
+        }
+
+        gate.SetResult();
+        Assert.That((await client.ReadAsync()).Status, Is.EqualTo(200));
+    }
+
+    /// <summary>As in an app that has switched the server's own bounds off.</summary>
+    private void WithoutRates() => Setup.Pipeline = app =>
+    {
+        app.Use((http, next) =>
+        {
+            http.Features.GetRequiredFeature<IHttpMinRequestBodyDataRateFeature>().MinDataRate = null;
+            return next(http);
+        });
+        app.UseLlmProxy();
+    };
 
     private static byte[] Head(params string[] fields) => Encoding.ASCII.GetBytes(
         $"POST {ChatPath} HTTP/1.1\r\nHost: x\r\n{Authorization}\r\n{string.Join("\r\n", fields)}\r\n\r\n");

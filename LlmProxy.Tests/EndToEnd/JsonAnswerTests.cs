@@ -1,5 +1,6 @@
 using System.Text;
 using LlmProxy.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.EndToEnd;
@@ -78,6 +79,46 @@ public sealed class JsonAnswerTests : ProxyFixture
         Assert.That(response.Status, Is.EqualTo(200));
         Assert.That(response.End, Is.EqualTo(BodyEnd.Unterminated));
         Assert.That((await RecordAsync()).Blame, Is.EqualTo("upstream"));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_large_one_may_take_its_time_as_long_as_it_goes_on(bool goesOn)
+    {
+        FakeTimeProvider clock = Setup.UseFakeClock();
+        Setup.Main.Timeouts.Idle = TimeSpan.FromSeconds(60);
+        Setup.Main.Timeouts.Response = TimeSpan.FromSeconds(60);
+        string body = Chat.Completion(new string('x', 2_000_000));
+        var turns = new SemaphoreSlim(0);
+        int sent = 0;
+        Upstream.Next(async exchange =>
+        {
+            await exchange.HeadAsync(200, ("Content-Type", "application/json"), ("Transfer-Encoding", "chunked"));
+            await exchange.ChunkAsync(body[..1_500_000]);
+            for (int at = 1_500_000; at < body.Length; at += 100_000)
+            {
+                await exchange.PauseAsync(turns.WaitAsync());
+                await exchange.ChunkAsync(body[at..Math.Min(body.Length, at + 100_000)]);
+                await exchange.TakenAsync();
+                Interlocked.Increment(ref sent);
+            }
+
+            await exchange.LastChunkAsync();
+        });
+        await StartAsync();
+        RawResponse response = await (await SendJsonAsync(Chat.Request())).ReadHeadAsync();
+        await response.ReadUntilAsync(r => r.Body.Length > 1_400_000, "its beginning");
+        Task<RawResponse> end = response.ReadToEndAsync();
+        for (int i = 0; goesOn && i < 6; i++)
+        {
+            await clock.AdvanceAsync(end, TimeSpan.FromSeconds(40));
+            turns.Release();
+            await Deadline.Until(() => end.IsCompleted || Volatile.Read(ref sent) > i, what: "the next piece");
+        }
+
+        await clock.AdvanceAsync(end, TimeSpan.FromMinutes(5));
+        Assert.That((await end).End, Is.EqualTo(goesOn ? BodyEnd.Whole : BodyEnd.Unterminated));
+        Assert.That((await RecordAsync()).End, Is.EqualTo(goesOn ? "ok" : "upstream_idle_timeout"));
     }
 
     [Test]

@@ -1,4 +1,5 @@
 using LlmProxy.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.EndToEnd;
@@ -52,6 +53,32 @@ public sealed class KeptConnectionTests : ProxyFixture
         Contract.AssertError(await PostAsync(Chat.Request()), 502, "upstream_reset");
         await Deadline.Until(() => Proxy.Records.Count == 2);
         Assert.That(Proxy.Records[1].Attempts, Is.EqualTo(2));
+        ExpectUpstreamRequests(3);
+    }
+
+    [Test]
+    public async Task U07_asking_once_more_takes_no_more_time_than_asking_once()
+    {
+        FakeTimeProvider clock = Setup.UseFakeClock();
+        Setup.Main.Timeouts.Response = TimeSpan.FromSeconds(60);
+        var gate = new TaskCompletionSource();
+        Upstream.Next(Replies.LikeOpenAI);
+        Upstream.Next(async exchange =>
+        {
+            await exchange.PauseAsync(gate.Task);
+            exchange.Reset();
+        });
+        Upstream.Next(Replies.Silence);
+        await StartAsync();
+        Assert.That((await PostAsync(Chat.Request())).Status, Is.EqualTo(200));
+        Task<RawResponse> answer = (await SendJsonAsync(Chat.Request())).ReadAsync();
+        await Upstream.WaitForAsync(2);
+        TimeSpan passed = await clock.AdvanceAsync(answer, TimeSpan.FromSeconds(50));
+        gate.SetResult();
+        await Upstream.WaitForAsync(3);
+        passed += await clock.AdvanceAsync(answer, TimeSpan.FromMinutes(5));
+        Contract.AssertError(await answer, 504, "upstream_timeout");
+        Assert.That(passed, Is.InRange(TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(75)));
         ExpectUpstreamRequests(3);
     }
 

@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Diagnostics;
-using System.IO.Compression;
 using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
@@ -27,6 +25,17 @@ public sealed class LargeBodyTests : ProxyFixture
         RawClient client = await SendAsync(RawClient.Request("POST", ChatPath, body, Authorization));
         Assert.That((await client.ReadAsync()).Status, Is.EqualTo(200));
         Assert.That(Upstream.Request.Text, Is.EqualTo(Encoding.UTF8.GetString(body).Replace("\"gpt-4o-mini\"", $"\"{Chat.UpstreamModel}\"", StringComparison.Ordinal)));
+    }
+
+    [Test]
+    [Category("C13")]
+    public void C13_finding_the_fields_of_5_MB_takes_less_than_100_ms_99_times_of_100()
+    {
+        // The hardest that 5 MB can be: nothing but members.
+        ReadOnlySequence<byte> members = new(Members(380_000, 1));
+        Assert.That(members.Length, Is.InRange(5_000_000, 6_000_000));
+        Assert.That(Slowest99(members), Is.LessThan(TimeSpan.FromMilliseconds(100)));
+        Assert.That(Slowest99(new ReadOnlySequence<byte>(Members(1, 5_000_000))), Is.LessThan(TimeSpan.FromMilliseconds(100)));
     }
 
     [Test]
@@ -79,34 +88,63 @@ public sealed class LargeBodyTests : ProxyFixture
         const int Clients = 50;
         const int Room = 20;
         byte[] body = Members(1, Mega);
+        InProcessOnly("it looks at the budget");
         Setup.Options.Limits.AllRequestBodies = Room * body.Length;
         await StartAsync();
-        var clients = new List<RawClient>();
-        for (int i = 0; i < Clients; i++)
-        {
-            RawClient client = await SendAsync(Head($"Content-Length: {body.Length}"));
-            clients.Add(client);
-        }
+        List<RawClient> inside = await AnnounceAsync(Room, body.Length, body.AsMemory(..^1));
+        await Deadline.Until(() => Budget.Taken == Room * (body.Length - 1), what: "the bodies to be there but for their last bytes");
 
-        // Room is taken when a length is announced: exactly so many are let in, and the others need not send anything.
-        Dictionary<RawClient, Task<RawResponse>> answers = clients.ToDictionary(c => c, c => c.ReadAsync());
-        await Deadline.Until(() => answers.Values.Count(a => a.IsCompleted) == Clients - Room, what: "the refusals");
-        RawResponse[] refused = [.. answers.Values.Where(a => a.IsCompleted).Select(a => a.Result)];
-        answers.Where(a => a.Value.IsCompleted).ToList().ForEach(a => a.Key.Close());
-        foreach ((RawClient client, Task<RawResponse> answer) in answers.Where(a => !a.Value.IsCompleted).ToArray())
+        // What has no room is told so when it is announced, and need not send anything.
+        foreach (RawClient client in await AnnounceAsync(Clients - Room, body.Length, default))
         {
-            await client.SendAsync(body);
-            Assert.That((await answer).Status, Is.EqualTo(200));
-        }
-
-        foreach (RawResponse response in refused)
-        {
+            RawResponse response = await client.ReadAsync();
             Contract.AssertError(response, 503, "overloaded");
-            Assert.That(response.Headers["Retry-After"], Is.EqualTo("1"));
+            Assert.That((response.Headers["Retry-After"], response.Headers["Connection"]), Is.EqualTo(("1", "close")));
+            client.Close();
+        }
+
+        foreach (RawClient client in inside)
+        {
+            await client.SendAsync(body.AsMemory(^1..));
+            Assert.That((await client.ReadAsync()).Status, Is.EqualTo(200));
         }
 
         AssertNothingIsHeld();
         ExpectUpstreamRequests(Room);
+    }
+
+    [Test]
+    [Category("C16")]
+    public async Task C16_a_length_that_was_only_announced_keeps_nobody_out()
+    {
+        Setup.Options.Limits.AllRequestBodies = 2 * Mega;
+        await StartAsync();
+        List<RawClient> idle = await AnnounceAsync(50, Mega, "{"u8.ToArray());
+        for (int i = 0; i < 10; i++)
+        {
+            Assert.That((await PostAsync(Chat.Request())).Status, Is.EqualTo(200));
+        }
+
+        idle.ForEach(client => client.Close());
+        AssertNothingIsHeld();
+        ExpectUpstreamRequests(10);
+    }
+
+    [Test]
+    [Category("C16")]
+    public async Task C16_a_body_that_outgrows_what_is_left_is_refused_there()
+    {
+        Setup.Options.Limits.AllRequestBodies = Mega;
+        await StartAsync();
+        RawClient client = await SendAsync(Head("Transfer-Encoding: chunked"));
+        string piece = "10000\r\n" + new string(' ', 0x10000) + "\r\n";
+        for (int sent = 0; sent <= Mega; sent += 0x10000)
+        {
+            await client.SendAsync(piece);
+        }
+
+        Contract.AssertError(await client.ReadAsync(), 503, "overloaded");
+        AssertNothingIsHeld();
     }
 
     [Test]
@@ -132,59 +170,6 @@ public sealed class LargeBodyTests : ProxyFixture
         }
     }
 
-    [TestCase("gzip", TestName = "C18_a_gzip_body_is_decoded", Category = "C18")]
-    [TestCase("br", TestName = "C18_a_brotli_body_is_decoded", Category = "C18")]
-    [TestCase("GZIP", TestName = "C18_the_name_of_an_encoding_has_no_case", Category = "C18")]
-    public async Task IsDecoded(string encoding)
-    {
-        byte[] body = Encoding.UTF8.GetBytes("{\"user\":\"é🦓\",\"model\":\"gpt-4o-mini\"}");
-        await StartAsync();
-        RawResponse response = await PostEncodedAsync(encoding, Encode(encoding, new MemoryStream(body)));
-        Assert.That(response.Status, Is.EqualTo(200), response.Text);
-        Assert.That(Upstream.Request.Text, Is.EqualTo("{\"user\":\"é🦓\",\"model\":\"" + Chat.UpstreamModel + "\"}"));
-        Assert.That(Upstream.Request.Headers["Content-Encoding"], Is.Null);
-    }
-
-    [TestCase("deflate")]
-    [TestCase("zstd")]
-    [TestCase("gzip, br")]
-    [Category("C18")]
-    public async Task C18_another_encoding_is_a_415(string encoding)
-    {
-        await StartAsync();
-        Contract.AssertError(await PostEncodedAsync(encoding, "x"u8.ToArray()), 415, "unsupported_content_encoding");
-    }
-
-    [Test]
-    [Category("C18")]
-    public async Task C18_a_body_that_is_not_what_its_encoding_says_is_a_400()
-    {
-        await StartAsync();
-        Contract.AssertError(await PostEncodedAsync("gzip", "{\"model\":\"gpt-4o-mini\"}"u8.ToArray()), 400, "invalid_content_encoding");
-        byte[] whole = Encode("gzip", new MemoryStream("{\"model\":\"gpt-4o-mini\"}"u8.ToArray()));
-        Contract.AssertError(await PostEncodedAsync("gzip", whole[..(whole.Length / 2)]), 400, code: null);
-        ExpectUpstreamRequests(0);
-    }
-
-    [TestCase("gzip")]
-    [TestCase("br")]
-    [Category("C19")]
-    public async Task C19_a_small_body_that_swells_is_refused_at_the_limit(string encoding)
-    {
-        const int Limit = 4 * Mega;
-        Setup.Options.Limits.RequestBody = Limit;
-        byte[] bomb = Encode(encoding, new Zeros(200 * Mega));
-        await StartAsync();
-        await PostAsync(Chat.Request());
-        long before = GC.GetTotalAllocatedBytes(precise: true);
-        Contract.AssertError(await PostEncodedAsync(encoding, bomb), 413, "request_too_large");
-        long allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
-        Assert.That(bomb, Has.Length.LessThan(Limit));
-        Assert.That(allocated, Is.LessThan(8 * Limit), "memory follows the limit, not the bomb");
-        AssertNothingIsHeld();
-        ExpectUpstreamRequests(1);
-    }
-
     [Test]
     [Category("C50")]
     public async Task C50_tools_schemas_and_images_pass_and_are_not_logged()
@@ -203,10 +188,10 @@ public sealed class LargeBodyTests : ProxyFixture
 
     [Test]
     [Category("C50")]
-    public void C50_finding_the_fields_of_5_MB_takes_less_than_20_ms()
+    public void C50_finding_the_fields_of_5_MB_takes_less_than_20_ms_99_times_of_100()
     {
         // As conversations are: few members, long texts.
-        Assert.That(Fastest(new ReadOnlySequence<byte>(Members(50, 100_000))), Is.LessThan(TimeSpan.FromMilliseconds(20)));
+        Assert.That(Slowest99(new ReadOnlySequence<byte>(Members(50, 100_000))), Is.LessThan(TimeSpan.FromMilliseconds(20)));
     }
 
     private static byte[] Head(params string[] fields) => Encoding.ASCII.GetBytes(
@@ -223,63 +208,35 @@ public sealed class LargeBodyTests : ProxyFixture
         return Encoding.UTF8.GetBytes(body.Append('}').ToString());
     }
 
-    private static TimeSpan Fastest(ReadOnlySequence<byte> body) => Enumerable.Range(0, 7).Min(_ =>
+    /// <summary>The 99th of 100.</summary>
+    private static TimeSpan Slowest99(ReadOnlySequence<byte> body)
     {
-        long started = Stopwatch.GetTimestamp();
-        Assert.That(RequestFields.Read(body, s_names).Error, Is.Null);
-        return Stopwatch.GetElapsedTime(started);
-    });
-
-    private static byte[] Encode(string encoding, Stream plain)
-    {
-        var encoded = new MemoryStream();
-        using (Stream encoder = encoding == "br" ? new BrotliStream(encoded, CompressionLevel.Fastest) : new GZipStream(encoded, CompressionLevel.Fastest))
-        {
-            plain.CopyTo(encoder);
-        }
-
-        return encoded.ToArray();
+        RequestFields.Read(body, s_names);
+        return Enumerable.Range(0, 100).Select(_ => ThreadTime.Of(() => Assert.That(RequestFields.Read(body, s_names).Error, Is.Null))).Order().ElementAt(98);
     }
 
-    private async Task<RawResponse> PostEncodedAsync(string encoding, byte[] body) =>
-        await (await SendAsync(RawClient.Request("POST", ChatPath, body, Authorization, "Content-Encoding: " + encoding))).ReadAsync();
+    private static TimeSpan Fastest(ReadOnlySequence<byte> body) =>
+        Enumerable.Range(0, 7).Min(_ => ThreadTime.Of(() => Assert.That(RequestFields.Read(body, s_names).Error, Is.Null)));
+
+    private async Task<List<RawClient>> AnnounceAsync(int clients, int length, ReadOnlyMemory<byte> begun)
+    {
+        var announced = new List<RawClient>();
+        for (int i = 0; i < clients; i++)
+        {
+            announced.Add(await SendAsync(Head($"Content-Length: {length}")));
+            await announced[^1].SendAsync(begun);
+        }
+
+        return announced;
+    }
+
+    private BodyBudget Budget => App.Services.GetRequiredService<BodyBudget>();
 
     private void AssertNothingIsHeld()
     {
-        if (Proxy is InProcessProxy app)
+        if (Proxy is InProcessProxy)
         {
-            Assert.That(() => app.Services.GetRequiredService<BodyBudget>().Taken, Is.Zero.After(5000, 10));
+            Assert.That(() => Budget.Taken, Is.Zero.After(5000, 10));
         }
-    }
-
-    private sealed class Zeros(int length) : Stream
-    {
-        private int _left = length;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-
-        public override int Read(byte[] buffer, int offset, int count)
-        {
-            count = Math.Min(count, _left);
-            Array.Fill(buffer, (byte)' ', offset, count);
-            _left -= count;
-            return count;
-        }
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

@@ -20,7 +20,7 @@ public sealed partial class RealClientTests : ProxyFixture
     /// <summary>How a stream breaks is a race between what was sent and how it ends: once is luck.</summary>
     private const int Rounds = 3;
 
-    private static readonly string[] s_chat = ["openai-node", "openai-node stream()", "AI SDK", "LangChain.js"];
+    private static readonly string[] s_chat = ["openai-node", "openai-node stream()", "openai-node Azure", "AI SDK", "LangChain.js"];
     private static readonly string[] s_responses = ["openai-node responses", "openai-node responses stream()", "AI SDK responses"];
     private static readonly string[] s_messages = ["Anthropic TypeScript", "Anthropic TypeScript stream()"];
 
@@ -31,7 +31,7 @@ public sealed partial class RealClientTests : ProxyFixture
     public Task Chat_streams_are_seen_as_what_they_are() => JudgeAsync(StreamSample.Chat, [DotNet, .. s_chat]);
 
     [Test]
-    public Task Responses_streams_are_seen_as_what_they_are() => JudgeAsync(StreamSample.Responses, s_responses);
+    public Task Responses_streams_are_seen_as_what_they_are() => JudgeAsync(StreamSample.Responses, CodexClient.OrNot(s_responses));
 
     [Test]
     public Task Messages_streams_are_seen_as_what_they_are() => JudgeAsync(StreamSample.Messages, s_messages);
@@ -150,9 +150,10 @@ public sealed partial class RealClientTests : ProxyFixture
     {
         string[] all = [.. models];
         Task<IReadOnlyList<Judgement>> node = NodeClients.JudgeAsync(
-            Proxy.Address, all.SelectMany(model => clients.Where(c => c != DotNet), (model, client) => (client, model)));
+            Proxy.Address, all.SelectMany(model => clients.Where(c => c is not (DotNet or CodexClient.Name)), (model, client) => (client, model)));
         Judgement[] inProcess = clients.Contains(DotNet) ? await Task.WhenAll(all.Select(AskDotNetAsync)) : [];
-        return [.. inProcess, .. await node];
+        Judgement[] codex = clients.Contains(CodexClient.Name) ? await Task.WhenAll(all.Distinct().Select(model => CodexClient.AskAsync(Proxy.Address, model))) : [];
+        return [.. inProcess, .. codex, .. await node];
     }
 
     private async Task<Judgement> AskDotNetAsync(string model)

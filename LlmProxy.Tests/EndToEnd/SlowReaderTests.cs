@@ -60,6 +60,42 @@ public sealed class SlowReaderTests : ProxyFixture
         RecordView record = await RecordAsync();
         Assert.That((record.End, record.Blame, record.Status), Is.EqualTo(("client_slow", "client", 200)));
         await Deadline.Until(() => flood.HasEnded, what: "the upstream is given up");
+        Assert.That((await client.LastResponse!.ReadToEndAsync()).End, Is.Not.EqualTo(BodyEnd.Whole), "what it reads later is no whole answer");
+    }
+
+    [Test]
+    [Category("C33")]
+    public async Task C33_a_reader_that_stalls_while_it_is_told_of_a_cut_off_is_cut_all_the_same()
+    {
+        FakeTimeProvider clock = Setup.UseFakeClock();
+        Setup.Main.Timeouts.StalledReader = TimeSpan.FromSeconds(60);
+        Setup.Main.Timeouts.Total = TimeSpan.FromSeconds(30);
+        var flood = new Flood();
+        Upstream.Next(flood.PlayAsync);
+        await StartAsync();
+        RawClient client = await StalledAsync(flood);
+        await AdvanceAsync(clock, TimeSpan.FromSeconds(5), () => Proxy.Records.Count > 0, TimeSpan.FromMinutes(10));
+        RecordView record = await RecordAsync();
+        Assert.That((record.End, record.Status), Is.EqualTo(("deadline_exceeded", 200)));
+        await Deadline.Until(() => flood.HasEnded, what: "the upstream is given up");
+        Assert.That((await client.LastResponse!.ReadToEndAsync()).End, Is.Not.EqualTo(BodyEnd.Whole));
+    }
+
+    [Test]
+    [Category("C33")]
+    public async Task C33_a_reader_that_stalls_at_a_held_answer_is_cut_and_said_to_be()
+    {
+        FakeTimeProvider clock = Setup.UseFakeClock();
+        Setup.Main.Timeouts.StalledReader = TimeSpan.FromSeconds(60);
+        Setup.Options.Limits.HeldAnswer = 64 << 20;
+        Upstream.Next(Replies.Json(200, Chat.Completion(new string('x', 30_000_000))));
+        await StartAsync();
+        RawClient client = await ConnectAsync(receiveBuffer: 4096);
+        await client.SendAsync(RawClient.Request("POST", ChatPath, System.Text.Encoding.UTF8.GetBytes(Chat.Request()), Authorization));
+        await client.ReadHeadAsync();
+        await AdvanceAsync(clock, TimeSpan.FromSeconds(5), () => Proxy.Records.Count > 0, TimeSpan.FromMinutes(10));
+        RecordView record = await RecordAsync();
+        Assert.That((record.End, record.Blame, record.Status), Is.EqualTo(("client_slow", "client", 200)));
     }
 
     [Test]

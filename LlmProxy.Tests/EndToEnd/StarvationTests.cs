@@ -16,6 +16,7 @@ public sealed class StarvationTests : ProxyFixture
         using var filter = new BlockingFilter();
         Setup.Services = services => services.AddSingleton<IRequestFilter>(filter);
         await StartAsync();
+        TimeSpan alone = await Slowest99Async();
         var blocked = new List<RawClient>();
         for (int i = 0; i < 4; i++)
         {
@@ -23,6 +24,24 @@ public sealed class StarvationTests : ProxyFixture
         }
 
         await Deadline.Until(() => filter.Waiting == blocked.Count, what: "all of them are blocked");
+        TimeSpan beside = await Slowest99Async();
+        Assert.That(filter.Waiting, Is.EqualTo(blocked.Count), "nobody had to wait for those that block");
+
+        // On a machine that has much else to do, what it takes without them is the measure.
+        TimeSpan most = TimeSpan.FromMilliseconds(100);
+        Assert.That(beside, Is.LessThan(2 * alone > most ? 2 * alone : most));
+        filter.Release();
+        foreach (RawClient client in blocked)
+        {
+            Assert.That((await client.ReadAsync()).Status, Is.EqualTo(200));
+        }
+
+        ExpectUpstreamRequests(204);
+    }
+
+    /// <summary>The 99th of 100 requests, one after another.</summary>
+    private async Task<TimeSpan> Slowest99Async()
+    {
         var times = new List<TimeSpan>();
         for (int i = 0; i < 100; i++)
         {
@@ -31,15 +50,7 @@ public sealed class StarvationTests : ProxyFixture
             times.Add(Stopwatch.GetElapsedTime(started));
         }
 
-        Assert.That(filter.Waiting, Is.EqualTo(blocked.Count), "nobody had to wait for those that block");
-        Assert.That(times.Order().ElementAt(times.Count / 2), Is.LessThan(TimeSpan.FromMilliseconds(100)));
-        filter.Release();
-        foreach (RawClient client in blocked)
-        {
-            Assert.That((await client.ReadAsync()).Status, Is.EqualTo(200));
-        }
-
-        ExpectUpstreamRequests(104);
+        return times.Order().ElementAt(98);
     }
 
     private sealed class BlockingFilter : IRequestFilter, IDisposable

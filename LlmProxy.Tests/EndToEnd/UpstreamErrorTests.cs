@@ -37,6 +37,16 @@ public sealed class UpstreamErrorTests : ProxyFixture
     }
 
     [Test]
+    [Category("S10")]
+    public async Task S10_secrets_in_configured_headers_come_redacted_too()
+    {
+        Setup.Main.Headers["X-Tenant-Key"] = "tenant-secret-0001";
+        Setup.Mini.Headers["X-Model-Key"] = "model-secret-0002";
+        RawResponse response = await AskAsync(400, Chat.Error("Not for tenant-secret-0001 with MODEL-secret-0002.", "invalid_request_error"));
+        Assert.That(response.Text, Does.Contain("Not for [redacted] with [redacted]."));
+    }
+
+    [Test]
     [Category("U29")]
     public async Task U29_a_400_that_quotes_our_upstream_key_comes_redacted()
     {

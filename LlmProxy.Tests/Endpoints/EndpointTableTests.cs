@@ -61,6 +61,37 @@ internal sealed class EndpointTableTests
         Assert.That(EndpointTable.Match(Request(new string('X', 9_000), "/v1/models"), "/models").Error!.Message, Has.Length.LessThan(300));
     }
 
+    [TestCase("POST", "/openai/deployments/gpt-5/chat/completions", "chat", "gpt-5")]
+    [TestCase("POST", "/openai/deployments/gpt-5/completions", "text_completion", "gpt-5")]
+    [TestCase("POST", "/openai/deployments/gpt-5/embeddings", "embeddings", "gpt-5")]
+    [TestCase("POST", "/openai/deployments/Qwen%2FQwen3%2f30B/chat/completions", "chat", "Qwen/Qwen3/30B")]
+    [TestCase("POST", "/openai/deployments/Qwen/Qwen3/chat/completions", "chat", "Qwen/Qwen3")]
+    [TestCase("POST", "/openai/deployments/%41/chat/completions", "chat", "%41")]
+    [TestCase("POST", "/openai/v1/chat/completions", "chat", null)]
+    [TestCase("POST", "/openai/v1/responses", "chat", null)]
+    [TestCase("POST", "/openai/responses", "chat", null)]
+    [TestCase("GET", "/openai/v1/models", "models", null)]
+    [TestCase("GET", "/openai/v1/responses/resp_1", "get_response resp_1", null)]
+    [TestCase("GET", "/openai/deployments/gpt-5/chat/completions", "405 POST", null)]
+    [TestCase("POST", "/openai/deployments/chat/completions", "text_completion", "chat")]
+    [TestCase("POST", "/openai/deployments//chat/completions", "404", null)]
+    [TestCase("POST", "/openai/deployments/gpt-5", "404", null)]
+    [TestCase("POST", "/openai/deployments/gpt-5/", "404", null)]
+    [TestCase("POST", "/openai/deployments/gpt-5/responses", "404", null)]
+    [TestCase("GET", "/openai/deployments/gpt-5/models", "404", null)]
+    [TestCase("POST", "/openai/v1/v1/chat/completions", "404", null)]
+    [TestCase("POST", "/openai/openai/v1/chat/completions", "404", null)]
+    [TestCase("POST", "/OpenAI/v1/chat/completions", "404", null)]
+    [TestCase("POST", "/openai", "404", null)]
+    [TestCase("POST", "/openaix/v1/chat/completions", "404", null)]
+    public void What_Azures_clients_ask_for_is_found_with_the_model_that_its_path_names(string method, string path, string outcome, string? model)
+    {
+        Assert.That(Outcome(method, path), Is.EqualTo(outcome));
+        Assert.That(EndpointTable.Match(Request(method, path), path).Model, Is.EqualTo(model));
+    }
+
+    [TestCase("/openai/v1/messages", "messages")]
+    [TestCase("/openai/deployments/messages/chat/completions", "plain")]
     [TestCase("/v1/messages", "messages")]
     [TestCase("/messages/count_tokens", "messages")]
     [TestCase("/messages/x", "messages")]

@@ -49,8 +49,8 @@ internal sealed class FaultsTests
         Assert.That(Faults.OfCutOff(Enum.Parse<CutOff>(reason))?.Code, Is.EqualTo(code));
 
     [Test]
-    public void Only_the_proxy_itself_is_to_blame_for_its_shutdown() =>
-        Assert.That(Enum.GetValues<CutOff>().Where(r => Faults.OfCutOff(r)?.Blame == Blame.Proxy), Is.EqualTo(new[] { CutOff.Shutdown }));
+    public void Only_the_proxy_itself_is_to_blame_for_its_shutdown_and_its_faults() =>
+        Assert.That(Enum.GetValues<CutOff>().Where(r => Faults.OfCutOff(r)?.Blame == Blame.Proxy), Is.EquivalentTo(new[] { CutOff.Shutdown, CutOff.Fault }));
 
     private static HttpRequestException Request(HttpRequestError kind, Exception? inner = null) => new(kind, "x", inner);
 }

@@ -51,6 +51,20 @@ internal sealed class ConfiguredTests : HostTest
         });
     }
 
+    [TestCase("/openai/deployments/whatever/chat/completions?api-version=2024-10-21", """{"messages": [], "stream": true}""", """{"model":"tiny-1","messages": [], "stream": true}""")]
+    [TestCase("/openai/v1/chat/completions", """{"model": "x", "messages": [], "stream": true}""", """{"model": "tiny-1", "messages": [], "stream": true}""")]
+    public async Task Clients_made_for_Azure_take_its_bare_address(string path, string body, string sent)
+    {
+        var variables = Variables(("URL", _upstream.Url), ("TARGET_MODEL", "tiny-1"), ("VERIFY_API_KEY", ClientKey));
+        var host = await Start(variables, "--urls", "http://127.0.0.1:0").StartedAsync();
+        using var client = host.Client();
+        client.DefaultRequestHeaders.Add("api-key", ClientKey);
+        using var response = await PostAsync(client, path, body);
+        Assert.That(await response.Content.ReadAsStringAsync(), Is.EqualTo(TinyUpstream.Stream.ReplaceLineEndings("\n")));
+        Assert.That(_upstream.Requests.TryDequeue(out var asked), Is.True);
+        Assert.That((asked!.Path, asked.Authorization, asked.Body), Is.EqualTo(("/v1/chat/completions", "", sent)));
+    }
+
     [Test]
     public async Task Own_names_win_and_without_an_upstream_key_no_authorization_goes_up()
     {

@@ -57,10 +57,63 @@ internal sealed class FileLimitTests : HostTest
     }
 
     [Test]
+    public async Task Requests_without_room_on_connections_that_carry_many_are_told_to_come_back()
+    {
+        const int Most = 200;
+        await using var upstream = new Support.ScriptedUpstream();
+        upstream.Otherwise(Support.Replies.Silence);
+        var certificate = await WriteCertificateAsync();
+        await WriteAsync(
+            "llmproxy.json",
+            Configuration(upstream.Url.ToString(), Key, "\"Listen\": { \"Api\": \"https://127.0.0.1:0\", \"Certificate\": \"tls.pem\" },"));
+        var host = await Keep(HostProcess.StartAfter("ulimit -n 512", Folder)).StartedAsync();
+        using var client = new HttpClient(new SocketsHttpHandler
+        {
+            EnableMultipleHttp2Connections = true,
+            SslOptions = new System.Net.Security.SslClientAuthenticationOptions { RemoteCertificateValidationCallback = (_, seen, _, _) => seen?.GetCertHashString() == certificate },
+        })
+        { BaseAddress = new Uri(host.Address), Timeout = TimeSpan.FromMinutes(1) };
+
+        var asked = Enumerable.Range(0, Most).Select(_ => AskAsync(client)).ToArray();
+        await Support.Deadline.Until(() => upstream.OpenConnections == Room && asked.Count(static a => a.IsCompleted) == Most - Room, what: "as many upstream as there is room for");
+        foreach (var refused in asked.Where(static a => a.IsCompleted))
+        {
+            using var response = await refused;
+            Assert.That((response.Version.Major, (int)response.StatusCode, response.Headers.RetryAfter?.ToString()), Is.EqualTo((2, 503, "1")));
+            Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("\"code\":\"overloaded\""));
+        }
+
+        client.CancelPendingRequests();
+        await Support.Deadline.Until(() => upstream.OpenConnections == 0, what: "all of them are given up");
+    }
+
+    [Test]
     public async Task A_soft_limit_is_raised_as_far_as_it_goes()
     {
         var host = await Keep(HostProcess.StartAfter("ulimit -Hn 8592; ulimit -Sn 256", Folder)).StartedAsync();
         Assert.That(host.People, Does.Not.Contain("open files"));
+    }
+
+    private static Task<HttpResponseMessage> AskAsync(HttpClient client)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
+        {
+            Content = new StringContent("{\"model\":\"small\"}", System.Text.Encoding.UTF8, "application/json"),
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        request.Headers.Add("Authorization", "Bearer " + Key);
+        return client.SendAsync(request);
+    }
+
+    /// <returns>By what it is known.</returns>
+    private async Task<string> WriteCertificateAsync()
+    {
+        using var authority = new Support.Authority();
+        using var certificate = authority.Sign("localhost");
+        using var key = System.Security.Cryptography.X509Certificates.ECDsaCertificateExtensions.GetECDsaPrivateKey(certificate)!;
+        await WriteAsync("tls.pem", certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem() + "\n");
+        return certificate.GetCertHashString();
     }
 
     private static bool IsClosed(Socket socket) => !socket.Connected || socket.Poll(0, SelectMode.SelectRead);

@@ -44,6 +44,9 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>Everything on standard output so far.</summary>
     public string Results => _results.Text;
 
+    /// <summary>How many threads it has, as Linux tells.</summary>
+    public int Threads => Directory.EnumerateFileSystemEntries($"/proc/{_process.Id}/task").Count();
+
     public static HostProcess Start(string folder, IReadOnlyDictionary<string, string>? variables, params string[] arguments) =>
         Start(folder, variables, readsResults: true, arguments);
 

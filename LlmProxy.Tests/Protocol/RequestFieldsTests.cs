@@ -185,6 +185,22 @@ internal sealed class RequestFieldsTests
         Assert.That(Described(Segments.Single(body), body), Is.EqualTo(whole));
     }
 
+    [TestCase("{}", "gpt-5", "ok gpt-5")]
+    [TestCase("{\"model\":\"another\",\"stream\":true}", "gpt-5", "ok gpt-5 stream")]
+    [TestCase("{\"model\":\"\"}", "gpt-5", "ok gpt-5")]
+    [TestCase("{\"model\":null}", "gpt-5", "ok gpt-5")]
+    [TestCase("{\"model\":7}", "gpt-5", "invalid_model")]
+    [TestCase("{\"model\":\"a\",\"model\":\"b\"}", "gpt-5", "duplicate_key")]
+    [TestCase("{\"Model\":\"a\"}", "gpt-5", "ambiguous_key")]
+    [TestCase("{}", "gpt-5\n", "invalid_model")]
+    [TestCase("{}", "", "invalid_model")]
+    [TestCase("[]", "gpt-5", "invalid_body")]
+    public void A_model_that_was_named_elsewhere_goes_before_the_bodys_own(string body, string model, string outcome)
+    {
+        var read = RequestFields.Read(new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(body)), FieldNames.Standard, model);
+        Assert.That(read.TryGet(out var fields, out var error) ? $"ok {fields.Model}{(fields.Stream ? " stream" : "")}" : error.Code, Is.EqualTo(outcome));
+    }
+
     private static List<string> Described(in ReadOnlySequence<byte> sequence, byte[] body)
     {
         var fields = RequestFields.Read(sequence, _names).Value!;

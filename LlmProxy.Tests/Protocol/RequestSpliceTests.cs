@@ -51,6 +51,23 @@ internal sealed class RequestSpliceTests
         iter: 20_000,
         print: c => $"{c.Item1}  set {Names(c.Item2.Set)} default {Names(c.Item2.Default)} remove {string.Join(',', c.Item2.Remove.Select(i => _names[i]))}");
 
+    [TestCase("{}", """{"model":"sent"}""")]
+    [TestCase(""" { "a" : 1 } """, """ {"model":"sent", "a" : 1 } """)]
+    [TestCase("""{"user":1}""", """{"model":"sent"}""")]
+    [TestCase("""{"a":1,"user":1}""", """{"model":"sent","a":1}""")]
+    [TestCase("""{"a":1,"model":null,"b":2}""", """{"a":1,"model":"sent","b":2}""")]
+    [TestCase("""{"a":1,"model":"another"}""", """{"a":1,"model":"sent"}""")]
+    [TestCase("""{"mod\u0065l":"another","a":1}""", """{"model":"sent","a":1}""")]
+    public void A_model_that_was_named_elsewhere_is_put_in_or_put_in_the_place_of_the_bodys_own(string body, string expected)
+    {
+        var bytes = new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(body));
+        var fields = RequestFields.Read(bytes, _names, "elsewhere").Value!;
+        var edits = new RequestEdits([], [], [_names.IndexOf("user")]);
+        var parts = RequestSplice.TryPlan(fields, bytes.Length, "\"sent\""u8.ToArray(), edits, out _)!;
+        Assert.That(fields.Model, Is.EqualTo("elsewhere"));
+        Assert.That(Joined(parts, bytes), Is.EqualTo(expected));
+    }
+
     [TestCase("""{"user":1,"model":"m","a":2}""", """{"model":"M","a":2}""", TestName = "Removed(first)")]
     [TestCase("""{"model":"m","user":1,"a":2}""", """{"model":"M","a":2}""", TestName = "Removed(middle)")]
     [TestCase("""{"model":"m","a":2,"user":1}""", """{"model":"M","a":2}""", TestName = "Removed(last)")]

@@ -19,7 +19,7 @@ internal sealed class ResponsesInspectorTests
         {
             Assert.That(read.Kinds, Is.EqualTo(new[] { Preamble, Preamble, Output, Output, Output, Output, Output, Output, Done }));
             Assert.That((read.Inspector.IsFinished, read.Inspector.IsWholeAtDone, read.Inspector.Failure), Is.EqualTo((true, true, (ProxyError?)null)));
-            Assert.That(read.Inspector.Usage, Is.EqualTo(new Usage(36, 20, 87)));
+            Assert.That(read.Inspector.Usage, Is.EqualTo(new Usage(36, 20, 87) { Reasoning = 0 }));
             Assert.That(read.Inspector.StoredId, Is.EqualTo(ResponseEvents.Id));
             Assert.That(read.Inspector.EndMark.IsEmpty, "a missing end is nobody's to supply");
         }

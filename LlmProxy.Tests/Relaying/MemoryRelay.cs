@@ -64,7 +64,7 @@ internal sealed class MemoryRelay : IDisposable
         Clock.WatchQuiet(Heartbeat, wait);
         var client = new ClientStream(http, Clock);
         await client.BeginAsync();
-        var filters = Filters.Length == 0 ? null : new ResponseFilters(Filters, new LlmResponse("chat", "tester", "m"));
+        var filters = Filters.Length == 0 ? null : new ResponseFilters(Filters, new LlmResponse("chat", "tester", "m"), () => Dialect.CreateInspector(Expectation));
         var plan = new EventRelayPlan(
             Dialect.CreateInspector(Expectation), Idle, LargestEvent, "id-1", null, filters, outcome => Completed = outcome);
         try

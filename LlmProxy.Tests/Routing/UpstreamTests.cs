@@ -19,7 +19,7 @@ internal sealed class UpstreamTests
     public void An_address_may_end_in_its_version_or_not(string url, string expected)
     {
         var upstream = new Upstream("a", new UpstreamOptions { Url = new Uri(url) }, EndpointTable.Rows);
-        Assert.That(upstream.AddressOf(EndpointTable.Rows[0], "", "").AbsoluteUri, Is.EqualTo(expected));
+        Assert.That(upstream.AddressOf(EndpointTable.Rows[0], "", "", "").AbsoluteUri, Is.EqualTo(expected));
     }
 
     [Test]
@@ -37,6 +37,12 @@ internal sealed class UpstreamTests
         Assert.That(upstream.Key, Is.EqualTo(new KeyValuePair<string, string>("Authorization", "Bearer secret-0123456789")));
         Assert.That(upstream.Redactor.Apply("http://gpu-7.example:8000/v1/models gpu-7.example:8000 SECRET-0123456789"), Is.EqualTo("[redacted]/models [redacted] [redacted]"));
     }
+
+    [Test]
+    public void Long_values_of_its_headers_are_taken_for_secrets_and_short_ones_for_words() => Assert.That(
+        new Upstream("a", new UpstreamOptions { Url = new Uri("http://h"), Headers = { ["X-Key"] = "tenant-secret-1", ["X-Class"] = "small" } }, EndpointTable.Rows, ["model-secret-12", "fast"])
+            .Redactor.Apply("small, fast, TENANT-SECRET-1, model-secret-12"),
+        Is.EqualTo("small, fast, [redacted], [redacted]"));
 
     [Test]
     public void A_host_of_three_letters_is_no_secret() => Assert.That(

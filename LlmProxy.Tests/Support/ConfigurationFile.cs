@@ -29,7 +29,10 @@ public static class ConfigurationFile
         {
             ["Kind"] = upstream.Kind == UpstreamKind.VLlm ? "vLLM" : upstream.Kind.ToString(),
             ["Url"] = upstream.Url?.ToString(),
+            ["Proxy"] = upstream.Proxy,
         };
+        Add(json, "ApiVersion", upstream.ApiVersion);
+        Add(json, "CaFile", upstream.CaFile);
         Add(json, "ApiKey", upstream.ApiKey);
         Add(json, "Headers", Map(upstream.Headers, value => JsonValue.Create(value)));
         Add(json, "Timeouts", Timeouts(upstream.Timeouts));
@@ -105,7 +108,9 @@ public static class ConfigurationFile
             object value = property.GetValue(limits)!;
             if (!value.Equals(property.GetValue(defaults)))
             {
-                json[property.Name] = FormattableString.Invariant($"{value}B");
+                json[property.Name] = value is TimeSpan time ? FormattableString.Invariant($"{time.TotalMilliseconds}ms")
+                    : property.Name == nameof(LimitOptions.Concurrent) ? JsonValue.Create((int)value)
+                    : FormattableString.Invariant($"{value}B");
             }
         }
 

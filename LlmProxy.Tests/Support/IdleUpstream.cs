@@ -30,6 +30,16 @@ public sealed class IdleUpstream : IDisposable
     /// <summary>Streams that were ever begun.</summary>
     public int Answered => Volatile.Read(ref _answered);
 
+    /// <summary>Sends one more event to every stream.</summary>
+    public async Task BurstAsync(string data)
+    {
+        byte[] chunk = Encoding.ASCII.GetBytes(Chunk(Sse.Event(data)));
+        foreach (Socket socket in _open.Keys)
+        {
+            await socket.SendAsync(chunk);
+        }
+    }
+
     public void Dispose()
     {
         _stopping.Cancel();

@@ -12,15 +12,20 @@ public sealed class TlsServer : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stopping = new();
+    private readonly IPEndPoint? _behind;
     private int _connections;
     private int _received;
 
     /// <param name="greet">Shakes hands and returns the stream on which a request would come; null to do nothing at all.</param>
-    public TlsServer(Func<NetworkStream, Task<Stream>>? greet)
+    /// <param name="behind">Who answers what comes then; null: nobody.</param>
+    public TlsServer(Func<NetworkStream, Task<Stream>>? greet, IPEndPoint? behind = null)
     {
+        _behind = behind;
         _listener.Start();
         _ = AcceptAsync(greet);
     }
+
+    public IPEndPoint EndPoint => (IPEndPoint)_listener.LocalEndpoint;
 
     public Uri Url => new($"https://localhost:{((IPEndPoint)_listener.LocalEndpoint).Port}/v1");
 
@@ -30,10 +35,11 @@ public sealed class TlsServer : IDisposable
     public int Received => Volatile.Read(ref _received);
 
     /// <summary>A handshake with a certificate.</summary>
-    public static Func<NetworkStream, Task<Stream>> With(X509Certificate2 certificate, SslProtocols protocols = SslProtocols.None) => async stream =>
+    public static Func<NetworkStream, Task<Stream>> With(X509Certificate2 certificate, params X509Certificate2[] chain) => async stream =>
     {
         var tls = new SslStream(stream);
-        await tls.AuthenticateAsServerAsync(certificate, clientCertificateRequired: false, protocols, checkCertificateRevocation: false);
+        await tls.AuthenticateAsServerAsync(
+            new SslServerAuthenticationOptions { ServerCertificateContext = SslStreamCertificateContext.Create(certificate, [.. chain], offline: true) });
         return tls;
     };
 
@@ -89,13 +95,28 @@ public sealed class TlsServer : IDisposable
                 }
 
                 await using Stream plain = await greet(stream);
+                using var behind = new Socket(SocketType.Stream, ProtocolType.Tcp);
+                Task answering = Task.CompletedTask;
+                if (_behind is not null)
+                {
+                    await behind.ConnectAsync(_behind, stopping);
+                    answering = new NetworkStream(behind).CopyToAsync(plain, stopping);
+                }
+
                 byte[] buffer = new byte[4096];
                 while (await plain.ReadAsync(buffer, stopping) is > 0 and int count)
                 {
                     Interlocked.Add(ref _received, count);
+                    if (_behind is not null)
+                    {
+                        await behind.SendAsync(buffer.AsMemory(0, count), stopping);
+                    }
                 }
+
+                behind.Close();
+                await answering;
             }
-            catch (Exception e) when (e is IOException or AuthenticationException or OperationCanceledException)
+            catch (Exception e) when (e is IOException or AuthenticationException or OperationCanceledException or SocketException or ObjectDisposedException)
             {
                 // What the other side thinks of the greeting.
             }
