@@ -152,6 +152,7 @@ internal sealed partial class LlmProxyMiddleware(
 
         // 9. What happened?
         Note(exchange, ended);
+        exchange.CoalescedWith = part?.Settle(isWhole: ended.Error is null);
         if (ended.Fault is not null)
         {
             Log.Failed(logger, ended.Fault, exchange.Id);

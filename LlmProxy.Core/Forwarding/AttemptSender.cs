@@ -35,23 +35,8 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops)
             message.Headers.TryAddWithoutValidation(LoopGuard.Header, loops.Next(request.Headers));
             response = await attempt.SendAsync(clients.For(upstream), message, attempt.Token);
             reader = new AnswerReader(request, target, Expect(request, upstream), limits, isLast);
-            var result = await reader.ReadAsync(response, attempt.Token);
-            if (result.Value is { } answer && !attempt.TryCommit())
-            {
-                answer.ReleaseRead();
-                return ProxyErrors.Superseded;
-            }
-
+            var result = Settle(await reader.ReadAsync(response, attempt.Token), attempt);
             isCommitted = result.Error is null;
-            if (result.Value is { HasOutput: false })
-            {
-                attempt.HandOverPhase();
-            }
-            else
-            {
-                attempt.EndPhase();
-            }
-
             return result;
         }
         catch (Exception e)
@@ -79,6 +64,27 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops)
                 response?.Dispose();
             }
         }
+    }
+
+    /// <summary>What was read is the attempt's outcome, unless another was faster.</summary>
+    private static Result<UpstreamAnswer> Settle(in Result<UpstreamAnswer> result, Attempt attempt)
+    {
+        if (result.Value is { } answer && !attempt.TryCommit())
+        {
+            answer.ReleaseRead();
+            return ProxyErrors.Superseded;
+        }
+
+        if (result.Value is { HasOutput: false })
+        {
+            attempt.HandOverPhase();
+        }
+        else
+        {
+            attempt.EndPhase();
+        }
+
+        return result;
     }
 
     /// <summary>What the stream must fulfil to be called whole.</summary>

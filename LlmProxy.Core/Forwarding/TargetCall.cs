@@ -93,12 +93,15 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     {
         if (racer is not null)
         {
-            return racer.TryBegin(attempt, () => series.Note(NoteOf(AttemptStage.Began, null, began)));
+            return TryBeginRace(racer, attempt, began);
         }
 
         series.Note(NoteOf(AttemptStage.Began, null, began));
         return true;
     }
+
+    private bool TryBeginRace(Racer own, Attempt attempt, long began) =>
+        own.TryBegin(attempt, () => series.Note(NoteOf(AttemptStage.Began, null, began)));
 
     private AttemptNote NoteOf(AttemptStage stage, ProxyError? error, long began) =>
         new(stage, candidate.Target, error, began) { IsHedge = racer is { IsHedge: true } };
