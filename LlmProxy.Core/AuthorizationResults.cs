@@ -26,12 +26,14 @@ internal sealed class AuthorizationResults(IAuthorizationMiddlewareResultHandler
         // A challenge of the app's scheme may be a redirect to a sign-in page: nothing that a client of an API can follow.
         var error = authorizeResult.Forbidden ? ProxyErrors.Forbidden : ProxyErrors.InvalidApiKey;
         var exchange = accountant.Begin();
+        var snapshot = snapshots.Current;
+        exchange.Generation = snapshot.Generation;
         (exchange.Status, exchange.End, exchange.Blame) = (error.Status, error.Code, error.Blame);
         try
         {
             var dialect = EndpointTable.DialectOf(context.Request, (context.Request.Path.Value ?? "")[mark.Prefix.Length..]);
             var headers = new ResponseHeaders(exchange.Id, null) { RequestIdHeader = dialect.RequestIdHeader };
-            exchange.ResponseBytes = await ErrorReply.WriteAsync(context, dialect, error, snapshots.Current.Options.Contact, headers);
+            exchange.ResponseBytes = await ErrorReply.WriteAsync(context, dialect, error, snapshot.Options.Contact, headers);
         }
         finally
         {

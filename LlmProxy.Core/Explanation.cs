@@ -14,11 +14,13 @@ internal sealed class Explanation(Utf8JsonWriter json, DateTimeOffset now)
     /// <param name="request">What is asked.</param>
     /// <param name="caller">By whom.</param>
     /// <param name="selection">Among which targets. Nothing is taken from it.</param>
-    public void Write(ForwardRequest request, Caller caller, Selection selection)
+    /// <param name="generation">Of the configuration that decides.</param>
+    public void Write(ForwardRequest request, Caller caller, Selection selection, long generation)
     {
         var route = request.Route.Route;
         json.WriteStartObject();
         json.WriteString("object"u8, "llmproxy.explanation"u8);
+        json.WriteNumber("generation"u8, generation);
         json.WriteString("operation"u8, request.Endpoint.Name);
         json.WriteBoolean("stream"u8, request.WantsStream);
         json.WriteString("model"u8, DisplayText.Name(request.Route.Asked));

@@ -7,29 +7,33 @@ namespace LlmProxy.Core;
 /// <summary>Adds LlmProxy to an application.</summary>
 public static class LlmProxyHostApplicationBuilderExtensions
 {
-    /// <summary>Adds LlmProxy as a configuration file describes it.</summary>
+    /// <summary>Adds LlmProxy as a configuration file describes it. The file is watched, and what changes there takes effect (<see cref="LlmProxyReload"/>).</summary>
     /// <param name="builder">The application.</param>
     /// <param name="file">A path; a relative one counts from the application's content root.</param>
+    /// <param name="adjust">
+    /// Called with the options each time they have been read, and before they count: adds what only code knows, or refuses
+    /// them by an <see cref="LlmProxyConfigurationException"/>. Default null: they are taken as written.
+    /// </param>
     /// <exception cref="LlmProxyConfigurationException">The file cannot be used.</exception>
-    public static IHostApplicationBuilder AddLlmProxy(this IHostApplicationBuilder builder, string file)
+    public static IHostApplicationBuilder AddLlmProxy(this IHostApplicationBuilder builder, string file, Action<LlmProxyOptions>? adjust = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentException.ThrowIfNullOrEmpty(file);
-        var options = LlmProxyConfiguration.ReadFile(Path.Combine(builder.Environment.ContentRootPath, file), out var warnings);
-        builder.Services.AddLlmProxyCore(options, warnings, file);
+        var path = Path.GetFullPath(Path.Combine(builder.Environment.ContentRootPath, file));
+        builder.Services.AddLlmProxyCore(new FileSource(path, file, adjust));
         return builder;
     }
 
-    /// <summary>Adds LlmProxy as a section of the app's configuration describes it.</summary>
+    /// <summary>Adds LlmProxy as a section of the app's configuration describes it, and follows it when it changes (<see cref="LlmProxyReload"/>).</summary>
     /// <param name="builder">The application.</param>
     /// <param name="section">For example <c>builder.Configuration.GetSection("LlmProxy")</c>.</param>
+    /// <param name="adjust">As for a file.</param>
     /// <exception cref="LlmProxyConfigurationException">The section cannot be used.</exception>
-    public static IHostApplicationBuilder AddLlmProxy(this IHostApplicationBuilder builder, IConfigurationSection section)
+    public static IHostApplicationBuilder AddLlmProxy(this IHostApplicationBuilder builder, IConfigurationSection section, Action<LlmProxyOptions>? adjust = null)
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(section);
-        var options = LlmProxyConfiguration.ReadSection(section, out var warnings);
-        builder.Services.AddLlmProxyCore(options, warnings, section.Path);
+        builder.Services.AddLlmProxyCore(new SectionSource(section, adjust));
         return builder;
     }
 
@@ -44,10 +48,10 @@ public static class LlmProxyHostApplicationBuilderExtensions
         var problems = LlmProxyConfiguration.Validate(options);
         if (problems.Any(p => p.IsError))
         {
-            throw new LlmProxyConfigurationException("The LlmProxy options", problems);
+            throw new LlmProxyConfigurationException(LlmProxyServices.Code, problems);
         }
 
-        builder.Services.AddLlmProxyCore(options, problems, "The LlmProxy options");
+        builder.Services.AddLlmProxyCore(options, problems);
         return builder;
     }
 }

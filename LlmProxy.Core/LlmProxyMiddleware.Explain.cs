@@ -46,7 +46,7 @@ internal sealed partial class LlmProxyMiddleware
                 return error;
             }
 
-            await WriteExplanationAsync(http, match, caller, request, route, headers);
+            await WriteExplanationAsync(http, match, caller, request, route, headers, snapshot.Generation);
             return null;
         }
         finally
@@ -64,13 +64,13 @@ internal sealed partial class LlmProxyMiddleware
         }
 
         var headers = new ResponseHeaders(exchange.Id, exchange.ClientId) { RequestIdHeader = match.Dialect.RequestIdHeader };
-        exchange.ResponseBytes = await WriteExplanationAsync(http, match, caller, request, route, headers);
+        exchange.ResponseBytes = await WriteExplanationAsync(http, match, caller, request, route, headers, exchange.Generation);
         exchange.Status = StatusCodes.Status200OK;
         return null;
     }
 
     private async ValueTask<int> WriteExplanationAsync(
-        HttpContext http, EndpointMatch match, Caller caller, ReadRequest request, RouteMatch route, ResponseHeaders headers)
+        HttpContext http, EndpointMatch match, Caller caller, ReadRequest request, RouteMatch route, ResponseHeaders headers, long generation)
     {
         var endpoint = match.Endpoint!;
         var selection = balancer.Look(route, endpoint.Operation, caller, request, http.Request.Headers);
@@ -78,7 +78,7 @@ internal sealed partial class LlmProxyMiddleware
         var output = new ArrayBufferWriter<byte>(2048);
         await using (var json = new Utf8JsonWriter(output, ErrorText.JsonOptions))
         {
-            new Explanation(json, time.GetUtcNow()).Write(forward, caller, selection);
+            new Explanation(json, time.GetUtcNow()).Write(forward, caller, selection, generation);
         }
 
         headers.Apply(http.Response, null);

@@ -136,7 +136,7 @@ internal sealed partial class LlmProxyMiddleware
     {
         var headers = new ResponseHeaders(exchange.Id, exchange.ClientId, accountant.Overhead(exchange)) { RequestIdHeader = dialect.RequestIdHeader };
         return caller.Debug
-            ? headers with { Upstream = exchange.Upstream, UpstreamModel = exchange.UpstreamModel, Attempts = exchange.Attempts }
+            ? headers with { Upstream = exchange.Upstream, UpstreamModel = exchange.UpstreamModel, Attempts = exchange.Attempts, Generation = exchange.Generation }
             : headers;
     }
 
@@ -171,13 +171,9 @@ internal sealed partial class LlmProxyMiddleware
             exchange.FirstEvent = time.GetTimestamp();
             NoteTarget(exchange, route, attempt.Target);
         }
-        else if (attempt.IsSuperseded)
-        {
-            exchange.Lost = [.. exchange.Lost, attempt];
-        }
         else
         {
-            if (exchange.FirstEvent == 0)
+            if (exchange.FirstEvent == 0 && !attempt.IsSuperseded)
             {
                 NoteTarget(exchange, route, attempt.Target);
             }
@@ -190,6 +186,16 @@ internal sealed partial class LlmProxyMiddleware
         }
 
         accountant.Attempted(upstream, attempt.Error?.Code);
+        if (attempt.Error is not null || exchange.Tried is not null || exchange.Attempts > 1)
+        {
+            var model = DisplayText.Name(attempt.Target.ModelFor(route.Star));
+            exchange.NoteTried(new AttemptRecord(upstream, model, attempt.Error?.Code ?? Exchange.Ok, time.GetElapsedTime(attempt.Began))
+            {
+                InputTokens = attempt.IsSuperseded && attempt.Usage.Input >= 0 ? attempt.Usage.Input : null,
+                OutputTokens = attempt.IsSuperseded && attempt.Usage.Output >= 0 ? attempt.Usage.Output : null,
+            });
+        }
+
         if (attempt.IsHedge)
         {
             accountant.Hedged(upstream, attempt.Error?.Code);

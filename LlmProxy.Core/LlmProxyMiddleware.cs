@@ -34,7 +34,8 @@ internal sealed partial class LlmProxyMiddleware(
     public async Task InvokeAsync(HttpContext http, string path)
     {
         var exchange = Begin(http);
-        var snapshot = snapshots.Current;
+        var snapshot = snapshots.Hold();
+        exchange.Generation = snapshot.Generation;
         var match = EndpointTable.Match(http.Request, path);
         try
         {
@@ -59,6 +60,7 @@ internal sealed partial class LlmProxyMiddleware(
         finally
         {
             accountant.Complete(exchange);
+            snapshot.Release();
         }
     }
 

@@ -19,25 +19,47 @@ namespace LlmProxy.Core;
 /// <summary>Registers the stages, in their order.</summary>
 internal static class LlmProxyServices
 {
+    /// <summary>What messages call options that were made in code.</summary>
+    public const string Code = "The LlmProxy options";
+
+    /// <summary>The category of what is doubtful in the configuration at the start.</summary>
+    private const string WarningCategory = "LlmProxy.Core.Configuration";
+
+    /// <param name="services">The app's.</param>
+    /// <param name="source">Where the options come from, now and whenever they change.</param>
+    public static void AddLlmProxyCore(this IServiceCollection services, OptionsSource source)
+    {
+        var first = source.Read();
+        if (first.Error is { } unusable)
+        {
+            throw unusable;
+        }
+
+        AddStages(services, first, source, source.Name);
+    }
+
     /// <param name="services">The app's.</param>
     /// <param name="options">Validated.</param>
     /// <param name="warnings">Logged when the app starts.</param>
-    /// <param name="source">Where the options came from.</param>
-    public static void AddLlmProxyCore(
-        this IServiceCollection services, LlmProxyOptions options, IReadOnlyList<ConfigurationProblem> warnings, string source)
+    public static void AddLlmProxyCore(this IServiceCollection services, LlmProxyOptions options, IReadOnlyList<ConfigurationProblem> warnings)
+    {
+        if (LlmProxyConfiguration.FindMissingCallers(options) is { } missing)
+        {
+            throw new LlmProxyConfigurationException(Code, [missing]);
+        }
+
+        AddStages(services, new OptionsReading { Options = options, Warnings = warnings, Files = [], Digest = "" }, source: null, Code);
+    }
+
+    private static void AddStages(IServiceCollection services, OptionsReading first, OptionsSource? source, string name)
     {
         if (services.Any(s => s.ServiceType == typeof(LlmProxyMiddleware)))
         {
             throw new InvalidOperationException("AddLlmProxy has been called before: an app has one proxy.");
         }
 
-        if (LlmProxyConfiguration.FindMissingCallers(options) is { } missing)
-        {
-            throw new LlmProxyConfigurationException(source, [missing]);
-        }
-
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(new LlmProxySnapshots(new LlmProxySnapshot(options)));
+        services.AddSingleton(new LlmProxySnapshots(new LlmProxySnapshot(first.Options!)));
         services.AddSingleton<BodyBudget>();
         services.AddSingleton<LoopGuard>();
         services.AddSingleton<RequestReader>();
@@ -50,9 +72,35 @@ internal static class LlmProxyServices
         services.AddSingleton(provider => new LlmProxyExplainer(provider.GetRequiredService<LlmProxyMiddleware>()));
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(
-            warnings, source, provider.GetRequiredService<Accountant>(), provider.GetRequiredService<LlmProxySnapshots>(),
-            provider.GetRequiredService<ILogger<LlmProxyMiddleware>>()));
+            first.Warnings, name, provider.GetRequiredService<Accountant>(), provider.GetRequiredService<LlmProxySnapshots>(),
+            provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILoggerFactory>().CreateLogger(WarningCategory)));
         services.AddSingleton<IHostedService, LastResort>();
+        services.AddSingleton(provider => new LlmProxyReload(
+            source, first, provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<UpstreamClients>(),
+            provider.GetRequiredService<Accountant>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyReload>>()));
+        services.AddSingleton<IHostedService, ReloadWatch>();
+        AddHealth(services);
+    }
+
+    private static void AddHealth(IServiceCollection services)
+    {
+        services.AddSingleton<HealthProbe>();
+        services.AddSingleton(provider => new LlmProxyStatus(
+            UpstreamsOf(provider), provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IHostedService>(provider =>
+        {
+            var lifetime = provider.GetRequiredService<LlmProxyLifetime>();
+            return new HealthChecks(
+                UpstreamsOf(provider), () => lifetime.RefusesNew, provider.GetRequiredService<LiveStates>(),
+                provider.GetRequiredService<HealthProbe>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<HealthChecks>>());
+        });
+    }
+
+    private static Func<IReadOnlyList<Upstream>> UpstreamsOf(IServiceProvider provider)
+    {
+        var snapshots = provider.GetRequiredService<LlmProxySnapshots>();
+        return () => snapshots.Current.Routes.Upstreams;
     }
 
     private static void AddForwarding(IServiceCollection services)
@@ -67,7 +115,7 @@ internal static class LlmProxyServices
             provider.GetRequiredService<ClockWheel>(), provider.GetRequiredService<Accountant>().Mirrored));
         services.AddSingleton<Forwarder>();
         services.AddSingleton<Coalescing>();
-        services.AddSingleton(provider => new UpstreamHandlers(provider.GetRequiredService<LlmProxySnapshots>().FindUpstream));
+        services.AddSingleton(provider => new UpstreamHandlers(name => provider.GetRequiredService<IOptionsMonitor<HttpClientFactoryOptions>>().Get(name)));
         services.AddSingleton<IConfigureOptions<HttpClientFactoryOptions>>(provider => provider.GetRequiredService<UpstreamHandlers>());
 
         // In front of all others, so that it runs around them and sees the logging handlers that they add.
@@ -91,14 +139,15 @@ internal static class LlmProxyServices
 
     /// <summary>What is worth saying once, when the app starts.</summary>
     private sealed class StartNotes(
-        IReadOnlyList<ConfigurationProblem> warnings, string source, Accountant accountant, LlmProxySnapshots snapshots, ILogger logger) : IHostedService
+        IReadOnlyList<ConfigurationProblem> warnings, string source, Accountant accountant, LlmProxySnapshots snapshots,
+        LiveStates states, TimeProvider time, ILogger logger) : IHostedService
     {
         private static readonly Action<ILogger, string, string, Exception?> _warn =
             LoggerMessage.Define<string, string>(LogLevel.Warning, new EventId(3, "ConfigurationWarning"), "{Source}: {Warning}");
 
         public Task StartAsync(CancellationToken cancellationToken)
         {
-            accountant.ObserveUpstreams(() => snapshots.Current.Routes.Upstreams.Select(u => u.Name));
+            accountant.ObserveUpstreams(() => snapshots.Current.Routes.Upstreams.Select(u => (u.Name, states.Of(u).MayBeAsked(Clock.Ms(time)))));
             foreach (var warning in warnings)
             {
                 _warn(logger, source, warning.ToString(), null);

@@ -4,22 +4,67 @@ using LlmProxy.Core.Routing;
 
 namespace LlmProxy.Core;
 
-/// <summary>One generation of the configuration, compiled. A request takes one and keeps it to its end.</summary>
+/// <summary>One generation of the configuration, compiled. A request holds one and keeps to it, from its beginning to its end.</summary>
 internal sealed class LlmProxySnapshot
 {
-    /// <param name="options">Validated.</param>
-    public LlmProxySnapshot(LlmProxyOptions options)
+    // Taken off when it is replaced, so that from then on who comes too late sees that in the same step in which they are counted.
+    private const long Replaced = 1L << 40;
+
+    private long _holders;
+    private Action? _ended;
+
+    /// <param name="options">Validated; not changed afterwards.</param>
+    /// <param name="before">The generation that this one is to replace; null for the first.</param>
+    public LlmProxySnapshot(LlmProxyOptions options, LlmProxySnapshot? before = null)
     {
         Options = options;
-        Routes = RouteTableCompiler.Compile(options);
+        Generation = (before?.Generation ?? 0) + 1;
+        Routes = RouteTableCompiler.Compile(options, Generation, before?.Routes.Upstreams);
         Keys = new KeyRing(options, RouteTableCompiler.AliasResolver(options));
     }
+
+    /// <summary>From 1.</summary>
+    public long Generation { get; }
 
     public LlmProxyOptions Options { get; }
 
     public RouteTable Routes { get; }
 
     public KeyRing Keys { get; }
+
+    /// <summary>Counts a holder; false if it has been replaced.</summary>
+    public bool TryHold()
+    {
+        if (Interlocked.Increment(ref _holders) > 0)
+        {
+            return true;
+        }
+
+        Release();
+        return false;
+    }
+
+    /// <summary>What <see cref="TryHold"/> or <see cref="LlmProxySnapshots.Hold"/> has counted has ended.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _holders) == -Replaced)
+        {
+            End();
+        }
+    }
+
+    /// <summary>It is in force no longer.</summary>
+    /// <param name="ended">Called once, when the last holder has let go.</param>
+    public void Retire(Action ended)
+    {
+        Volatile.Write(ref _ended, ended);
+        if (Interlocked.Add(ref _holders, -Replaced) == -Replaced)
+        {
+            End();
+        }
+    }
+
+    private void End() => Interlocked.Exchange(ref _ended, null)?.Invoke();
 }
 
 /// <summary>Holds the snapshot in force; swapped whole.</summary>
@@ -27,12 +72,28 @@ internal sealed class LlmProxySnapshots(LlmProxySnapshot first)
 {
     private LlmProxySnapshot _current = first;
 
-    public LlmProxySnapshot Current
+    /// <summary>To look at. Who sends requests by it holds it.</summary>
+    public LlmProxySnapshot Current => Volatile.Read(ref _current);
+
+    /// <summary>The snapshot in force, held until its <see cref="LlmProxySnapshot.Release"/>: so long its connections stay open.</summary>
+    public LlmProxySnapshot Hold()
     {
-        get => Volatile.Read(ref _current);
-        set => Volatile.Write(ref _current, value);
+        while (true)
+        {
+            var snapshot = Current;
+            if (snapshot.TryHold())
+            {
+                return snapshot;
+            }
+        }
     }
 
-    /// <summary>The upstream of that name in the generation in force.</summary>
-    public Upstream? FindUpstream(string name) => Current.Routes.Upstreams.FirstOrDefault(u => u.Name == name);
+    /// <summary>Puts another in force.</summary>
+    /// <param name="next">Made for the one that is in force now.</param>
+    /// <param name="ended">Called when the last request of the old one has ended.</param>
+    public void Replace(LlmProxySnapshot next, Action<LlmProxySnapshot> ended)
+    {
+        var old = Interlocked.Exchange(ref _current, next);
+        old.Retire(() => ended(old));
+    }
 }

@@ -75,6 +75,6 @@ internal sealed class Accountant(TimeProvider time, ProxyMetrics metrics, ProxyT
     /// <summary>Counts a configuration that could not replace the last good one.</summary>
     public void ReloadFailed() => metrics.ReloadFailed();
 
-    /// <summary>Tells where the names of the configured upstreams are to be asked for, at each look at the metrics.</summary>
-    public void ObserveUpstreams(Func<IEnumerable<string>> upstreams) => metrics.ObserveUpstreams(upstreams);
+    /// <summary>Tells where the names of the configured upstreams, and whether they may be asked, are to be had at each look at the metrics.</summary>
+    public void ObserveUpstreams(Func<IEnumerable<(string Name, bool IsUp)>> upstreams) => metrics.ObserveUpstreams(upstreams);
 }

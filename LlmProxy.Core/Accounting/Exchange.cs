@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Accounting;
@@ -13,6 +12,9 @@ internal sealed class Exchange
     public required string Id { get; init; }
 
     public string? ClientId { get; set; }
+
+    /// <summary>Of the configuration.</summary>
+    public long Generation { get; set; }
 
     /// <summary>Timestamps of the <see cref="TimeProvider"/>; 0 where it has not happened.</summary>
     public long Started { get; init; }
@@ -60,8 +62,8 @@ internal sealed class Exchange
 
     public int Attempts { get; set; }
 
-    /// <summary>Attempts that lost to a faster one, in the order of their ends: nobody got their answers, and they cost what they cost.</summary>
-    public IReadOnlyList<AttemptNote> Lost { get; set; } = [];
+    /// <summary>The attempts that have ended, once there is more to tell than that the first has answered; null before.</summary>
+    public IReadOnlyList<AttemptRecord>? Tried { get; private set; }
 
     /// <summary>The exchange that answers for the call that this one shared; null if it is this one, or none was shared.</summary>
     public string? CoalescedWith { get; set; }
@@ -103,4 +105,7 @@ internal sealed class Exchange
 
     /// <summary>Set by <see cref="Accountant.Complete"/>, so that no way out counts twice.</summary>
     public bool IsComplete { get; set; }
+
+    /// <summary>An attempt has ended. A new list each time: a call that others share may still be noted when this exchange is complete.</summary>
+    public void NoteTried(AttemptRecord attempt) => Tried = [.. Tried ?? [], attempt];
 }

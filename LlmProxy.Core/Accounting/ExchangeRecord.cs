@@ -9,6 +9,9 @@ public sealed class ExchangeRecord
     /// <summary>The id the client gave it, if it gave one that may be echoed.</summary>
     public string? ClientId { get; init; }
 
+    /// <summary>The generation of the configuration that served it, from beginning to end: 1 at the start, one more with each reload.</summary>
+    public long Generation { get; init; }
+
     /// <summary>When it began, UTC.</summary>
     public required DateTimeOffset Started { get; init; }
 
@@ -44,6 +47,9 @@ public sealed class ExchangeRecord
 
     /// <summary>How many times an upstream was asked.</summary>
     public int Attempts { get; init; }
+
+    /// <summary>Each of these times, in their order. Empty where the first of them answered: the record itself says all of that.</summary>
+    public IReadOnlyList<AttemptRecord> Tried { get; init; } = [];
 
     /// <summary>
     /// The id of the request whose upstream call this one shared: an identical one of the same caller at the same time. That one

@@ -31,7 +31,7 @@ internal sealed class ProxyMetrics
     private readonly Tally _doneWithoutFinish = new(Label.Upstream);
     private readonly Tally _clientRetries = new(Label.Group);
 
-    private Func<IEnumerable<string>> _upstreams = static () => [];
+    private Func<IEnumerable<(string Name, bool IsUp)>> _upstreams = static () => [];
     private long _active;
     private long _reloadFailures;
     private long _recordsDropped;
@@ -56,7 +56,7 @@ internal sealed class ProxyMetrics
 
     public long Active => Interlocked.Read(ref _active);
 
-    public void ObserveUpstreams(Func<IEnumerable<string>> upstreams) => Volatile.Write(ref _upstreams, upstreams);
+    public void ObserveUpstreams(Func<IEnumerable<(string Name, bool IsUp)>> upstreams) => Volatile.Write(ref _upstreams, upstreams);
 
     public void Attempted(string upstream, string? error) => _attempts.Add(upstream, error);
 
@@ -202,11 +202,11 @@ internal sealed class ProxyMetrics
             MetricNames.BudgetRemaining, static () => double.PositiveInfinity, "{USD}", "What is left of a budget, in US dollars.");
 
         void ByUpstream(string name, Tally tally, string unit, string description) =>
-            meter.CreateObservableCounter(name, () => tally.Observe(Volatile.Read(ref _upstreams)()), unit, description);
+            meter.CreateObservableCounter(name, () => tally.Observe(Volatile.Read(ref _upstreams)().Select(static u => u.Name)), unit, description);
     }
 
     private IEnumerable<Measurement<int>> ObserveStates() =>
-        Volatile.Read(ref _upstreams)().Select(static name => new Measurement<int>(1, new KeyValuePair<string, object?>(Label.Upstream, name)));
+        Volatile.Read(ref _upstreams)().Select(static u => new Measurement<int>(u.IsUp ? 1 : 0, new KeyValuePair<string, object?>(Label.Upstream, u.Name)));
 
     /// <summary>The boundaries that the GenAI conventions advise; those of times go on to 600 s, for reasoning models think for minutes.</summary>
     private static class Buckets

@@ -18,6 +18,7 @@ internal static class RecordFactory
     {
         Id = exchange.Id,
         ClientId = exchange.ClientId,
+        Generation = exchange.Generation,
         Started = exchange.StartedAt,
         Duration = time.GetElapsedTime(exchange.Started, ended),
         FirstEvent = exchange.FirstEvent == 0 ? null : time.GetElapsedTime(exchange.Started, exchange.FirstEvent),
@@ -30,6 +31,7 @@ internal static class RecordFactory
         Upstream = exchange.Upstream,
         UpstreamModel = Printable(exchange.UpstreamModel),
         Attempts = exchange.Attempts,
+        Tried = exchange.Tried is { } tried ? [.. tried.Select(t => t with { UpstreamModel = Printable(t.UpstreamModel)! })] : [],
         CoalescedWith = exchange.CoalescedWith,
         Status = exchange.Status,
         Streamed = exchange.Streamed,

@@ -41,6 +41,9 @@ internal sealed class KeyRing
 
     public HostIdentityOptions? Identity { get; }
 
+    /// <summary>The callers of all keys.</summary>
+    public IEnumerable<Caller> Callers => _callers.Values.Select(static entry => entry.Caller);
+
     /// <summary>The caller of a key, or null.</summary>
     public Caller? Find(ReadOnlySpan<char> key)
     {

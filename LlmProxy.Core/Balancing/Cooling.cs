@@ -1,103 +1,114 @@
+using LlmProxy.Core.Protocol;
+
 namespace LlmProxy.Core.Balancing;
 
 /// <summary>
 /// How long somebody is left alone. What a header asked for simply passes; what was refused without one is left alone for
 /// twice as long each time, and one request is the probe that ends it or begins it anew.
 /// </summary>
-internal sealed class Cooling
+/// <param name="first">The first time of a refusal.</param>
+/// <param name="longest">What doubling ends at.</param>
+internal sealed class Cooling(TimeSpan first, TimeSpan longest)
 {
-    private readonly long _firstMs;
-    private readonly long _longestMs;
-    private readonly Lock _lock = new();
-    private long _until;
-    private long _stepMs;
-    private bool _needsProbe;
-    private bool _isAsked;
-    private long _probeUntil;
+    // A probe that has not told by then does not keep the next one out.
+    private const long ProbeMs = 30_000;
 
-    /// <param name="first">The first time without a header.</param>
-    /// <param name="longest">What doubling ends at.</param>
-    public Cooling(TimeSpan first, TimeSpan longest)
-    {
-        _firstMs = (long)first.TotalMilliseconds;
-        _longestMs = (long)longest.TotalMilliseconds;
-    }
+    private readonly long _firstMs = (long)first.TotalMilliseconds;
+    private readonly long _longestMs = (long)longest.TotalMilliseconds;
+    private readonly Lock _lock = new();
+    private long _pausedUntil;
+    private long _refusedUntil;
+    private long _stepMs;
+    private long _probeUntil;
+    private bool _isAsked;
+    private int _refusal;
+    private int _pause;
 
     /// <summary>When it ends, in milliseconds of the clock that is handed in; the past if it has.</summary>
-    public long Until => Volatile.Read(ref _until);
-
-    /// <summary>It lasts because that was asked for in so many words.</summary>
-    public bool IsAsked => Volatile.Read(ref _isAsked);
+    public long Until => Math.Max(Volatile.Read(ref _pausedUntil), IsRefused ? Math.Max(Volatile.Read(ref _refusedUntil), Volatile.Read(ref _probeUntil)) : 0);
 
     /// <summary>It was refused, rather than asked for a pause.</summary>
-    public bool IsRefused => Volatile.Read(ref _needsProbe);
+    public bool IsRefused => Volatile.Read(ref _refusal) != 0;
+
+    /// <summary>Why.</summary>
+    public FailureCause Cause => (FailureCause)(Volatile.Read(ref _refusal) is not 0 and var refusal ? refusal : Volatile.Read(ref _pause));
+
+    /// <summary>It lasts now because a pause was asked for in so many words.</summary>
+    public bool IsAsked(long now) => Volatile.Read(ref _isAsked) && now < Volatile.Read(ref _pausedUntil);
 
     /// <summary>It is over and nothing is to be tried out.</summary>
-    public bool IsOver(long now) => now >= Until && !Volatile.Read(ref _needsProbe);
+    public bool IsOver(long now) => now >= Until && !IsRefused;
 
     /// <summary>May a request go there now? Where a probe is due, only the first who asks may, until it has told or a while has passed.</summary>
-    public bool MayAsk(long now, long probeMs)
+    public bool MayAsk(long now)
     {
         if (now < Until)
         {
             return false;
         }
 
-        if (!Volatile.Read(ref _needsProbe))
+        if (!IsRefused)
         {
             return true;
         }
 
         lock (_lock)
         {
-            if (now < _probeUntil || now < _until)
+            if (now < Until)
             {
                 return false;
             }
 
-            _probeUntil = now + probeMs;
+            Volatile.Write(ref _probeUntil, now + ProbeMs);
             return true;
         }
     }
 
     /// <summary>It is left alone for as long as it asked; a shorter time does not shorten a longer one.</summary>
-    public void Pause(long now, long forMs, bool isAsked)
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="forMs">How long.</param>
+    /// <param name="isAsked">It asked in so many words.</param>
+    /// <param name="cause">What it said.</param>
+    public void Pause(long now, long forMs, bool isAsked, FailureCause cause)
     {
         lock (_lock)
         {
-            Volatile.Write(ref _isAsked, isAsked || (_isAsked && now < _until));
-            Volatile.Write(ref _until, Math.Max(_until, now + forMs));
+            Volatile.Write(ref _isAsked, isAsked || IsAsked(now));
+            Volatile.Write(ref _pause, (int)cause);
+            Volatile.Write(ref _pausedUntil, Math.Max(_pausedUntil, now + forMs));
         }
     }
 
     /// <summary>It refused without saying for how long.</summary>
-    public void Refused(long now)
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="cause">What it said.</param>
+    public void Refused(long now, FailureCause cause)
     {
         lock (_lock)
         {
             // Refusals of requests that were sent before the first of them came back are one refusal.
-            if (now < _until && _needsProbe)
+            if (IsRefused && now < _refusedUntil)
             {
                 return;
             }
 
-            _stepMs = _needsProbe ? Math.Min(_stepMs * 2, _longestMs) : _firstMs;
-            Volatile.Write(ref _until, now + _stepMs);
-            _probeUntil = 0;
-            Volatile.Write(ref _needsProbe, true);
+            _stepMs = IsRefused ? Math.Min(_stepMs * 2, _longestMs) : _firstMs;
+            Volatile.Write(ref _refusedUntil, now + _stepMs);
+            Volatile.Write(ref _probeUntil, 0);
+            Volatile.Write(ref _refusal, (int)cause);
         }
     }
 
-    /// <summary>It answered.</summary>
+    /// <summary>It answered: what it refused before holds no more. A pause that it asked for meanwhile does.</summary>
     public void Answered()
     {
-        if (Volatile.Read(ref _needsProbe))
+        if (IsRefused)
         {
             lock (_lock)
             {
-                _needsProbe = false;
+                Volatile.Write(ref _refusal, 0);
                 _stepMs = 0;
-                _until = 0;
+                Volatile.Write(ref _probeUntil, 0);
             }
         }
     }

@@ -2,6 +2,18 @@ using LlmProxy.Core.Configuration;
 
 namespace LlmProxy.Core.Balancing;
 
+/// <summary>How the wait for a place ended.</summary>
+internal enum PlaceWait
+{
+    Entered,
+
+    /// <summary>As many wait as may.</summary>
+    QueueFull,
+
+    /// <summary>It took too long.</summary>
+    TimedOut,
+}
+
 /// <summary>
 /// The places at an upstream: how many requests are there, and who waits for one of them to end. Callers are served in turn and
 /// each caller's requests in their order, so that one who sends much does not keep the others out.
@@ -12,16 +24,16 @@ namespace LlmProxy.Core.Balancing;
 internal sealed class Places(int most, QueueOptions queue, TimeProvider time)
 {
     private readonly Lock _lock = new();
-    private readonly LinkedList<string> _turns = new();
-    private readonly Dictionary<string, LinkedList<Waiter>> _waiting = new(StringComparer.Ordinal);
+    private readonly LinkedList<Line> _turns = new();
+    private readonly Dictionary<string, Line> _lines = new(StringComparer.Ordinal);
     private int _taken;
-    private int _waitingCount;
+    private int _waiting;
 
     /// <summary>Requests that are there.</summary>
     public int Taken => Volatile.Read(ref _taken);
 
     /// <summary>Requests that wait.</summary>
-    public int Waiting => Volatile.Read(ref _waitingCount);
+    public int Waiting => Volatile.Read(ref _waiting);
 
     /// <summary>Nobody else gets in now.</summary>
     public bool IsFull => most > 0 && (Taken >= most || Waiting > 0);
@@ -37,7 +49,7 @@ internal sealed class Places(int most, QueueOptions queue, TimeProvider time)
 
         lock (_lock)
         {
-            if (_taken >= most || _waitingCount > 0)
+            if (_taken >= most || _waiting > 0)
             {
                 return false;
             }
@@ -50,28 +62,28 @@ internal sealed class Places(int most, QueueOptions queue, TimeProvider time)
     /// <summary>Takes a place, and waits for it if need be.</summary>
     /// <param name="caller">Whose turn it is to be.</param>
     /// <param name="cancellation">The exchange's; whoever is cut off leaves the queue.</param>
-    /// <returns>False if too many wait, or it took too long.</returns>
     /// <exception cref="OperationCanceledException">The exchange was cut off.</exception>
-    public async ValueTask<bool> EnterAsync(string caller, CancellationToken cancellation)
+    public async ValueTask<PlaceWait> EnterAsync(string caller, CancellationToken cancellation)
     {
         Waiter waiter;
         lock (_lock)
         {
-            if (most == 0 || (_taken < most && _waitingCount == 0))
+            if (most == 0 || (_taken < most && _waiting == 0))
             {
                 _taken++;
-                return true;
+                return PlaceWait.Entered;
             }
 
-            if (_waitingCount >= queue.Requests)
+            if (_waiting >= queue.Requests)
             {
-                return false;
+                return PlaceWait.QueueFull;
             }
 
             waiter = Enqueue(caller);
         }
 
-        await using var timer = time.CreateTimer(static state => ((Waiter)state!).Done.TrySetResult(false), waiter, queue.Wait, Timeout.InfiniteTimeSpan);
+        await using var timer = time.CreateTimer(
+            static state => ((Waiter)state!).Done.TrySetResult(PlaceWait.TimedOut), waiter, queue.Wait, Timeout.InfiniteTimeSpan);
         await using var registration = cancellation.UnsafeRegister(static (state, token) => ((Waiter)state!).Done.TrySetCanceled(token), waiter);
         try
         {
@@ -84,7 +96,7 @@ internal sealed class Places(int most, QueueOptions queue, TimeProvider time)
         }
     }
 
-    /// <summary>Gives a place back: to who waits the longest for a turn, or to nobody.</summary>
+    /// <summary>Gives a place back: to the caller whose turn it is, or to nobody.</summary>
     public void Exit()
     {
         if (most == 0)
@@ -97,8 +109,11 @@ internal sealed class Places(int most, QueueOptions queue, TimeProvider time)
         {
             while (_turns.First is { } turn)
             {
-                var waiter = Dequeue(turn);
-                if (waiter.Done.TrySetResult(true))
+                var waiter = turn.Value.Waiters.First!.Value;
+                _turns.RemoveFirst();
+                _turns.AddLast(turn);
+                Remove(waiter);
+                if (waiter.Done.TrySetResult(PlaceWait.Entered))
                 {
                     return;
                 }
@@ -110,24 +125,16 @@ internal sealed class Places(int most, QueueOptions queue, TimeProvider time)
 
     private Waiter Enqueue(string caller)
     {
-        if (!_waiting.TryGetValue(caller, out var own))
+        if (!_lines.TryGetValue(caller, out var line))
         {
-            _waiting.Add(caller, own = new LinkedList<Waiter>());
-            _turns.AddLast(caller);
+            line = new Line(caller);
+            _lines.Add(caller, line);
+            _turns.AddLast(line.Turn);
         }
 
-        var waiter = new Waiter(caller);
-        own.AddLast(waiter.Node);
-        _waitingCount++;
-        return waiter;
-    }
-
-    private Waiter Dequeue(LinkedListNode<string> turn)
-    {
-        var waiter = _waiting[turn.Value].First!.Value;
-        _turns.Remove(turn);
-        _turns.AddLast(turn);
-        Remove(waiter);
+        var waiter = new Waiter(line);
+        line.Waiters.AddLast(waiter.Node);
+        _waiting++;
         return waiter;
     }
 
@@ -144,28 +151,45 @@ internal sealed class Places(int most, QueueOptions queue, TimeProvider time)
 
     private void Remove(Waiter waiter)
     {
-        var own = waiter.Node.List!;
-        own.Remove(waiter.Node);
-        _waitingCount--;
-        if (own.Count == 0)
+        var line = waiter.Line;
+        line.Waiters.Remove(waiter.Node);
+        _waiting--;
+        if (line.Waiters.Count == 0)
         {
-            _waiting.Remove(waiter.Caller);
-            _turns.Remove(waiter.Caller);
+            _lines.Remove(line.Caller);
+            _turns.Remove(line.Turn);
         }
     }
 
-    private sealed class Waiter
+    /// <summary>One caller's requests.</summary>
+    private sealed class Line
     {
-        public Waiter(string caller)
+        public Line(string caller)
         {
             Caller = caller;
-            Node = new LinkedListNode<Waiter>(this);
+            Turn = new LinkedListNode<Line>(this);
         }
 
         public string Caller { get; }
 
+        public LinkedList<Waiter> Waiters { get; } = new();
+
+        /// <summary>Where the caller stands among the others.</summary>
+        public LinkedListNode<Line> Turn { get; }
+    }
+
+    private sealed class Waiter
+    {
+        public Waiter(Line line)
+        {
+            Line = line;
+            Node = new LinkedListNode<Waiter>(this);
+        }
+
+        public Line Line { get; }
+
         public LinkedListNode<Waiter> Node { get; }
 
-        public TaskCompletionSource<bool> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<PlaceWait> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -141,12 +141,16 @@ internal sealed class Pool
         var one = Draw(peers);
         var other = Draw(peers & ~(1UL << one));
         var (oneLatency, otherLatency) = Latencies(Candidates[one].Load.PaceOf(key.Streams), Candidates[other].Load.PaceOf(key.Streams), now);
-        var loser = Burden(Candidates[one], oneLatency) <= Burden(Candidates[other], otherLatency) ? other : one;
+        var (oneLoad, otherLoad) = (LoadOf(Candidates[one]), LoadOf(Candidates[other]));
+
+        // Load makes a target look at most twice as slow as it is. Were it to count in full, a slow target would be given requests
+        // for as long as it has few of them; a target that has too many is slow, and that shows in its latency.
+        var loser = oneLatency * (1 + (oneLoad / (oneLoad + otherLoad))) <= otherLatency * (1 + (otherLoad / (oneLoad + otherLoad))) ? other : one;
         Candidates[loser].Load.PaceOf(key.Streams).Lose();
         return loser == one ? other : one;
     }
 
-    private static double Burden(Candidate candidate, double latency) => (candidate.Load.Active + 1) * latency / WeightOf(candidate);
+    private static double LoadOf(Candidate candidate) => (candidate.Load.Active + 1.0) / WeightOf(candidate);
 
     // Of whom nothing is known, no better is thought than of the other, and worse once it has been silent for longer.
     private static (double One, double Other) Latencies(Pace one, Pace other, long now)

@@ -83,19 +83,16 @@ internal sealed partial class Selection
 
     private TargetView ViewOfOut(int index, long now)
     {
-        var candidate = _pool.Candidates[index];
-        var state = candidate.State;
-        var readiness = Look(index, now, out var until);
-        var why = now < state.AccountUntil ? state.AccountCause(now) switch
-            {
-                FailureCause.KeyRefused => "it refused our credentials",
-                FailureCause.QuotaGone => "its account has no quota left",
-                _ => "its account has asked for a pause",
-            }
-            : until == state.Breaker.BrokenUntil && state.Breaker.IsOpen ? "its breaker is open"
-            : readiness == Readiness.Cooling ? "it has asked for a pause for this model"
-            : "it refused us this model";
-        return new TargetView(candidate, 0, readiness == Readiness.Cooling ? "cooling" : "out", why, until > now ? until - now : null);
+        var readiness = Look(index, now, out var until, out var cause);
+        var why = cause switch
+        {
+            FailureCause.KeyRefused => "it refused our credentials",
+            FailureCause.QuotaGone => "its account has no quota left",
+            FailureCause.RateLimited => "it has asked for a pause",
+            FailureCause.ModelForbidden or FailureCause.ModelUnknown => "it refused us this model",
+            _ => readiness == Readiness.Cooling ? "it has asked for a pause" : "it fails: its breaker is open, or its health checks find it down",
+        };
+        return new TargetView(_pool.Candidates[index], 0, readiness == Readiness.Cooling ? "cooling" : "out", why, until > now ? until - now : null);
     }
 
     private string WhyNever(Candidate candidate, Operations operation)

@@ -23,6 +23,9 @@ internal enum Standing
 /// <summary>One request's way through the targets of its model: whom to ask now, and whom after that.</summary>
 internal sealed partial class Selection
 {
+    private const int UsualWaitMs = 1000;
+    private const int LongestWaitMs = 60_000;
+
     private readonly Pool _pool;
     private readonly RouteMatch _match;
     private readonly TimeProvider _time;
@@ -146,12 +149,19 @@ internal sealed partial class Selection
 
     /// <summary>Picks the next to ask, which is not picked again. Null if nobody can be asked.</summary>
     /// <param name="standing">How it was come by.</param>
-    public Candidate? Next(out Standing standing)
+    /// <param name="mayWait">One may be picked whose places are taken.</param>
+    public Candidate? Next(out Standing standing, bool mayWait = true) => NextOf(ulong.MaxValue, mayWait, out standing);
+
+    /// <summary>One that was picked was not asked after all: it can be picked again.</summary>
+    public void Return(Candidate candidate) => _open |= 1UL << Array.IndexOf(_pool.Candidates, candidate);
+
+    private Candidate? NextOf(ulong among, bool mayWait, out Standing standing)
     {
         var now = Clock.Ms(_time);
-        while (_open != 0)
+        while ((_open & among) != 0)
         {
-            var ready = ReadyAt(now, out var full);
+            var ready = ReadyAt(now, out var full) & among;
+            full &= mayWait ? among : 0;
             standing = ready != 0 ? Standing.Ready : Standing.Full;
             if ((ready | full) == 0)
             {
@@ -171,25 +181,7 @@ internal sealed partial class Selection
         return null;
     }
 
-    /// <summary>Picks the next of those that may be asked at once, which is not picked again. Null if there is none.</summary>
-    public Candidate? NextReady()
-    {
-        var now = Clock.Ms(_time);
-        while (ReadyAt(now, out _) is not 0 and var ready)
-        {
-            var index = _pool.Pick(ready, _key, now);
-            _open &= ~(1UL << index);
-            var candidate = _pool.Candidates[index];
-            if (candidate.State.TryBegin(candidate.Target, _match.Star, Count == 1, now))
-            {
-                return candidate;
-            }
-        }
-
-        return null;
-    }
-
-    /// <summary>Picks the one whose breaker has been open longest, when all are out. Null if none is open, or that is not wanted.</summary>
+    /// <summary>Picks the one that has been out longest because it fails, when all are out. Null if none is, or that is not wanted.</summary>
     public Candidate? Forced()
     {
         if (!Route.Failover.FailOpen)
@@ -203,10 +195,10 @@ internal sealed partial class Selection
         for (var left = _open; left != 0; left &= left - 1)
         {
             var index = BitOperations.TrailingZeroCount(left);
-            var state = _pool.Candidates[index].State;
-            if (state.Breaker.IsOpen && Look(index, now, out _) == Readiness.Out && state.Breaker.OpenedAt < earliest)
+            var since = _pool.Candidates[index].State.FailingSince;
+            if (since != 0 && since < earliest && Look(index, now, out _, out var cause) == Readiness.Out && cause == FailureCause.Failed)
             {
-                (best, earliest) = (index, state.Breaker.OpenedAt);
+                (best, earliest) = (index, since);
             }
         }
 
@@ -219,8 +211,11 @@ internal sealed partial class Selection
         return _pool.Candidates[best];
     }
 
-    /// <summary>Picks one with a larger context window than that of another; null if none is ready.</summary>
-    public Candidate? NextLarger(Target than)
+    /// <summary>Picks one with a larger context window than that of another. Null if none can be asked.</summary>
+    /// <param name="than">It was too small.</param>
+    /// <param name="standing">How it was come by.</param>
+    /// <param name="exists">There is one, whether or not it can be asked now.</param>
+    public Candidate? NextLarger(Target than, out Standing standing, out bool exists)
     {
         var larger = 0UL;
         for (var left = _open; left != 0; left &= left - 1)
@@ -232,31 +227,54 @@ internal sealed partial class Selection
             }
         }
 
+        exists = larger != 0;
         _open = larger;
-        return Next(out var standing) is { } found && standing == Standing.Ready ? found : null;
+        return NextOf(larger, mayWait: true, out standing) ?? Take(Forced(), ref standing);
+
+        static Candidate? Take(Candidate? forced, ref Standing standing)
+        {
+            standing = Standing.Forced;
+            return forced;
+        }
+    }
+
+    /// <summary>In how many milliseconds the first of those that are left alone now may be asked again; 0 if none is left alone.</summary>
+    public int ShortestPauseMs()
+    {
+        var now = Clock.Ms(_time);
+        var shortest = long.MaxValue;
+        for (var left = _all; left != 0; left &= left - 1)
+        {
+            if (Look(BitOperations.TrailingZeroCount(left), now, out var until, out _) is Readiness.Cooling or Readiness.Out && until > now)
+            {
+                shortest = Math.Min(shortest, until - now);
+            }
+        }
+
+        return shortest == long.MaxValue ? 0 : (int)Math.Min(shortest, LongestWaitMs);
     }
 
     /// <summary>What is to be said when nobody can be asked.</summary>
     public ProxyError Nobody()
     {
-        const int longest = 60_000;
         var now = Clock.Ms(_time);
-        var wait = (long)longest;
-        var cause = FailureCause.None;
+        FailureCause? common = null;
         for (var left = _all; left != 0; left &= left - 1)
         {
-            var state = _pool.Candidates[BitOperations.TrailingZeroCount(left)].State;
-            var readiness = Look(BitOperations.TrailingZeroCount(left), now, out var until);
-            var own = readiness == Readiness.Cooling ? FailureCause.RateLimited : state.Breaker.IsOpen ? FailureCause.Failed : state.AccountCause(now);
-            cause = cause == FailureCause.None || cause == own ? own : FailureCause.Failed;
-            wait = Math.Min(wait, Math.Max(until - now, 1));
+            var readiness = Look(BitOperations.TrailingZeroCount(left), now, out _, out var cause);
+            var own = readiness is Readiness.Cooling or Readiness.Out ? cause : FailureCause.Failed;
+            common = common is null || common == own ? own : FailureCause.Failed;
         }
 
-        return cause switch
+        var wait = ShortestPauseMs() is > 0 and var known ? known : UsualWaitMs;
+        return common switch
         {
-            FailureCause.RateLimited or FailureCause.QuotaGone => ProxyErrors.AllCooling((int)wait),
+            FailureCause.RateLimited => ProxyErrors.AllCooling(wait),
+            FailureCause.QuotaGone => ProxyErrors.AllCooling(wait) with { IsFinal = true },
             FailureCause.KeyRefused => ProxyErrors.AuthError,
-            _ => ProxyErrors.NoHealthyUpstream((int)wait),
+            FailureCause.ModelForbidden => ProxyErrors.ModelForbidden,
+            FailureCause.ModelUnknown => ProxyErrors.ModelError,
+            _ => ProxyErrors.NoHealthyUpstream(wait),
         };
     }
 
@@ -267,7 +285,7 @@ internal sealed partial class Selection
         for (var left = _open; left != 0; left &= left - 1)
         {
             var index = BitOperations.TrailingZeroCount(left);
-            switch (Look(index, now, out _))
+            switch (Look(index, now, out _, out _))
             {
                 case Readiness.Ready:
                     ready |= 1UL << index;
@@ -281,9 +299,9 @@ internal sealed partial class Selection
         return ready;
     }
 
-    private Readiness Look(int index, long now, out long until)
+    private Readiness Look(int index, long now, out long until, out FailureCause cause)
     {
         var candidate = _pool.Candidates[index];
-        return candidate.State.Look(candidate.Target, _match.Star, Count == 1, now, out until);
+        return candidate.State.Look(candidate.Target, _match.Star, Count == 1, now, out until, out cause);
     }
 }

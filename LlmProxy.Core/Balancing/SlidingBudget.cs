@@ -2,29 +2,20 @@ namespace LlmProxy.Core.Balancing;
 
 /// <summary>
 /// Something that may be done for a share of the requests of the last ten seconds, and a few times more: extra attempts, so that
-/// an upstream that fails everything does not get several times the load; and hedges.
+/// an upstream that fails everything does not get several times the load. Every request of a model counts here, so nothing is
+/// locked: what happens in the same moment as the clock moves on may count for the second before.
 /// </summary>
 internal sealed class SlidingBudget
 {
     private const int Slots = 10;
     private const int SlotMs = 1000;
 
-    private readonly Lock _lock = new();
-    private readonly int[] _requests = new int[Slots];
-    private readonly int[] _taken = new int[Slots];
-    private long _slot;
-    private int _allRequests;
-    private int _allTaken;
+    // One for each second: which second it is in the upper half, the count in the lower.
+    private readonly long[] _requests = new long[Slots];
+    private readonly long[] _taken = new long[Slots];
 
     /// <summary>Counts a request.</summary>
-    public void Count(long now)
-    {
-        lock (_lock)
-        {
-            _requests[Turn(now)]++;
-            _allRequests++;
-        }
-    }
+    public void Count(long now) => Add(_requests, now / SlotMs, 1);
 
     /// <summary>Takes one, if the budget has it.</summary>
     /// <param name="now">Milliseconds.</param>
@@ -32,71 +23,72 @@ internal sealed class SlidingBudget
     /// <param name="least">On top of these.</param>
     public bool TryTake(long now, int percent, int least)
     {
-        lock (_lock)
+        // Taken first and looked at then: of several who come at once no one too many gets one.
+        var second = now / SlotMs;
+        Add(_taken, second, 1);
+        if (Sum(_taken, second) <= Allowed(second, percent, least))
         {
-            var slot = Turn(now);
-            if (!HasRoom(percent, least))
-            {
-                return false;
-            }
-
-            _taken[slot]++;
-            _allTaken++;
             return true;
         }
+
+        Add(_taken, second, -1);
+        return false;
     }
 
     /// <summary>Would one be given now?</summary>
-    public bool HasRoom(long now, int percent, int least)
-    {
-        lock (_lock)
-        {
-            Turn(now);
-            return HasRoom(percent, least);
-        }
-    }
+    public bool HasRoom(long now, int percent, int least) => Sum(_taken, now / SlotMs) < Allowed(now / SlotMs, percent, least);
 
     /// <summary>Gives one back that cost nobody anything.</summary>
     public void GiveBack(long now)
     {
-        lock (_lock)
+        // From the newest second that has one: which, matters to nobody.
+        var second = now / SlotMs;
+        for (var back = 0; back < Slots; back++)
         {
-            var slot = Turn(now);
-            if (_allTaken > 0)
+            ref var slot = ref _taken[(second - back) % Slots];
+            var seen = Volatile.Read(ref slot);
+            if (seen >> 32 == second - back && (int)seen > 0)
             {
-                // From the newest slot that has one: which, matters to nobody.
-                while (_taken[slot] == 0)
-                {
-                    slot = (slot + Slots - 1) % Slots;
-                }
-
-                _taken[slot]--;
-                _allTaken--;
+                Add(_taken, second - back, -1);
+                return;
             }
         }
     }
 
-    private bool HasRoom(int percent, int least) => _allTaken < least + ((long)_allRequests * percent / 100);
+    private long Allowed(long second, int percent, int least) => least + (Sum(_requests, second) * percent / 100);
 
-    private int Turn(long now)
+    private static long Sum(long[] slots, long second)
     {
-        var slot = now / SlotMs;
-        if (slot - _slot >= Slots)
+        var sum = 0L;
+        for (var i = 0; i < Slots; i++)
         {
-            Array.Clear(_requests);
-            Array.Clear(_taken);
-            _allRequests = _allTaken = 0;
-            _slot = slot;
+            var seen = Volatile.Read(ref slots[i]);
+            if (seen >> 32 is var at && at > second - Slots && at <= second)
+            {
+                sum += (int)seen;
+            }
         }
 
-        for (; _slot < slot; _slot++)
-        {
-            var index = (int)((_slot + 1) % Slots);
-            _allRequests -= _requests[index];
-            _allTaken -= _taken[index];
-            _requests[index] = _taken[index] = 0;
-        }
+        return sum;
+    }
 
-        return (int)(_slot % Slots);
+    private static void Add(long[] slots, long second, int count)
+    {
+        ref var slot = ref slots[second % Slots];
+        while (true)
+        {
+            var seen = Volatile.Read(ref slot);
+            if (seen >> 32 > second || (count < 0 && (seen >> 32 != second || (int)seen == 0)))
+            {
+                // The clock has moved on by ten seconds between the caller's look at it and now, or it was given back already.
+                return;
+            }
+
+            var next = seen >> 32 == second ? seen + count : (second << 32) + count;
+            if (Interlocked.CompareExchange(ref slot, next, seen) == seen)
+            {
+                return;
+            }
+        }
     }
 }

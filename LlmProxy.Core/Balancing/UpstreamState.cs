@@ -29,14 +29,11 @@ internal sealed class UpstreamState
     private static readonly TimeSpan _firstRefusal = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan _longestRefusal = TimeSpan.FromMinutes(10);
 
-    // A probe that has not told by then does not keep the next one out.
-    private static readonly TimeSpan _probe = TimeSpan.FromSeconds(30);
-
     private readonly ConcurrentDictionary<string, Cooling> _models = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TargetLoad> _loads = new(StringComparer.Ordinal);
     private readonly TimeProvider _time;
     private readonly Cooling _account = new(_firstRefusal, _longestRefusal);
-    private volatile FailureCause _accountCause;
+    private long _refusals;
 
     // Asked for every candidate of every request; the dictionary would take all of its locks to say that it is empty.
     private volatile bool _hasModels;
@@ -55,18 +52,30 @@ internal sealed class UpstreamState
 
     public Places Places { get; }
 
+    /// <summary>What its health checks say, if it has any.</summary>
+    public HealthCheck Check { get; } = new();
+
+    /// <summary>Times that it refused our credentials: 401 and 403.</summary>
+    public long Refusals => Interlocked.Read(ref _refusals);
+
+    /// <summary>It is out, because it was seen to fail, and since when; 0 if it is not. Then it may be tried all the same where nobody else is left.</summary>
+    public long FailingSince => Breaker.IsOpen ? Breaker.OpenedAt : Check.FailingSince;
+
     /// <summary>Why the account as a whole is left alone; <see cref="FailureCause.None"/> if it is not.</summary>
-    public FailureCause AccountCause(long now) => _account.IsOver(now) ? FailureCause.None : _accountCause;
+    public FailureCause AccountCause(long now) => _account.IsOver(now) ? FailureCause.None : _account.Cause;
 
     /// <summary>When the account may be asked again, in milliseconds; the past if it may.</summary>
     public long AccountUntil => _account.Until;
 
-    /// <summary>Models that are left alone: their names at the upstream and until when.</summary>
-    public IEnumerable<(string Model, long Until)> CoolingModels(long now) =>
-        _models.Where(e => !e.Value.IsOver(now)).Select(e => (e.Key, e.Value.Until));
+    /// <summary>Models that are left alone: their names at the upstream, why and until when.</summary>
+    public IEnumerable<(string Model, FailureCause Cause, long Until)> CoolingModels(long now) =>
+        _models.Where(e => !e.Value.IsOver(now)).Select(e => (e.Key, e.Value.Cause, e.Value.Until));
 
     /// <summary>Load and speed of a target, by its model as the configuration writes it.</summary>
     public TargetLoad LoadOf(string model) => _loads.GetOrAdd(model, static (_, time) => new TargetLoad(time), _time);
+
+    /// <summary>May it be asked for anything now?</summary>
+    public bool MayBeAsked(long now) => now >= _account.Until && !Check.IsFailing && Breaker.MayPass(now, out _);
 
     /// <summary>May it be asked for this model now?</summary>
     /// <param name="target">Where its model has a name, perhaps with a star.</param>
@@ -74,31 +83,52 @@ internal sealed class UpstreamState
     /// <param name="isOnly">Nobody else can be asked: then what was said of this model alone is no reason not to ask again.</param>
     /// <param name="now">Milliseconds.</param>
     /// <param name="until">When it may be, if it is known.</param>
-    public Readiness Look(Target target, ReadOnlySpan<char> star, bool isOnly, long now, out long until)
+    /// <param name="cause">Why not.</param>
+    public Readiness Look(Target target, ReadOnlySpan<char> star, bool isOnly, long now, out long until, out FailureCause cause)
     {
         if (now < (until = _account.Until))
         {
-            return _accountCause == FailureCause.RateLimited ? Readiness.Cooling : Readiness.Out;
+            cause = _account.Cause;
+            return Readiness.Out;
         }
 
-        if (_hasModels && _models.TryGetValue(target.ModelFor(star), out var cooling) && now < (until = cooling.Until))
+        if (_hasModels && _models.TryGetValue(target.ModelFor(star), out var cooling) && now < (until = cooling.Until)
+            && (!isOnly || cooling.IsAsked(now)))
         {
-            if (!isOnly || cooling.IsAsked)
-            {
-                return cooling.IsRefused ? Readiness.Out : Readiness.Cooling;
-            }
+            cause = cooling.Cause;
+            return cooling.IsRefused ? Readiness.Out : Readiness.Cooling;
         }
 
-        until = Breaker.BrokenUntil;
-        return now < until ? Readiness.Out : Places.IsFull ? Readiness.Full : Readiness.Ready;
+        cause = FailureCause.Failed;
+        if (Check.IsFailing)
+        {
+            until = Check.NextAt;
+            return Readiness.Out;
+        }
+
+        return !Breaker.MayPass(now, out until) ? Readiness.Out : Places.IsFull ? Readiness.Full : Readiness.Ready;
     }
 
-    /// <summary>Asks for the right to send a request: where a probe is due, only one at a time has it.</summary>
-    public bool TryBegin(Target target, ReadOnlySpan<char> star, bool isOnly, long now) =>
-        _account.MayAsk(now, (long)_probe.TotalMilliseconds)
-        && (isOnly || !_hasModels || !_models.TryGetValue(target.ModelFor(star), out var cooling) || cooling.MayAsk(now, (long)_probe.TotalMilliseconds));
+    /// <summary>Asks for the right to send a request: where a probe is due, only one at a time has it. What comes of it is told in any case.</summary>
+    public bool TryBegin(Target target, ReadOnlySpan<char> star, bool isOnly, long now)
+    {
+        if (!_account.MayAsk(now))
+        {
+            return false;
+        }
+
+        if (isOnly || !_hasModels || !_models.TryGetValue(target.ModelFor(star), out var cooling) || cooling.MayAsk(now))
+        {
+            return true;
+        }
+
+        _account.ProbeTold();
+        return false;
+    }
 
     /// <summary>An attempt committed. A pause that another was asked for in the meantime holds all the same.</summary>
+    /// <param name="model">Its name at the upstream.</param>
+    /// <param name="now">Milliseconds.</param>
     public void Answered(string model, long now)
     {
         _account.Answered();
@@ -125,22 +155,53 @@ internal sealed class UpstreamState
         switch (error.Cause)
         {
             case FailureCause.KeyRefused or FailureCause.QuotaGone:
-                _accountCause = error.Cause;
-                _account.Refused(now);
+                CountRefusal(error.Cause);
+                _account.Refused(now, error.Cause);
                 return;
             case FailureCause.ModelForbidden or FailureCause.ModelUnknown:
-                CoolingOf(model).Refused(now);
+                CountRefusal(error.Cause);
+
+                // The key was good enough to be told so.
+                _account.Answered();
+                CoolingOf(model).Refused(now, error.Cause);
                 return;
             case FailureCause.RateLimited or FailureCause.Failed when error.CoolForMs > 0:
-                CoolingOf(model).Pause(now, error.CoolForMs, error.IsPauseAsked);
+                CoolingOf(model).Pause(now, error.CoolForMs, error.IsPauseAsked, error.Cause);
                 break;
         }
 
-        // Whatever else it was, it told nothing of what a probe is to find out.
+        Untold(model);
+    }
+
+    /// <summary>An attempt that had the right to be sent told nothing of what a probe is to find out, or was not sent at all.</summary>
+    /// <param name="model">Its name at the upstream.</param>
+    public void Untold(string model)
+    {
         _account.ProbeTold();
         if (_hasModels && _models.TryGetValue(model, out var cooling))
         {
             cooling.ProbeTold();
+        }
+    }
+
+    /// <summary>A health check found it well.</summary>
+    /// <param name="tellsOfMoney">It was a request that costs something.</param>
+    public async ValueTask FoundWellAsync(bool tellsOfMoney)
+    {
+        Check.Succeeded();
+        if (_account.Cause == FailureCause.KeyRefused || tellsOfMoney)
+        {
+            _account.Answered();
+        }
+
+        await Breaker.CloseAsync();
+    }
+
+    private void CountRefusal(FailureCause cause)
+    {
+        if (cause is FailureCause.KeyRefused or FailureCause.ModelForbidden)
+        {
+            Interlocked.Increment(ref _refusals);
         }
     }
 

@@ -5,6 +5,18 @@ namespace LlmProxy.Core.Configuration;
 /// <summary>Reads <see cref="LlmProxyOptions"/> strictly: what is misspelt, unknown or out of range is an error, never ignored.</summary>
 public static class LlmProxyConfiguration
 {
+    private const string SchemaFile = "llmproxy.schema.json";
+
+    /// <summary>The JSON schema of a configuration file, by which editors complete and check it. Also in the package, as <c>llmproxy.schema.json</c>.</summary>
+    public static string Schema
+    {
+        get
+        {
+            using var text = new StreamReader(typeof(LlmProxyConfiguration).Assembly.GetManifestResourceStream(SchemaFile)!);
+            return text.ReadToEnd();
+        }
+    }
+
     /// <summary>Reads a configuration file (JSON; comments and trailing commas allowed), with <c>${NAME}</c> and <c>${file:/path}</c> filled in.</summary>
     /// <param name="path">The file.</param>
     /// <param name="warnings">What is doubtful but usable.</param>
@@ -12,23 +24,8 @@ public static class LlmProxyConfiguration
     public static LlmProxyOptions ReadFile(string path, out IReadOnlyList<ConfigurationProblem> warnings)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        byte[] text;
-        try
-        {
-            text = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            var reason = e switch
-            {
-                FileNotFoundException or DirectoryNotFoundException => "the file does not exist.",
-                UnauthorizedAccessException => "the file cannot be read: it is a directory, or access is denied.",
-                _ => "the file cannot be read.",
-            };
-            throw new LlmProxyConfigurationException(path, [new ConfigurationProblem(true, 0, "", reason)]);
-        }
-
-        return Parse(text, path, References.FromEnvironment, out warnings);
+        using var trace = new SourceTrace();
+        return ReadFile(path, path, trace, out warnings);
     }
 
     /// <summary>Reads a section of the app's configuration with the same strictness, as far as the configuration binder has kept what was written.</summary>
@@ -59,6 +56,32 @@ public static class LlmProxyConfiguration
             ? null
             : new ConfigurationProblem(true, 0, "Keys", "nobody could call: configure Keys, or HostIdentity to take callers from the app's " +
                 "own users, or AllowAnonymous: true to serve everybody who can reach it.");
+
+    /// <summary>Reads a file and notes what it depends on.</summary>
+    /// <param name="path">Where it is.</param>
+    /// <param name="source">Names it in the exception.</param>
+    /// <param name="trace">Notes it.</param>
+    /// <param name="warnings">What is doubtful but usable.</param>
+    internal static LlmProxyOptions ReadFile(string path, string source, SourceTrace trace, out IReadOnlyList<ConfigurationProblem> warnings)
+    {
+        byte[] text;
+        try
+        {
+            text = trace.ReadFile(path, File.ReadAllBytes);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            var reason = e switch
+            {
+                FileNotFoundException or DirectoryNotFoundException => "the file does not exist.",
+                UnauthorizedAccessException => "the file cannot be read: it is a directory, or access is denied.",
+                _ => "the file cannot be read.",
+            };
+            throw new LlmProxyConfigurationException(source, [new ConfigurationProblem(true, 0, "", reason)]);
+        }
+
+        return Parse(text, source, trace.References, out warnings);
+    }
 
     /// <summary>Reads the bytes of a file.</summary>
     /// <param name="utf8">The bytes.</param>

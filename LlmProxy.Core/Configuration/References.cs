@@ -60,6 +60,15 @@ internal sealed class References(Func<string, string?> variable, Func<string, by
         return null;
     }
 
+    /// <summary>Reads a file that holds one value.</summary>
+    public static byte[] ReadSmallFile(string path)
+    {
+        using var stream = File.OpenRead(path);
+        var buffer = new byte[LargestFile + 1];
+        var length = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+        return length <= LargestFile ? buffer[..length] : throw new IOException("Too large for a value.");
+    }
+
     private string? Follow(string reference, StringBuilder result)
     {
         if (reference.StartsWith(FilePrefix, StringComparison.Ordinal))
@@ -111,12 +120,4 @@ internal sealed class References(Func<string, string?> variable, Func<string, by
 
     private static bool IsVariableName(string name) =>
         name.Length > 0 && !char.IsAsciiDigit(name[0]) && name.All(static c => char.IsAsciiLetterOrDigit(c) || c == '_');
-
-    private static byte[] ReadSmallFile(string path)
-    {
-        using var stream = File.OpenRead(path);
-        var buffer = new byte[LargestFile + 1];
-        var length = stream.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
-        return length <= LargestFile ? buffer[..length] : throw new IOException("Too large for a value.");
-    }
 }

@@ -147,6 +147,8 @@ internal sealed class ChoiceShape<T>((string Word, T Value)[] choices, params st
 {
     private readonly string[] _words = [.. choices.Select(static c => c.Word)];
 
+    public IReadOnlyList<(string Word, T Value)> Choices => choices;
+
     public override string Expected => string.Join(" or ", _words.Select(static w => Problems.Quote(w)));
 
     protected override string? Understand(string text, string shown, out T value)

@@ -42,8 +42,8 @@ public sealed class UpstreamOptions
 
     /// <summary>
     /// The whole path of a PEM file with one or more certificates of authorities. This upstream's certificate is trusted if one
-    /// of these signed it, and not if only one of the system's did; its name and its dates count as ever. Read once, at the
-    /// start. Default null: the system's authorities.
+    /// of these signed it, and not if only one of the system's did; its name and its dates count as ever. Followed as
+    /// the configuration itself is. Default null: the system's authorities.
     /// </summary>
     public string? CaFile { get; set; }
 

@@ -8,7 +8,7 @@ using LlmProxy.Core.Routing;
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>Reads an upstream's answer as far as is needed to know whether it is one: the commit.</summary>
-internal sealed class AnswerReader(ForwardRequest request, Target target, StreamExpectation expectation, LimitOptions limits, bool isLast)
+internal sealed class AnswerReader(ForwardRequest request, Target target, StreamExpectation expectation, LimitOptions limits, bool isLast, TimeProvider time)
 {
     private const int FirstRead = 4096;
     private const int LongestError = 64 * 1024;
@@ -84,7 +84,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
 
             _usage = json.Usage;
             return json.HasError
-                ? UpstreamMessage.ToError(buffer.Written, 502, target.Upstream.Redactor)
+                ? ReportedFailure.InGoodStatus(buffer.Written, target.Upstream.Redactor)
                 : Commit(response, AnswerKind.Json, ref buffer, body, json.Id, json);
         }
         finally
@@ -115,7 +115,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
 
         if (json.HasError)
         {
-            return UpstreamMessage.ToError(buffer.Written, 502, target.Upstream.Redactor);
+            return ReportedFailure.InGoodStatus(buffer.Written, target.Upstream.Redactor);
         }
 
         var events = new ArrayBufferWriter<byte>(buffer.Length);
@@ -127,7 +127,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
     private async ValueTask<Result<UpstreamAnswer>> ReadErrorAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
         using var buffer = await ReadSomeAsync(body, LongestError, cancellation);
-        return UpstreamErrors.Translate(response, IsJson(response) ? buffer.Written : default, target.Upstream.Redactor, request);
+        return UpstreamErrors.Translate(response, IsJson(response) ? buffer.Written : default, target.Upstream.Redactor, request, time.GetUtcNow());
     }
 
     private static async ValueTask<GrowingBuffer> ReadSomeAsync(Stream body, int most, CancellationToken cancellation)

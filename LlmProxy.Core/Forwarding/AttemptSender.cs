@@ -6,7 +6,7 @@ using LlmProxy.Core.Routing;
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>Makes one attempt: sends the request to a target and reads its answer up to the commit.</summary>
-internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops)
+internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, TimeProvider time)
 {
     /// <summary>Never throws for what an upstream does.</summary>
     /// <param name="request">What the client asks for.</param>
@@ -34,7 +34,7 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops)
             var message = UpstreamRequest.Build(request, target, parts);
             message.Headers.TryAddWithoutValidation(LoopGuard.Header, loops.Next(request.Headers));
             response = await attempt.SendAsync(clients.For(upstream), message, attempt.Token);
-            reader = new AnswerReader(request, target, Expect(request, upstream), limits, isLast);
+            reader = new AnswerReader(request, target, Expect(request, upstream), limits, isLast, time);
             var result = Settle(await reader.ReadAsync(response, attempt.Token), attempt);
             isCommitted = result.Error is null;
             return result;

@@ -9,31 +9,24 @@ namespace LlmProxy.Core.Forwarding;
 /// </summary>
 internal sealed class Failover(AttemptSeries series)
 {
+    // It was led to a target that went out, or became another request's probe, before it got there.
+    private static readonly ProxyError _turnedAway = ProxyErrors.NoHealthyUpstream(0);
+
     private readonly Selection _selection = series.Selection;
     private HedgedCall? _hedge;
+    private ProxyError? _told;
+    private int _toldContext;
     private int _shortestWaitMs = int.MaxValue;
+    private bool _hasPaid;
+    private bool _mayWait = true;
 
     public async ValueTask<Result<UpstreamAnswer>> RunAsync()
     {
-        if (_selection.Count > 1)
+        _selection.State.Extra.Count(series.Now);
+        _hedge = HedgedCall.TryMake(series, AskAsync, Note);
+        var candidate = Next(out var standing);
+        while (candidate is not null)
         {
-            _selection.State.Extra.Count(series.Now);
-        }
-
-        if (HedgedCall.Suits(series.Request, _selection))
-        {
-            _selection.State.Hedges.Count(_selection.Route.Hedge!.BudgetPercent);
-            _hedge = new HedgedCall(series, _selection.Route.Hedge, AskAsync);
-        }
-
-        if (First(out var standing) is not { } candidate)
-        {
-            return _selection.Nobody();
-        }
-
-        while (true)
-        {
-            var hadSent = series.HasSent;
             var asked = candidate;
             var result = _hedge is { IsSpent: false } ? Take(await _hedge.RunAsync(candidate, standing), out candidate) : await AskAsync(candidate, standing, null);
             if (result.Error is not { } error)
@@ -41,49 +34,76 @@ internal sealed class Failover(AttemptSeries series)
                 return result;
             }
 
-            if (error.RetryAfterMs > 0)
-            {
-                _shortestWaitMs = Math.Min(_shortestWaitMs, error.RetryAfterMs);
-            }
-
-            if (hadSent && error.Cause == FailureCause.NotSent && asked == candidate)
+            if (_hasPaid && error.Cause == FailureCause.NotSent && asked == candidate)
             {
                 series.GiveExtraBack();
             }
 
-            if (series.Clock.Reason != CutOff.None || error.Cause == FailureCause.None || Follow(candidate, error, out standing) is not { } next)
+            _hasPaid = false;
+            if (ReferenceEquals(error, _turnedAway))
             {
-                // With several targets the client is told of the one that is back first.
-                return error.RetryAfterMs > _shortestWaitMs ? error with { RetryAfterMs = _shortestWaitMs } : error;
+                // Now it is seen to be out; if everybody is, it may still be the one that is tried all the same.
+                _selection.Return(candidate);
+                candidate = Next(out standing);
+                continue;
             }
 
-            series.Note(new AttemptNote(AttemptStage.FailedOver, candidate.Target, error, 0));
+            Note(candidate, error);
+            if (series.Clock.Reason != CutOff.None || error.Cause == FailureCause.None)
+            {
+                return error;
+            }
+
+            var next = Follow(candidate, error, out standing);
+            if (next is not null)
+            {
+                series.Note(new AttemptNote(AttemptStage.FailedOver, candidate.Target, error, 0));
+            }
+
             candidate = next;
         }
+
+        return _told is { } told ? Tell(told) : _selection.Nobody();
     }
 
-    private Candidate? First(out Standing standing)
+    /// <summary>The next to ask; if nobody was asked yet and all are out, the one that is tried all the same.</summary>
+    private Candidate? Next(out Standing standing)
     {
-        if (_selection.Next(out standing) is { } candidate)
+        if (_selection.Next(out standing, _mayWait) is { } candidate)
         {
             return candidate;
         }
 
         standing = Standing.Forced;
-        return _selection.Forced();
+        return _told is null ? _selection.Forced() : null;
     }
 
-    /// <summary>The next to ask; null if the budget is spent or nobody is left.</summary>
+    /// <summary>Whom to ask after one that failed; null if the budget is spent or nobody is left.</summary>
     private Candidate? Follow(Candidate failed, ProxyError error, out Standing standing)
     {
+        // Who refuses what is too long has done no work for it: that is no storm of retries, and counts for none.
+        if (error.Cause == FailureCause.TooLong)
+        {
+            var larger = _selection.NextLarger(failed.Target, out standing, out var exists);
+            if (larger is null && exists)
+            {
+                // Who reads that it is too long may cut it: that one who takes it is away for a moment is no reason to.
+                _told = _selection.Nobody();
+            }
+
+            return larger;
+        }
+
         standing = Standing.Ready;
+        _hasPaid = series.HasSent;
         if (!series.TryTakeExtra())
         {
+            _hasPaid = false;
             return null;
         }
 
-        var next = error.Cause == FailureCause.TooLong ? _selection.NextLarger(failed.Target) : _selection.Next(out standing);
-        if (next is null)
+        var next = _selection.Next(out standing, _mayWait);
+        if (next is null && _hasPaid)
         {
             series.GiveExtraBack();
         }
@@ -97,6 +117,35 @@ internal sealed class Failover(AttemptSeries series)
         return outcome.Result;
     }
 
+    /// <summary>Of several failures the client is told of the last, unless an earlier one lets it hope for more.</summary>
+    private void Note(Candidate candidate, ProxyError error)
+    {
+        if (error.RetryAfterMs > 0 && !error.IsFinal)
+        {
+            _shortestWaitMs = Math.Min(_shortestWaitMs, error.RetryAfterMs);
+        }
+
+        if (_told is { IsFinal: false } && (error.IsFinal || (error.Cause == FailureCause.TooLong && _toldContext > candidate.Target.Context)))
+        {
+            return;
+        }
+
+        _told = error;
+        _toldContext = candidate.Target.Context;
+    }
+
+    /// <summary>With several targets a client is told to come back when the first of them is back.</summary>
+    private ProxyError Tell(ProxyError error)
+    {
+        if (error.RetryAfterMs == 0 || error.IsFinal || _selection.Count == 1)
+        {
+            return error;
+        }
+
+        var shortest = Math.Min(_shortestWaitMs, _selection.ShortestPauseMs() is > 0 and var pause ? pause : int.MaxValue);
+        return shortest < error.RetryAfterMs ? error with { RetryAfterMs = shortest } : error;
+    }
+
     private async ValueTask<Result<UpstreamAnswer>> AskAsync(Candidate candidate, Standing standing, Racer? racer)
     {
         var request = series.Request;
@@ -107,12 +156,14 @@ internal sealed class Failover(AttemptSeries series)
                 request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(_selection.Star), request.Route.Route.Edits, out var refused);
             if (parts is null)
             {
+                candidate.State.Untold(candidate.Target.ModelFor(_selection.Star));
                 return refused!;
             }
         }
 
         if (!candidate.State.Places.TryEnter() && await WaitForPlaceAsync(candidate, racer) is { } full)
         {
+            candidate.State.Untold(candidate.Target.ModelFor(_selection.Star));
             return full;
         }
 
@@ -124,15 +175,13 @@ internal sealed class Failover(AttemptSeries series)
         }
         else if (!await breaker.RunAsync(static call => call.RunAsync(), call))
         {
-            // It opened, or another request became its probe, since this one was led here.
             candidate.State.Places.Exit();
-            return ProxyErrors.NoHealthyUpstream(RetryAfterMs);
+            candidate.State.Untold(candidate.Target.ModelFor(_selection.Star));
+            return _turnedAway;
         }
 
         return call.Result;
     }
-
-    private const int RetryAfterMs = 1000;
 
     private async ValueTask<ProxyError?> WaitForPlaceAsync(Candidate candidate, Racer? racer)
     {
@@ -140,7 +189,11 @@ internal sealed class Failover(AttemptSeries series)
         racer?.Wait(own);
         try
         {
-            return await candidate.State.Places.EnterAsync(_selection.Caller.Id, own?.Token ?? series.Clock.Token) ? null : ProxyErrors.Saturated;
+            var wait = await candidate.State.Places.EnterAsync(_selection.Caller.Id, own?.Token ?? series.Clock.Token);
+
+            // Who has waited that long once does not wait again, elsewhere.
+            _mayWait &= wait != PlaceWait.TimedOut;
+            return wait == PlaceWait.Entered ? null : ProxyErrors.Saturated;
         }
         catch (OperationCanceledException)
         {

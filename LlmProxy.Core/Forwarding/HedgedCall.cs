@@ -11,7 +11,7 @@ internal delegate ValueTask<Result<UpstreamAnswer>> AskTarget(Candidate candidat
 /// Asks a target, and a second one beside it when the first is slow. Whoever commits first is taken, the other is ended. If the
 /// first fails meanwhile, the second goes on as its failover.
 /// </summary>
-internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, AskTarget ask)
+internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, AskTarget ask, Action<Candidate, ProxyError> failed)
 {
     private const int SlowestPercent = 95;
 
@@ -21,6 +21,22 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
     /// <summary>May the request be sent twice at all? Not what changes something that an upstream keeps, nor what only one can answer.</summary>
     public static bool Suits(ForwardRequest request, Selection selection) =>
         selection.Route.Hedge is not null && selection.Count > 1 && !request.Endpoint.IsBodyless && request.Route.Keeper is null;
+
+    /// <summary>For a request that may be sent twice; it counts for the budget. Null for any other.</summary>
+    /// <param name="series">The request's attempts.</param>
+    /// <param name="ask">Asks a target.</param>
+    /// <param name="failed">Told if the first has failed and the second goes on as its failover.</param>
+    public static HedgedCall? TryMake(AttemptSeries series, AskTarget ask, Action<Candidate, ProxyError> failed)
+    {
+        if (!Suits(series.Request, series.Selection))
+        {
+            return null;
+        }
+
+        var options = series.Selection.Route.Hedge!;
+        series.Selection.State.Hedges.Count(options.BudgetPercent);
+        return new HedgedCall(series, options, ask, failed);
+    }
 
     /// <summary>The silence after which a second is asked where none is configured; null while too little is known.</summary>
     public static TimeSpan? UsualDelay(ForwardRequest request, Selection selection) =>
@@ -55,6 +71,7 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
             var hasFailed = !isHedge && result.Error is { } error && MayGoOn(error);
             if (hasFailed)
             {
+                failed(first, result.Error!);
                 series.Note(new AttemptNote(AttemptStage.FailedOver, first.Target, result.Error, 0));
             }
 
@@ -106,7 +123,7 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
             return null;
         }
 
-        var second = series.Selection.NextReady();
+        var second = series.Selection.Next(out _, mayWait: false);
         if (second is null)
         {
             _state.Hedges.GiveBack();

@@ -22,37 +22,40 @@ internal static class RateLimitHeaders
     /// <summary>The wait in milliseconds, 1 to 60,000; null if nothing is said of it.</summary>
     /// <param name="response">Its headers.</param>
     /// <param name="isRefused">A limit was hit: then it is known when it is filled again, where nothing else is said.</param>
+    /// <param name="now">The time, for an upstream that does not say what time it is there.</param>
     /// <param name="isAsked">A pause is asked for, rather than that the state of a limit is told.</param>
-    public static int? WaitMs(HttpResponseMessage response, bool isRefused, out bool isAsked)
+    public static int? WaitMs(HttpResponseMessage response, bool isRefused, DateTimeOffset now, out bool isAsked)
     {
         var headers = response.Headers.NonValidated;
+
+        // A time of the day is taken against the upstream's own clock, so that a difference between the clocks does not count.
+        now = response.Headers.Date ?? now;
         isAsked = true;
         if (Number(headers, "retry-after-ms") is { } milliseconds)
         {
             return Bound(milliseconds);
         }
 
-        if (headers.TryGetValues("Retry-After", out var value) && AfterMs(value.ToString(), response.Headers.Date) is { } wait)
+        if (headers.TryGetValues("Retry-After", out var value) && AfterMs(value.ToString(), now) is { } wait)
         {
             return wait;
         }
 
         isAsked = false;
-        return isRefused ? ResetMs(headers, response.Headers.Date) : null;
+        return isRefused ? ResetMs(headers, now) : null;
     }
 
-    private static int? AfterMs(string text, DateTimeOffset? now)
+    private static int? AfterMs(string text, DateTimeOffset now)
     {
         if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds >= 0)
         {
             return Bound(seconds * 1000);
         }
 
-        // A date is taken against the upstream's own clock, so that a difference between the clocks does not count.
-        return HeaderUtilities.TryParseDate(text, out var date) && now is { } own ? Bound((date - own).TotalMilliseconds) : null;
+        return HeaderUtilities.TryParseDate(text, out var date) ? Bound((date - now).TotalMilliseconds) : null;
     }
 
-    private static int? ResetMs(HttpHeadersNonValidated headers, DateTimeOffset? now)
+    private static int? ResetMs(HttpHeadersNonValidated headers, DateTimeOffset now)
     {
         double? longest = null;
         double? usedUp = null;
@@ -82,15 +85,14 @@ internal static class RateLimitHeaders
         : ($"{prefix}reset-{family}", $"{prefix}remaining-{family}");
 
     /// <summary>A duration (<c>6m0s</c>, <c>1s</c>, <c>20ms</c>, <c>11.1</c> seconds), a time since 1970 in seconds or milliseconds, or a date.</summary>
-    private static double? Parse(string text, DateTimeOffset? now)
+    private static double? Parse(string text, DateTimeOffset now)
     {
         text = text.Trim();
         if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number))
         {
             return number < 0 || !double.IsFinite(number) ? null
                 : number < LeastEpoch ? number * 1000
-                : now is not { } at ? null
-                : (number < LeastEpoch * 1000 ? number * 1000 : number) - at.ToUnixTimeMilliseconds();
+                : (number < LeastEpoch * 1000 ? number * 1000 : number) - now.ToUnixTimeMilliseconds();
         }
 
         if (ParseUnits(text) is { } duration)
@@ -98,8 +100,8 @@ internal static class RateLimitHeaders
             return duration;
         }
 
-        return now is { } own && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date)
-            ? (date - own).TotalMilliseconds
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date)
+            ? (date - now).TotalMilliseconds
             : null;
     }
 

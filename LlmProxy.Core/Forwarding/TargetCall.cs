@@ -14,16 +14,29 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     /// <summary>Asks, and tells what is known of the upstream by it.</summary>
     public async ValueTask<AttemptEnd> RunAsync()
     {
-        candidate.Load.Begin(series.Request.WantsStream);
-        var isLast = !series.MayFollow();
-        var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
-        Result = await AttemptAsync(attempt, isLast);
-        if (Result.Error is { MayRepeat: true })
+        var streams = series.Request.WantsStream;
+        candidate.Load.Begin(streams);
+        try
         {
+            var isLast = !series.MayFollow();
+            var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
+            Result = await AttemptAsync(attempt, isLast);
+
             // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
-            var again = new Attempt(series.Clock, mayFollow: !isLast, racer);
-            again.GoOnFrom(attempt);
-            Result = await AttemptAsync(again, isLast);
+            if (Result.Error is { MayRepeat: true } && series.TryTakeExtra())
+            {
+                var again = new Attempt(series.Clock, mayFollow: !isLast, racer);
+                again.GoOnFrom(attempt);
+                Result = await AttemptAsync(again, isLast);
+            }
+        }
+        finally
+        {
+            if (Result.Value is null)
+            {
+                EndLoad(streams);
+                candidate.State.Places.Exit();
+            }
         }
 
         var model = candidate.Target.ModelFor(series.Selection.Star);
@@ -33,30 +46,28 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
             return AttemptEnd.Alive;
         }
 
-        if (_began != 0 && racer is { IsHedge: false } && ReferenceEquals(error, ProxyErrors.Superseded))
+        if (IsUnknown(series.Clock.Reason) || ReferenceEquals(error, ProxyErrors.Superseded))
         {
-            // It was slow by at least this: that is no failure, but who goes by speed is to know.
-            candidate.Load.PaceOf(series.Request.WantsStream).Spoke(series.Time.GetElapsedTime(_began).TotalMilliseconds);
-            candidate.Load.End();
-        }
-        else
-        {
-            candidate.Load.Fail(series.Request.WantsStream);
-        }
-
-        candidate.State.Places.Exit();
-        if (IsUnknown(series.Clock.Reason))
-        {
+            candidate.State.Untold(model);
             return AttemptEnd.Unknown;
         }
 
         candidate.State.Failed(model, error, series.Now);
-        if (ReferenceEquals(error, ProxyErrors.Superseded))
-        {
-            return AttemptEnd.Unknown;
-        }
-
         return error.Cause is FailureCause.Failed or FailureCause.NotSent ? AttemptEnd.Failed : AttemptEnd.Alive;
+    }
+
+    private void EndLoad(bool streams)
+    {
+        if (_began != 0 && racer is { IsHedge: false } && ReferenceEquals(Result.Error, ProxyErrors.Superseded))
+        {
+            // It was slow by at least this: that is no failure, but who goes by speed is to know.
+            candidate.Load.PaceOf(streams).Spoke(series.Time.GetElapsedTime(_began).TotalMilliseconds);
+            candidate.Load.End();
+        }
+        else
+        {
+            candidate.Load.Fail(streams);
+        }
     }
 
     private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(Attempt attempt, bool isLast)

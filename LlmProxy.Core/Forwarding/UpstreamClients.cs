@@ -3,18 +3,60 @@ using LlmProxy.Core.Routing;
 
 namespace LlmProxy.Core.Forwarding;
 
-/// <summary>One HTTP pipeline per upstream, made at its first use.</summary>
-internal sealed class UpstreamClients(IHttpMessageHandlerFactory handlers)
+/// <summary>One HTTP pipeline per upstream, made at its first use and kept for as long as a generation of the configuration has the upstream.</summary>
+internal sealed class UpstreamClients(IHttpMessageHandlerFactory factory, UpstreamHandlers handlers)
 {
     /// <summary>What the names of our pipelines begin with.</summary>
     public const string Prefix = "LlmProxy:";
 
     private readonly ConcurrentDictionary<Upstream, HttpMessageInvoker> _invokers = new();
+    private readonly Dictionary<Upstream, int> _generations = [];
+    private readonly Lock _lock = new();
 
     /// <summary>An invoker rather than a client: a client may buffer, and times out on its own.</summary>
     public HttpMessageInvoker For(Upstream upstream) =>
-        _invokers.TryGetValue(upstream, out var known) ? known : _invokers.GetOrAdd(upstream, Create, handlers);
+        _invokers.TryGetValue(upstream, out var known) ? known : _invokers.GetOrAdd(upstream, Create);
 
-    private static HttpMessageInvoker Create(Upstream upstream, IHttpMessageHandlerFactory handlers) =>
-        new(handlers.CreateHandler(Prefix + upstream.Name), disposeHandler: false);
+    /// <summary>A generation has these upstreams. Those of the one before, if they are the same objects, keep their connections.</summary>
+    public void Retain(IEnumerable<Upstream> upstreams)
+    {
+        lock (_lock)
+        {
+            foreach (var upstream in upstreams)
+            {
+                _generations[upstream] = _generations.GetValueOrDefault(upstream) + 1;
+            }
+        }
+    }
+
+    /// <summary>A generation has ended and so has its last request: upstreams that no other has are closed.</summary>
+    public void Release(IEnumerable<Upstream> upstreams)
+    {
+        lock (_lock)
+        {
+            foreach (var upstream in upstreams)
+            {
+                var left = _generations[upstream] - 1;
+                if (left > 0)
+                {
+                    _generations[upstream] = left;
+                    continue;
+                }
+
+                _generations.Remove(upstream);
+                if (_invokers.TryRemove(upstream, out var invoker))
+                {
+                    invoker.Dispose();
+                }
+
+                handlers.Close(upstream);
+            }
+        }
+    }
+
+    private HttpMessageInvoker Create(Upstream upstream)
+    {
+        handlers.Announce(upstream);
+        return new(factory.CreateHandler(Prefix + upstream.ClientName), disposeHandler: false);
+    }
 }

@@ -11,11 +11,14 @@ internal static class UpstreamErrors
     /// <param name="json">Its body, if that is JSON.</param>
     /// <param name="redactor">Of the upstream.</param>
     /// <param name="request">What was asked.</param>
-    public static ProxyError Translate(HttpResponseMessage response, ReadOnlySpan<byte> json, Redactor redactor, ForwardRequest request)
+    /// <param name="now">For times of the day in headers of an upstream that does not say what time it is there.</param>
+    public static ProxyError Translate(HttpResponseMessage response, ReadOnlySpan<byte> json, Redactor redactor, ForwardRequest request, DateTimeOffset now)
     {
         var status = (int)response.StatusCode;
         switch (status)
         {
+            case 400 or 402 when status == 402 || PromptLength.IsOutOfMoney(json):
+                return QuotaGone(json, redactor);
             case 400 or 409 or 413 or 422:
                 return UpstreamMessage.ToError(json, status, redactor) with
                 {
@@ -30,16 +33,23 @@ internal static class UpstreamErrors
             case 404 when request.NamesStored && !UpstreamMessage.HasCode(json, "DeploymentNotFound"u8) && !UpstreamMessage.HasCode(json, "model_not_found"u8):
                 return ProxyErrors.ResponseNotFound(request.Id.Length > 0 ? request.Id : request.Fields.PreviousResponse ?? request.Fields.Conversation!) with
                 { Body = UpstreamMessage.TryRedactBody(json, redactor) };
-            case 404:
+            case 404 or 410:
                 return ProxyErrors.ModelError;
             case 429 when UpstreamMessage.HasCode(json, "insufficient_quota"u8):
-                return WithWait(UpstreamMessage.ToError(json, 429, redactor), response) with { Cause = FailureCause.QuotaGone };
+                return QuotaGone(json, redactor);
             case 429:
-                return WithWait(UpstreamMessage.ToError(json, 429, redactor), response) with { Cause = FailureCause.RateLimited };
+                return WithWait(UpstreamMessage.ToError(json, 429, redactor), response, now) with { Cause = FailureCause.RateLimited };
+            case < 500 and not 408:
+                // Not what its API promises, and not what a sick server says: callers who bring it about must not take it from the others.
+                return UpstreamMessage.ToError(json, 502, redactor) with { Cause = FailureCause.Refused };
             default:
-                return WithWait(UpstreamMessage.ToError(json, StatusFor(status, request), redactor), response);
+                return WithWait(UpstreamMessage.ToError(json, StatusFor(status, request), redactor), response, now);
         }
     }
+
+    // Nobody can say when somebody pays, so no client is told to come back for it.
+    private static ProxyError QuotaGone(ReadOnlySpan<byte> json, Redactor redactor) =>
+        UpstreamMessage.ToError(json, 429, redactor) with { Cause = FailureCause.QuotaGone, IsFinal = true };
 
     private static int StatusFor(int status, ForwardRequest request) => status switch
     {
@@ -49,10 +59,10 @@ internal static class UpstreamErrors
         _ => 502,
     };
 
-    private static ProxyError WithWait(ProxyError error, HttpResponseMessage response)
+    private static ProxyError WithWait(ProxyError error, HttpResponseMessage response, DateTimeOffset now)
     {
         var isRefused = (int)response.StatusCode == 429;
-        var wait = RateLimitHeaders.WaitMs(response, isRefused, out var isAsked);
+        var wait = RateLimitHeaders.WaitMs(response, isRefused, now, out var isAsked);
         return error with
         {
             RetryAfterMs = error.RetryAfterMs == 0 ? 0 : wait ?? UsualWaitMs,

@@ -13,10 +13,30 @@ namespace LlmProxy.Core.Forwarding;
 /// Makes the HTTP handlers of upstreams. Configured for every name with our prefix at once, so that upstreams that appear
 /// later are treated alike, and no other client of the application is touched.
 /// </summary>
-internal sealed class UpstreamHandlers(Func<string, Upstream?> find) : IConfigureNamedOptions<HttpClientFactoryOptions>, IHttpMessageHandlerBuilderFilter, IDisposable
+/// <param name="configured">
+/// The options of a name; what an app adds for an upstream counts for each of its pipelines, under whatever name a reload makes it.
+/// </param>
+internal sealed class UpstreamHandlers(Func<string, HttpClientFactoryOptions> configured)
+    : IConfigureNamedOptions<HttpClientFactoryOptions>, IHttpMessageHandlerBuilderFilter, IDisposable
 {
-    // The factory never disposes a handler without a lifetime; the app closes its connections when it goes.
-    private readonly ConcurrentBag<SocketsHttpHandler> _made = [];
+    private readonly ConcurrentDictionary<string, Upstream> _upstreams = new(StringComparer.Ordinal);
+
+    // The factory never disposes a handler without a lifetime; who makes them closes their connections.
+    private readonly ConcurrentDictionary<string, SocketsHttpHandler> _made = new(StringComparer.Ordinal);
+
+    /// <summary>Pipelines of this upstream may be made from here on.</summary>
+    public void Announce(Upstream upstream) => _upstreams[UpstreamClients.Prefix + upstream.ClientName] = upstream;
+
+    /// <summary>Closes the connections of an upstream that nobody uses any more.</summary>
+    public void Close(Upstream upstream)
+    {
+        var name = UpstreamClients.Prefix + upstream.ClientName;
+        _upstreams.TryRemove(name, out _);
+        if (_made.TryRemove(name, out var handler))
+        {
+            handler.Dispose();
+        }
+    }
 
     public void Configure(HttpClientFactoryOptions options)
     {
@@ -32,9 +52,14 @@ internal sealed class UpstreamHandlers(Func<string, Upstream?> find) : IConfigur
 
         options.SuppressHandlerScope = true;
         options.HandlerLifetime = Timeout.InfiniteTimeSpan;
-        options.HttpMessageHandlerBuilderActions.Insert(0, builder =>
-            builder.PrimaryHandler = Create(find(name[UpstreamClients.Prefix.Length..])
-                ?? throw new InvalidOperationException($"There is no upstream for the HTTP client \"{name}\".")));
+        options.HttpMessageHandlerBuilderActions.Insert(0, MakePrimary);
+        if (name.LastIndexOf(Upstream.GenerationMark) is > 0 and var mark)
+        {
+            foreach (var added in configured(name[..mark]).HttpMessageHandlerBuilderActions.Where(a => a != (Action<HttpMessageHandlerBuilder>)MakePrimary))
+            {
+                options.HttpMessageHandlerBuilderActions.Add(added);
+            }
+        }
     }
 
     // The factory's logging handlers cost two log scopes per request and put addresses into an app's logs.
@@ -52,13 +77,14 @@ internal sealed class UpstreamHandlers(Func<string, Upstream?> find) : IConfigur
 
     public void Dispose()
     {
-        foreach (var handler in _made)
+        foreach (var handler in _made.Values)
         {
             handler.Dispose();
         }
     }
 
-    private SocketsHttpHandler Create(Upstream upstream)
+    /// <summary>The connections of one upstream, with all that its options say of them.</summary>
+    public static SocketsHttpHandler Create(Upstream upstream)
     {
         var connect = upstream.Timeouts.Connect;
         var proxy = EgressProxy.Create(upstream.Options.Proxy, upstream.Address);
@@ -88,8 +114,15 @@ internal sealed class UpstreamHandlers(Func<string, Upstream?> find) : IConfigur
             handler.SslOptions.CertificateChainPolicy = TrustOnly(authorities);
         }
 
-        _made.Add(handler);
         return handler;
+    }
+
+    private void MakePrimary(HttpMessageHandlerBuilder builder)
+    {
+        var name = builder.Name!;
+        var handler = Create(_upstreams.GetValueOrDefault(name) ?? throw new InvalidOperationException($"There is no upstream for the HTTP client \"{name}\"."));
+        _made[name] = handler;
+        builder.PrimaryHandler = handler;
     }
 
     // The name is checked beside the chain, whatever the chain's policy. Nothing is fetched to complete a chain: what an

@@ -60,6 +60,13 @@ internal static class UpstreamRequest
             }
         }
 
+        SignIn(message, upstream);
+        return message;
+    }
+
+    /// <summary>Adds the headers of the kind and those that sign us in.</summary>
+    public static void SignIn(HttpRequestMessage message, Upstream upstream)
+    {
         foreach (var (name, value) in upstream.KindHeaders)
         {
             if (!message.Headers.NonValidated.Contains(name))
@@ -74,11 +81,10 @@ internal static class UpstreamRequest
             message.Headers.Remove(key.Key);
             message.Headers.TryAddWithoutValidation(key.Key, key.Value);
         }
-
-        return message;
     }
 
-    private static void Put(HttpRequestMessage message, IEnumerable<KeyValuePair<string, string>> configured)
+    /// <summary>Puts configured headers in the place of what is there.</summary>
+    public static void Put(HttpRequestMessage message, IEnumerable<KeyValuePair<string, string>> configured)
     {
         foreach (var (name, value) in configured)
         {

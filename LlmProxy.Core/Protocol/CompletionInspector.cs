@@ -129,7 +129,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
 
     private StreamEventKind Fail(ReadOnlySpan<byte> data)
     {
-        Failure = UpstreamMessage.ToError(data, 502, expectation.Redactor);
+        Failure = ReportedFailure.InGoodStatus(data, expectation.Redactor);
         return StreamEventKind.Failure;
     }
 }

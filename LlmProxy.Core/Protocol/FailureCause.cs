@@ -9,6 +9,9 @@ internal enum FailureCause
     /// <summary>It failed.</summary>
     Failed,
 
+    /// <summary>It would not have the request, for a reason that is neither its health nor clearly the caller's fault: another may take it.</summary>
+    Refused,
+
     /// <summary>It could not be reached: no byte of the request left us.</summary>
     NotSent,
 

@@ -6,6 +6,8 @@ namespace LlmProxy.Core.Protocol;
 /// <summary>A failure that an upstream reports inside an answer with a good status: which status it would have had.</summary>
 internal static class ReportedFailure
 {
+    private const int UsualPauseMs = 1000;
+
     /// <summary>The error of an event such as <c>{"type":"error","error":{"type":…,"code":…,"message":…}}</c>, or of such an inner object alone.</summary>
     /// <param name="json">As it came.</param>
     /// <param name="overloaded">The status for "overloaded".</param>
@@ -13,16 +15,47 @@ internal static class ReportedFailure
     public static ProxyError ToError(ReadOnlySpan<byte> json, int overloaded, Redactor redactor)
     {
         var status = StatusOf(json, overloaded);
-        if (status == 401)
+        switch (status)
         {
-            return ProxyErrors.AuthError;
+            case 401:
+                return ProxyErrors.AuthError;
+            case 403:
+                return ProxyErrors.ModelForbidden;
+            case 404:
+                return ProxyErrors.ModelError;
         }
 
         var error = UpstreamMessage.ToError(json, status == 0 ? 502 : status, redactor);
         return status is 400 or 413
-            ? error with { Blame = Blame.Client, Body = error.Original is null ? null : [.. "{\"error\":"u8, .. error.Original, (byte)'}'] }
-            : error;
+            ? error with
+            {
+                Blame = Blame.Client,
+                Body = error.Original is null ? null : [.. "{\"error\":"u8, .. error.Original, (byte)'}'],
+                Cause = PromptLength.IsExceeded(json) ? FailureCause.TooLong : FailureCause.None,
+            }
+            : status == 429 ? Limited(error, json) : error;
     }
+
+    /// <summary>The error of a dialect that knows no status but that of the response, which was good: 502, whatever it says. What it says of the upstream counts.</summary>
+    /// <param name="json">As it came.</param>
+    /// <param name="redactor">Of the upstream.</param>
+    public static ProxyError InGoodStatus(ReadOnlySpan<byte> json, Redactor redactor)
+    {
+        var error = UpstreamMessage.ToError(json, 502, redactor);
+        return StatusOf(json, 503) switch
+        {
+            400 or 413 => error with { Cause = PromptLength.IsExceeded(json) ? FailureCause.TooLong : FailureCause.Refused },
+            401 => error with { Cause = FailureCause.KeyRefused },
+            403 => error with { Cause = FailureCause.ModelForbidden },
+            404 => error with { Cause = FailureCause.ModelUnknown },
+            429 => Limited(error, json),
+            _ => error,
+        };
+    }
+
+    private static ProxyError Limited(ProxyError error, ReadOnlySpan<byte> json) => UpstreamMessage.HasCode(json, "insufficient_quota"u8)
+        ? error with { Cause = FailureCause.QuotaGone, IsFinal = true }
+        : error with { Cause = FailureCause.RateLimited, CoolForMs = UsualPauseMs };
 
     /// <summary>The status by code or type, the code first; 0 for what is not in the table.</summary>
     public static int StatusOf(ReadOnlySpan<byte> json, int overloaded)
@@ -64,16 +97,29 @@ internal static class ReportedFailure
 
     private static int StatusOf(JsonElement error, ReadOnlySpan<byte> name, int overloaded)
     {
-        if (!error.TryGetProperty(name, out var value) || value.ValueKind != JsonValueKind.String)
+        if (!error.TryGetProperty(name, out var value))
+        {
+            return 0;
+        }
+
+        // Some gateways write the status itself.
+        if (value.ValueKind == JsonValueKind.Number)
+        {
+            return value.TryGetInt32(out var number) && number is 400 or 401 or 403 or 404 or 413 or 429 or (>= 500 and < 600) ? number : 0;
+        }
+
+        if (value.ValueKind != JsonValueKind.String)
         {
             return 0;
         }
 
         return value.GetString() switch
         {
-            "invalid_request_error" => 400,
+            "invalid_request_error" or "BadRequestError" or "context_length_exceeded" => 400,
             "request_too_large" => 413,
-            "invalid_api_key" or "authentication_error" or "permission_error" => 401,
+            "invalid_api_key" or "authentication_error" => 401,
+            "permission_error" => 403,
+            "not_found_error" or "model_not_found" => 404,
             "rate_limit_exceeded" or "rate_limit_error" or "insufficient_quota" => 429,
             "overloaded_error" or "server_is_overloaded" or "slow_down" => overloaded,
             "timeout_error" => 504,

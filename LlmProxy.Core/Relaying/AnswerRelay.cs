@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using System.Text.Json;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
@@ -30,21 +29,24 @@ internal static class AnswerRelay
         response.ContentLength = body.Length;
         var outcome = new RelayOutcome { Usage = answer.Json.Usage, Bytes = body.Length, Reported = FailureIn(answer, plan) };
         plan.Complete(outcome);
-        var written = await WriteAsync(plan, answer, body);
+        var undelivered = await WriteAsync(plan, answer, body);
         answer.ReleaseRead();
-        return outcome with { Error = StalledReader.Undelivered(plan.Http, plan.Clock.Reason, written) };
+        return outcome with { Error = undelivered };
     }
 
-    private static ValueTask<FlushResult> WriteAsync(RelayPlan plan, UpstreamAnswer answer, ReadOnlyMemory<byte> body)
+    /// <returns>Why it did not reach the client, as far as that is known.</returns>
+    private static async ValueTask<ProxyError?> WriteAsync(RelayPlan plan, UpstreamAnswer answer, ReadOnlyMemory<byte> body)
     {
         var write = plan.Http.Response.BodyWriter.WriteAsync(body, CancellationToken.None);
-        if (write.IsCompletedSuccessfully)
+        if (write.IsCompleted)
         {
-            return write;
+            await write;
+            return null;
         }
 
         plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
-        return StalledReader.WaitAsync(plan.Http, plan.Clock, write);
+        await StalledReader.WaitAsync(plan.Http, plan.Clock, write);
+        return StalledReader.ErrorOf(plan.Clock.Reason);
     }
 
     /// <summary>Sends a large answer as it comes; its last bytes wait for its end.</summary>

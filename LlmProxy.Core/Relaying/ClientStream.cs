@@ -148,7 +148,11 @@ internal sealed class ClientStream
             _writer.Advance(5);
         }
 
-        return StalledReader.Undelivered(_http, _clock.Reason, await FlushAsync());
+        // What went out at once is on its way; what had to wait may have waited for nobody.
+        var flush = FlushAsync();
+        var hadToWait = !flush.IsCompleted;
+        await flush;
+        return hadToWait ? StalledReader.ErrorOf(_clock.Reason) : null;
     }
 
     /// <summary>The other ending: all that was written arrives, and the client's parser says that the answer is not whole.</summary>

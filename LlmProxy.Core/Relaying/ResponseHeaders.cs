@@ -18,6 +18,9 @@ internal readonly record struct ResponseHeaders(
     /// <summary>The other name under which the client looks for the request id; null if there is none.</summary>
     public string? RequestIdHeader { get; init; }
 
+    /// <summary>Of the configuration; shown along with the upstream.</summary>
+    public long Generation { get; init; }
+
     /// <summary>Puts them on an answer.</summary>
     /// <param name="response">Not begun.</param>
     /// <param name="answer">Whose headers pass as far as the allow-list goes; null if there is none.</param>
@@ -46,6 +49,7 @@ internal readonly record struct ResponseHeaders(
             headers["x-llmproxy-upstream"] = Upstream;
             headers["x-llmproxy-model"] = ForwardedHeaders.IsSafe(UpstreamModel) ? UpstreamModel : "?";
             headers["x-llmproxy-attempts"] = Attempts.ToString(CultureInfo.InvariantCulture);
+            headers["x-llmproxy-generation"] = Generation.ToString(CultureInfo.InvariantCulture);
         }
 
         if (answer is null)

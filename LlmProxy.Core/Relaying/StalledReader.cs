@@ -24,12 +24,6 @@ internal static class StalledReader
         }
     }
 
-    /// <summary>Why an answer that was complete could not be delivered; null if it was, as far as anybody knows.</summary>
-    public static ProxyError? Undelivered(HttpContext http, CutOff reason, FlushResult written) =>
-        reason == CutOff.StalledReader ? ProxyErrors.ClientSlow
-        : reason == CutOff.ClientGone || written.IsCompleted || http.RequestAborted.IsCancellationRequested ? ProxyErrors.ClientGone
-        : null;
-
     /// <summary>What a client is to blame for; null for other reasons.</summary>
     public static ProxyError? ErrorOf(CutOff reason) => reason switch
     {

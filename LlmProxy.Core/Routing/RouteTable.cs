@@ -38,6 +38,12 @@ internal sealed class RouteTable
     public IEnumerable<string> NamesFor(Caller caller) =>
         _listed.Where(e => caller.Allows(e.Route.Name)).Select(e => e.Name);
 
+    /// <summary>Every name that leads somewhere: models, aliases, patterns.</summary>
+    public IEnumerable<string> Names => _listed.Select(e => e.Name).Concat(_byPrefix.Values.Select(p => p.Name).Order(StringComparer.Ordinal));
+
+    /// <summary>The same as <see cref="Resolve"/> without a word on why not. A pattern stands for any name that it holds.</summary>
+    public bool TryResolve(string model, Caller caller, out RouteMatch match) => TryFind(model, out match) && caller.Allows(match.Resolved);
+
     /// <summary>Finds the route of a model that this caller may use.</summary>
     /// <param name="model">As the client wrote it.</param>
     /// <param name="caller">Whose models it may be.</param>

@@ -13,11 +13,16 @@ internal static class RouteTableCompiler
     private static readonly string[] _decidesOnSharing = [Route.Temperature];
 
     /// <param name="options">Validated.</param>
-    public static RouteTable Compile(LlmProxyOptions options)
+    /// <param name="generation">Counts the configurations of this process, from 1.</param>
+    /// <param name="before">Upstreams of the generation before: one whose options are the same goes on as the same object, and all that is known of it with it.</param>
+    public static RouteTable Compile(LlmProxyOptions options, long generation = 1, IReadOnlyList<Upstream>? before = null)
     {
         string[] headers = [.. options.Models.Values.SelectMany(m => m.Headers.Values)];
         var upstreams = options.Upstreams.ToDictionary(
-            e => e.Key, e => new Upstream(e.Key, e.Value, EndpointTable.Rows, headers), StringComparer.Ordinal);
+            e => e.Key,
+            e => before?.FirstOrDefault(u => u.Name == e.Key && u.IsStill(e.Value))?.WithHeaders(headers)
+                ?? new Upstream(e.Key, e.Value, EndpointTable.Rows, headers, generation),
+            StringComparer.Ordinal);
         var fields = new FieldNames(
             options.Models.Values.SelectMany(m => m.Set.Keys.Concat(m.Default.Keys).Concat(m.Remove).Concat(m.Coalesce ? _decidesOnSharing : [])),
             IdentityFor(options, upstreams));

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Host.Listening;
+using LlmProxy.Host.Serving;
 using LlmProxy.Host.Sources;
 using LlmProxy.Host.Terminal;
 
@@ -12,32 +13,44 @@ internal static class CheckCommand
     public static Command Create()
     {
         var (file, json) = (CommonOptions.Configuration(), CommonOptions.Json());
-        var command = new Command("check", "Reads the configuration and prints what is wrong with it. Exit code 0: usable, 1: not.") { file, json };
-        command.SetAction(parsed =>
+        var online = new Option<bool>("--online")
+        {
+            Description = "Asks every upstream for its models, and compares with the instance that runs here on the same configuration: "
+                + "what changes, and who would lose access.",
+        };
+        var command = new Command(
+            "check",
+            "Reads the configuration and prints what is wrong with it. Exit code 0: usable, 1: not, 3: usable, and --online found an upstream down or access taken away.")
+        {
+            file, online, json,
+        };
+        command.SetAction(async (parsed, cancellation) =>
         {
             var variables = new UpstreamVariables();
             var source = ConfigurationLookup.Find(parsed.GetValue(file), variables);
-            var problems = Check(source, variables);
+            var (problems, configuration) = Check(source, variables);
             var isUsable = !problems.Any(static problem => problem.IsError);
+            var found = parsed.GetValue(online) && isUsable && configuration is not null ? await OnlineCheck.RunAsync(configuration, cancellation) : null;
             if (parsed.GetValue(json))
             {
-                PrintJson(source, problems, isUsable);
+                PrintJson(source, problems, isUsable, found);
             }
             else
             {
-                Print(source, problems, isUsable);
+                Print(source, problems, isUsable, found);
             }
 
-            return isUsable ? ExitCode.Done : ExitCode.Failed;
+            return !isUsable ? ExitCode.Failed : found is { IsDoubtful: true } ? ExitCode.Doubtful : ExitCode.Done;
         });
         return command;
     }
 
-    private static IReadOnlyList<ConfigurationProblem> Check(ConfigurationSource source, UpstreamVariables variables)
+    /// <summary>All that is wrong; the configuration is null if it could not even be read, or if there is none.</summary>
+    private static (IReadOnlyList<ConfigurationProblem> Problems, LoadedConfiguration? Configuration) Check(ConfigurationSource source, UpstreamVariables variables)
     {
         if (source.Kind == SourceKind.Nothing)
         {
-            return [];
+            return ([], null);
         }
 
         try
@@ -52,19 +65,19 @@ internal static class CheckCommand
             var plan = ListenPlan.Make(urls: null, configuration.Options.Listen);
             ListenRules.Refuse(plan, configuration);
             problems.AddRange(ListenRules.Warnings(plan, configuration).Select(static text => new ConfigurationProblem(false, 0, "", text)));
-            return problems;
+            return (problems, configuration);
         }
         catch (LlmProxyConfigurationException unusable)
         {
-            return unusable.Problems;
+            return (unusable.Problems, null);
         }
         catch (RefusedException refused)
         {
-            return [new ConfigurationProblem(true, 0, "", refused.Message)];
+            return ([new ConfigurationProblem(true, 0, "", refused.Message)], null);
         }
     }
 
-    private static void Print(ConfigurationSource source, IReadOnlyList<ConfigurationProblem> problems, bool isUsable)
+    private static void Print(ConfigurationSource source, IReadOnlyList<ConfigurationProblem> problems, bool isUsable, OnlineCheck? online)
     {
         Writers.People.WriteLine(source.Kind == SourceKind.Nothing ? "Nothing is configured: llmproxy would serve the demo." : $"Checked: {source.Description}");
         foreach (var problem in problems)
@@ -72,31 +85,20 @@ internal static class CheckCommand
             Writers.Results.WriteLine(problem.ToString());
         }
 
+        online?.Print();
         var errors = problems.Count(static problem => problem.IsError);
-        Writers.Results.WriteLine($"{Count(errors, "error")}, {Count(problems.Count - errors, "warning")}: {(isUsable ? "usable" : "not usable")}");
+        Writers.Results.WriteLine(online is { IsDoubtful: true } && problems.Count == 0
+            ? "usable" + online.Summary
+            : $"{Count(errors, "error")}, {Count(problems.Count - errors, "warning")}: {(isUsable ? "usable" : "not usable")}{online?.Summary}");
     }
 
     private static string Count(int number, string what) => number == 1 ? $"1 {what}" : $"{number} {what}s";
 
-    private static void PrintJson(ConfigurationSource source, IReadOnlyList<ConfigurationProblem> problems, bool isUsable) => JsonResult.Print(json =>
+    private static void PrintJson(ConfigurationSource source, IReadOnlyList<ConfigurationProblem> problems, bool isUsable, OnlineCheck? online) => JsonResult.Print(json =>
     {
         json.WriteBoolean("usable"u8, isUsable);
         json.WriteString("source"u8, source.Description);
-        json.WriteStartArray("problems"u8);
-        foreach (var problem in problems)
-        {
-            json.WriteStartObject();
-            json.WriteString("severity"u8, problem.IsError ? "error"u8 : "warning"u8);
-            if (problem.Line > 0)
-            {
-                json.WriteNumber("line"u8, problem.Line);
-            }
-
-            json.WriteString("path"u8, problem.Path);
-            json.WriteString("message"u8, problem.Message);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
+        ProblemJson.Write(json, problems);
+        online?.Write(json);
     });
 }

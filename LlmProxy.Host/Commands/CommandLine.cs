@@ -50,6 +50,7 @@ internal static class CommandLine
         root.Subcommands.Add(ServeCommand.CreateDemo());
         root.Subcommands.Add(InitCommand.Create());
         root.Subcommands.Add(CheckCommand.Create());
+        root.Subcommands.Add(SchemaCommand.Create());
         root.Subcommands.Add(AskCommand.Create());
         root.Subcommands.Add(KeysCommand.Create());
         root.Subcommands.Add(VersionCommand.Create());

@@ -11,5 +11,9 @@ internal static class ExitCode
     /// <summary>The command line itself is wrong.</summary>
     public const int WrongUsage = 2;
 
-    public const string Help = "Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong command line.";
+    /// <summary>Usable, and somebody should look first: an upstream is down, or access is taken away.</summary>
+    public const int Doubtful = 3;
+
+    public const string Help = "Exit codes: 0 done, 1 refused or failed (the reason is on standard error), 2 wrong command line, "
+        + "3 \"check --online\" found an upstream down or access taken away.";
 }

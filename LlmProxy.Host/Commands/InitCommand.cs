@@ -1,4 +1,5 @@
 using System.CommandLine;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Host.Sources;
 using LlmProxy.Host.Terminal;
 
@@ -11,6 +12,9 @@ internal static class InitCommand
         // The configuration of LlmProxy. Comments and trailing commas are allowed; anything misspelt is an error.
         // After a change: llmproxy check
         {
+          // For editors, which complete and check by it.
+          "$schema": "./llmproxy.schema.json",
+
           // Where to listen. Other machines can reach 0.0.0.0; that needs Keys below.
           "Listen": { "Api": "http://127.0.0.1:8000" },
 
@@ -38,30 +42,42 @@ internal static class InitCommand
 
         """;
 
+    private const string SchemaFile = "llmproxy.schema.json";
+
     public static Command Create()
     {
-        var command = new Command("init", $"Writes a first {ConfigurationLookup.LocalFile} into the current folder.");
+        var command = new Command("init", $"Writes a first {ConfigurationLookup.LocalFile} into the current folder, and beside it the schema that editors read.");
         command.SetAction(static _ =>
         {
-            try
-            {
-                // Never over a file that is there: it may be somebody's only copy.
-                using var file = new StreamWriter(new FileStream(ConfigurationLookup.LocalFile, FileMode.CreateNew, FileAccess.Write));
-                file.Write(Template.ReplaceLineEndings("\n"));
-            }
-            catch (IOException) when (Path.Exists(ConfigurationLookup.LocalFile))
+            if (!TryWrite(ConfigurationLookup.LocalFile, Template.ReplaceLineEndings("\n")))
             {
                 throw new RefusedException($"{ConfigurationLookup.LocalFile} is already here, and is left as it is.");
             }
-            catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
-            {
-                throw new RefusedException($"{ConfigurationLookup.LocalFile} cannot be written here: {unwritable.Message}");
-            }
 
+            TryWrite(SchemaFile, LlmProxyConfiguration.Schema);
             Writers.People.WriteLine("Written. Put your upstreams into it, then: llmproxy check");
             Writers.Results.WriteLine(ConfigurationLookup.LocalFile);
             return ExitCode.Done;
         });
         return command;
+    }
+
+    /// <summary>Never over a file that is there, which may be somebody's only copy: false then.</summary>
+    private static bool TryWrite(string path, string text)
+    {
+        try
+        {
+            using var file = new StreamWriter(new FileStream(path, FileMode.CreateNew, FileAccess.Write));
+            file.Write(text);
+            return true;
+        }
+        catch (IOException) when (Path.Exists(path))
+        {
+            return false;
+        }
+        catch (Exception unwritable) when (unwritable is IOException or UnauthorizedAccessException)
+        {
+            throw new RefusedException($"{path} cannot be written here: {unwritable.Message}");
+        }
     }
 }

@@ -24,6 +24,7 @@ internal sealed class RecordJson : IRecordFormat, IDisposable
         _json.WriteString("time"u8, record.Started.UtcDateTime);
         _json.WriteString("id"u8, record.Id);
         Text("client_id"u8, record.ClientId);
+        _json.WriteNumber("generation"u8, record.Generation);
         Text("operation"u8, record.Operation);
         Text("caller"u8, record.Caller);
         Text("group"u8, record.Group);
@@ -32,6 +33,7 @@ internal sealed class RecordJson : IRecordFormat, IDisposable
         Text("upstream"u8, record.Upstream);
         Text("upstream_model"u8, record.UpstreamModel);
         _json.WriteNumber("attempts"u8, record.Attempts);
+        Tried(record.Tried);
         Text("coalesced_with"u8, record.CoalescedWith);
         _json.WriteNumber("status"u8, record.Status);
         _json.WriteString("end"u8, record.End);
@@ -66,6 +68,29 @@ internal sealed class RecordJson : IRecordFormat, IDisposable
         {
             _json.WriteString(name, value);
         }
+    }
+
+    private void Tried(IReadOnlyList<AttemptRecord> tried)
+    {
+        if (tried.Count == 0)
+        {
+            return;
+        }
+
+        _json.WriteStartArray("tried"u8);
+        foreach (var attempt in tried)
+        {
+            _json.WriteStartObject();
+            _json.WriteString("upstream"u8, attempt.Upstream);
+            _json.WriteString("upstream_model"u8, attempt.UpstreamModel);
+            _json.WriteString("end"u8, attempt.End);
+            Milliseconds("duration_ms"u8, attempt.Duration);
+            Count("input_tokens"u8, attempt.InputTokens);
+            Count("output_tokens"u8, attempt.OutputTokens);
+            _json.WriteEndObject();
+        }
+
+        _json.WriteEndArray();
     }
 
     private void Count(ReadOnlySpan<byte> name, long? value)

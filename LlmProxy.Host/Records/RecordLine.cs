@@ -40,6 +40,14 @@ internal sealed class RecordLine : IRecordFormat
             _line.Append("  ").Append(record.End).Append(record.Blame is null ? "" : $" ({record.Blame})");
         }
 
+        foreach (var attempt in record.Tried)
+        {
+            if (attempt.End != "ok")
+            {
+                _line.Append(CultureInfo.InvariantCulture, $"  [{attempt.Upstream} {attempt.End} {attempt.Duration.TotalMilliseconds:0} ms]");
+            }
+        }
+
         _line.Append("  ").Append(record.Id);
         Append(Visible.Line(_line.ToString()) + "\n");
     }

@@ -1,6 +1,3 @@
-using System.Text.Json;
-using LlmProxy.Core;
-using LlmProxy.Host.Stopping;
 using LlmProxy.Host.Terminal;
 
 namespace LlmProxy.Host.Serving;
@@ -9,7 +6,7 @@ namespace LlmProxy.Host.Serving;
 /// The few pages of the executable itself. Each exists for GET and HEAD under exactly its path; anything else goes on to the
 /// API, which answers it with its own errors.
 /// </summary>
-internal sealed class OwnPages(StopSignals signals, LlmProxyLifetime proxy, bool isDemo)
+internal sealed class OwnPages(bool isDemo, ReadyPage ready, RunningPage running)
 {
     /// <summary>The page for a request; null if it is none of these.</summary>
     public RequestDelegate? Find(HttpRequest request)
@@ -33,34 +30,19 @@ internal sealed class OwnPages(StopSignals signals, LlmProxyLifetime proxy, bool
     public RequestDelegate? FindHealth(HttpRequest request) => (request.Method, request.Path.Value) switch
     {
         ("GET" or "HEAD", "/healthz") => static http => TextAsync(http, "ok\n"),
-        ("GET" or "HEAD", "/readyz") => ReadyAsync,
+        ("GET" or "HEAD", "/readyz") => ready.AnswerAsync,
         _ => null,
     };
+
+    /// <summary>What the command line asks through the local socket, where nobody but this user can ask.</summary>
+    public RequestDelegate? FindLocal(HttpRequest request) =>
+        (request.Method, request.Path.Value) is ("GET", RunningPage.Path) ? running.AnswerAsync : FindHealth(request);
 
     private Task FrontAsync(HttpContext http)
     {
         var address = $"{http.Request.Scheme}://{Visible.Line(http.Request.Host.Value ?? "")}/v1";
         return TextAsync(http, $"LlmProxy: a proxy for large language models that speaks the OpenAI API.{(isDemo ? " DEMO: a built-in fake model answers." : "")}\n"
             + $"Base URL for clients: {address}   (with an API key)\n");
-    }
-
-    private async Task ReadyAsync(HttpContext http)
-    {
-        var isStopping = signals.IsStopping;
-        http.Response.StatusCode = isStopping ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
-        http.Response.ContentType = "application/json";
-        http.Response.Headers.CacheControl = "no-store";
-        await using var json = new Utf8JsonWriter(http.Response.BodyWriter);
-        json.WriteStartObject();
-        json.WriteString("status"u8, isStopping ? "stopping"u8 : "ready"u8);
-        json.WriteNumber("in_flight"u8, proxy.ActiveRequests);
-        json.WriteBoolean("demo"u8, isDemo);
-        if (isDemo)
-        {
-            json.WriteString("detail"u8, "DEMO: nothing is configured, a built-in fake model answers"u8);
-        }
-
-        json.WriteEndObject();
     }
 
     private static Task TextAsync(HttpContext http, string text)

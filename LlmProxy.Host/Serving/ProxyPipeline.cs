@@ -1,5 +1,6 @@
 using LlmProxy.Core;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Host.Listening;
 using LlmProxy.Host.Stopping;
 
 namespace LlmProxy.Host.Serving;
@@ -18,6 +19,7 @@ internal static class ProxyPipeline
     public static void Build(WebApplication app, OwnPages pages, ServedPorts ports, StopSignals signals, CorsOptions cors)
     {
         app.Use((http, next) => signals.IsStopping ? CloseAfterAsync(http, next) : next(http));
+        app.Use((http, next) => LocalSocket.IsFrom(http) ? AnswerOwnAsync(http, pages.FindLocal(http.Request)) : next(http));
         if (ports.HasAdmin)
         {
             var explain = new ExplainPage(app.Services.GetRequiredService<LlmProxyExplainer>());
@@ -57,7 +59,12 @@ internal static class ProxyPipeline
             return next(http);
         }
 
-        if ((pages.FindHealth(http.Request) ?? explain.Find(http.Request)) is { } page)
+        return AnswerOwnAsync(http, pages.FindHealth(http.Request) ?? explain.Find(http.Request));
+    }
+
+    private static Task AnswerOwnAsync(HttpContext http, RequestDelegate? page)
+    {
+        if (page is not null)
         {
             return page(http);
         }

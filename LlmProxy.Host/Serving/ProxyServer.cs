@@ -25,11 +25,13 @@ internal sealed class ProxyServer : IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly StopSteps _stopping;
+    private readonly ReloadSignal _reloading;
 
-    private ProxyServer(WebApplication app, StopSteps stopping)
+    private ProxyServer(WebApplication app, StopSteps stopping, ReloadSignal reloading)
     {
         _app = app;
         _stopping = stopping;
+        _reloading = reloading;
     }
 
     /// <summary>The addresses that it got, the API's first, the admin listener's last.</summary>
@@ -42,24 +44,17 @@ internal sealed class ProxyServer : IAsyncDisposable
         // Nothing by default: where configuration comes from, where it listens and what it logs are all decided here.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "llmproxy" });
         builder.Configuration.AddEnvironmentVariables();
-        builder.Logging.AddFilter(StopSteps.Category, LogLevel.Information)
-            .AddConfiguration(builder.Configuration.GetSection("Logging")).SetMinimumLevel(LogLevel.Warning);
+        AddLogging(builder);
         builder.Services.AddSingleton<IHostLifetime>(signals);
         // The steps have an end of their own; the host's would reset the streams that they wait for.
         builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<ILoggerProvider, StandardErrorLog>();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan, files));
+        var socket = LocalSocket.TryOpen(configuration.Source);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan, files, socket));
         // The same on the server's side; see Program.cs for what it asks of the code.
         builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
 
-        if (configuration.Options.Limits.Concurrent == 0 && files is { } open)
-        {
-            // Over HTTP/2 one connection carries many requests, each of which may need one upstream.
-            configuration.Options.Limits.Concurrent = open.Connections;
-        }
-
-        builder.AddLlmProxy(configuration.Options);
+        ConfigurationFollow.Add(builder, configuration, plan, files);
         builder.Services.RemoveAll<IRecordSink>();
         if (writesRecords)
         {
@@ -71,22 +66,29 @@ internal sealed class ProxyServer : IAsyncDisposable
 
         var app = builder.Build();
         var proxy = app.Services.GetRequiredService<LlmProxyLifetime>();
+        var reload = app.Services.GetRequiredService<LlmProxyReload>();
         var ports = new ServedPorts(plan.IsLoopback, plan.Admin?.Port);
-        ProxyPipeline.Build(app, new OwnPages(signals, proxy, configuration.IsDemo), ports, signals, configuration.Options.Cors);
+        var pages = new OwnPages(configuration.IsDemo,
+            new ReadyPage(signals, proxy, reload, app.Services.GetRequiredService<LlmProxyStatus>(), configuration.Source, ports), new RunningPage(reload, configuration.Source));
+        ProxyPipeline.Build(app, pages, ports, signals, configuration.Options.Cors);
 
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(StopSteps.Category);
-        var server = new ProxyServer(app, new StopSteps(proxy, signals, configuration.Options.Shutdown, TimeProvider.System, logger));
+        var server = new ProxyServer(app, new StopSteps(proxy, signals, configuration.Options.Shutdown, TimeProvider.System, logger), new ReloadSignal(reload));
         try
         {
             await app.StartAsync(cancellation);
         }
         catch
         {
-            await app.DisposeAsync();
+            await server.DisposeAsync();
             throw;
         }
 
-        server.Addresses = [.. app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses];
+        socket?.Restrict();
+        server.Addresses =
+        [
+            .. app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Where(static a => !LocalSocket.IsOne(a)),
+        ];
         if (ports.HasAdmin)
         {
             ports.SetAdmin(BindingAddress.Parse(server.Addresses[^1]).Port);
@@ -107,9 +109,23 @@ internal sealed class ProxyServer : IAsyncDisposable
         await _app.StopAsync(records.Token);
     }
 
-    public ValueTask DisposeAsync() => _app.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        _reloading.Dispose();
+        return _app.DisposeAsync();
+    }
 
-    private static void Configure(KestrelServerOptions kestrel, ListenPlan plan, FileLimit? files)
+    private static void AddLogging(WebApplicationBuilder builder)
+    {
+        builder.Logging.AddFilter(StopSteps.Category, LogLevel.Information)
+            .AddFilter(typeof(LlmProxyReload).FullName, LogLevel.Information)
+            // Said before the start, in the same words as by "llmproxy check".
+            .AddFilter("LlmProxy.Core.Configuration", LogLevel.Error)
+            .AddConfiguration(builder.Configuration.GetSection("Logging")).SetMinimumLevel(LogLevel.Warning);
+        builder.Services.AddSingleton<ILoggerProvider, StandardErrorLog>();
+    }
+
+    private static void Configure(KestrelServerOptions kestrel, ListenPlan plan, FileLimit? files, LocalSocket? socket)
     {
         kestrel.AddServerHeader = false;
         // The middleware refuses what is too large, with a proper answer, per request.
@@ -140,6 +156,7 @@ internal sealed class ProxyServer : IAsyncDisposable
 
         // Not counted: somebody has to be able to look when the API is full.
         plan.Admin?.Bind(kestrel, listener => Configure(listener, plan.Admin, plan.Certificate));
+        socket?.Bind(kestrel);
     }
 
     private static void Configure(ListenOptions listener, ListenAddress address, ServerCertificate? certificate)

@@ -38,11 +38,24 @@ internal static class ConfigurationLookup
     }
 
     /// <summary>The section of appsettings.json, as the configuration system reads it.</summary>
-    public static IConfigurationSection ReadSection(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="follows">It is read again when the file changes; a file that is no JSON then counts as one without the section.</param>
+    public static IConfigurationSection ReadSection(string path, bool follows = false)
     {
+        var isFirst = true;
         try
         {
-            return new ConfigurationBuilder().AddJsonFile(Path.GetFullPath(path), optional: false, reloadOnChange: false).Build().GetSection(Section);
+            var section = new ConfigurationBuilder()
+                .AddJsonFile(file =>
+                {
+                    (file.Path, file.Optional, file.ReloadOnChange) = (Path.GetFullPath(path), false, follows);
+                    file.OnLoadException = broken => broken.Ignore = !isFirst;
+                    file.ResolveFileProvider();
+                })
+                .Build()
+                .GetSection(Section);
+            isFirst = false;
+            return section;
         }
         catch (Exception broken) when (broken is InvalidDataException or IOException or UnauthorizedAccessException)
         {

@@ -10,15 +10,20 @@ internal sealed class LoadedConfiguration
     private const string DemoName = "demo";
     private const string GeneratedName = "generated";
 
-    private LoadedConfiguration(ConfigurationSource source, LlmProxyOptions options, IReadOnlyList<ConfigurationProblem> warnings)
+    private LoadedConfiguration(ConfigurationSource source, LlmProxyOptions options, IReadOnlyList<ConfigurationProblem> warnings, Func<string?> key)
     {
         Source = source;
         Options = options;
         Warnings = warnings;
-        if (options.Keys.Count == 0 && !options.AllowAnonymous && options.HostIdentity is null)
+        if (options.HostIdentity is not null)
         {
-            GeneratedKey = ApiKeys.Create();
-            options.Keys[GeneratedName] = new KeyOptions { Hash = ApiKeys.Hash(GeneratedKey), Debug = IsDemo };
+            throw new RefusedException($"{source.Description}: HostIdentity is for the middleware in an app that signs its users in. Here callers come with Keys.");
+        }
+
+        if (options.Keys.Count == 0 && !options.AllowAnonymous && key() is { } generated)
+        {
+            GeneratedKey = generated;
+            options.Keys[GeneratedName] = new KeyOptions { Hash = ApiKeys.Hash(generated), Debug = IsDemo };
         }
     }
 
@@ -44,13 +49,15 @@ internal sealed class LoadedConfiguration
             SourceKind.AppSettings => LlmProxyConfiguration.ReadSection(ConfigurationLookup.ReadSection(source.Path), out warnings),
             _ => variables.ToOptions(),
         };
-        if (options.HostIdentity is not null)
-        {
-            throw new RefusedException($"{source.Description}: HostIdentity is for the middleware in an app that signs its users in. Here callers come with Keys.");
-        }
-
-        return new LoadedConfiguration(source, options, warnings);
+        return new LoadedConfiguration(source, options, warnings, ApiKeys.Create);
     }
+
+    /// <summary>
+    /// The same for options that were read later. The key of this run, if there is one, stays the only one that is made: one that
+    /// nobody is shown would be of no use.
+    /// </summary>
+    /// <exception cref="RefusedException">They cannot be used.</exception>
+    public LoadedConfiguration With(LlmProxyOptions options) => new(Source, options, [], () => GeneratedKey);
 
     /// <summary>The demo: whatever model is named, the fake one answers.</summary>
     public static LoadedConfiguration ForDemo(DemoUpstream upstream)
@@ -62,6 +69,6 @@ internal sealed class LoadedConfiguration
             options.Models[name] = new ModelOptions { Targets = { new TargetOptions { Upstream = DemoName, Model = DemoUpstream.Model } } };
         }
 
-        return new LoadedConfiguration(ConfigurationSource.Nothing, options, []);
+        return new LoadedConfiguration(ConfigurationSource.Nothing, options, [], ApiKeys.Create);
     }
 }

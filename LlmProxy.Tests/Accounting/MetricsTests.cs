@@ -93,7 +93,7 @@ internal sealed class MetricsTests
     [Test]
     public void What_happened_before_anybody_listened_is_counted_and_each_configured_upstream_stands_at_zero()
     {
-        _books.Accountant.ObserveUpstreams(() => ["a", "b"]);
+        _books.Accountant.ObserveUpstreams(() => [("a", true), ("b", false)]);
         _books.Accountant.Attempted("a");
         _books.Accountant.Attempted("a", "upstream_timeout");
         _books.Accountant.Attempted("a", "upstream_timeout");
@@ -113,7 +113,7 @@ internal sealed class MetricsTests
             Assert.That(Observe("llmproxy.streams.missing_done"), Is.EquivalentTo(new[] { ("a", 0L), ("b", 1L) }));
             Assert.That(Observe("llmproxy.streams.done_without_finish"), Is.EquivalentTo(new[] { ("a", 0L), ("b", 1L) }));
             Assert.That(Observe("llmproxy.client.retries"), Is.EquivalentTo(new[] { ("team", 1L) }));
-            Assert.That(_books.Observe<int>("llmproxy.upstream.state"), Is.EquivalentTo(new Dictionary<string, int> { ["a"] = 1, ["b"] = 1 }));
+            Assert.That(_books.Observe<int>("llmproxy.upstream.state"), Is.EquivalentTo(new Dictionary<string, int> { ["a"] = 1, ["b"] = 0 }));
         });
 
         IEnumerable<(string, long)> Observe(string name) => _books.Observe<long>(name).Select(at => (at.Key, at.Value));
@@ -122,7 +122,7 @@ internal sealed class MetricsTests
     [Test]
     public void Every_instrument_exists_and_what_is_no_histogram_has_a_value_before_the_first_request()
     {
-        _books.Accountant.ObserveUpstreams(() => ["a"]);
+        _books.Accountant.ObserveUpstreams(() => [("a", true)]);
         string[] histograms =
             [MetricNames.TokenUsage, MetricNames.RequestDuration, MetricNames.TimeToFirstToken, MetricNames.TimePerOutputToken, MetricNames.OverheadDuration];
         Assert.Multiple(() =>

@@ -42,7 +42,7 @@ internal sealed class AffinityTests
             homes.Add(turns[0]);
         }
 
-        Assert.That(homes.GroupBy(h => h).Select(g => g.Count()), Is.All.EqualTo(50).Within(20).And.Count.EqualTo(4));
+        Assert.That(homes.GroupBy(h => h).Select(g => g.Count()).ToList(), Has.Count.EqualTo(4).And.All.EqualTo(50).Within(20));
     }
 
     [Test]

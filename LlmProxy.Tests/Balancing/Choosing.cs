@@ -60,7 +60,11 @@ internal sealed class Choosing
     public UpstreamState StateOf(string upstream) => States.Of(_table.Upstreams.Single(u => u.Name == upstream));
 
     public Selection? TrySelect(
-        string body = """{"model":"m"}""", Caller? caller = null, Operations operation = Operations.Chat, params (string Name, string Value)[] headers)
+        string body = """{"model":"m"}""", Caller? caller = null, Operations operation = Operations.Chat, params (string Name, string Value)[] headers) =>
+        Prepare(body, caller, operation, headers)();
+
+    /// <summary>Reads a request; what is left to do of it is the choice.</summary>
+    public Func<Selection?> Prepare(string body, Caller? caller, Operations operation, params (string Name, string Value)[] headers)
     {
         var bytes = new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(body));
         var read = new ReadRequest(new RequestBody(bytes, null), RequestFields.Read(bytes, _table.Fields).Value!);
@@ -70,8 +74,7 @@ internal sealed class Choosing
             asked[name] = value;
         }
 
-        var match = _table.Resolve(read.Fields.Model, caller ?? Anybody, reveals: false).Value;
-        return _balancer.Select(match, operation, caller ?? Anybody, read, asked);
+        return () => _balancer.Select(_table.Resolve(read.Fields.Model, caller ?? Anybody, reveals: false).Value, operation, caller ?? Anybody, read, asked);
     }
 
     /// <summary>The one that is chosen first.</summary>

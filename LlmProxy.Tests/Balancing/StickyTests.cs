@@ -20,7 +20,7 @@ internal sealed class StickyTests
     public void Arms_are_the_same_in_another_process_and_after_a_restart()
     {
         Assert.That(string.Concat(Enumerable.Range(0, 16).Select(i => Sticky("Key", (1, null), (1, null)).Name(caller: Choosing.CallerOf($"key-{i}")))),
-            Is.EqualTo("abababababababab"), "written down: a change of the hash moves everybody once");
+            Is.EqualTo("ababbaaabbbabaaa"), "written down: a change of the hash moves everybody once");
     }
 
     [Test]
@@ -76,5 +76,10 @@ internal sealed class StickyTests
 
     private static string[] Arms(Choosing choosing) => [.. Enumerable.Range(0, 2000).Select(i => choosing.Name(caller: Choosing.CallerOf($"key-{i}")))];
 
-    private static Choosing Sticky(string sticky, params (int?, int?)[] targets) => new(targets, (_, model) => model.Sticky = sticky);
+    private static Choosing Sticky(string sticky, params (int?, int?)[] targets) => new(targets, (options, model) =>
+    {
+        model.Sticky = sticky;
+        options.Upstreams["a"].Operations.Add("+messages");
+        options.Upstreams["b"].Operations.Add("+messages");
+    });
 }

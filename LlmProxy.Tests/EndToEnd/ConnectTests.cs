@@ -180,7 +180,7 @@ public sealed class ConnectTests : ProxyFixture
         new TestCaseData(greet).SetName($"U04_{what}_is_a_502").SetCategory("U04");
 
     /// <summary>Connects until the kernel takes no more.</summary>
-    private static async Task<Socket[]> FillAsync(IPEndPoint endPoint)
+    internal static async Task<Socket[]> FillAsync(IPEndPoint endPoint)
     {
         var sockets = new List<Socket>();
         bool isFull = false;

@@ -78,7 +78,8 @@ public sealed class ExplainTests : ProxyFixture
         await PostAsync(Chat.Request());
         await PostAsync(Chat.Request());
         JsonNode main = (await ExplainAsync(Chat.Request()))["targets"]!.AsArray().Single(t => (string?)t!["upstream"] == "main")!;
-        Assert.That(((string?)main["state"], (string?)main["why"]), Is.EqualTo(("out", "its breaker is open")));
+        Assert.That((string?)main["state"], Is.EqualTo("out"));
+        Assert.That((string?)main["why"], Does.Contain("breaker"));
         Assert.That(main["until"], Is.Not.Null);
     }
 

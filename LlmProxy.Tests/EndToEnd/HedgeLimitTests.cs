@@ -1,4 +1,7 @@
+using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.EndToEnd;
@@ -6,6 +9,32 @@ namespace LlmProxy.Tests.EndToEnd;
 /// <summary>When requests are hedged and when not, and what hedges leave behind.</summary>
 public sealed class HedgeLimitTests : HedgeFixture
 {
+    [Test]
+    public async Task What_a_loser_had_said_of_its_usage_is_in_the_record()
+    {
+        var records = new Records();
+        Setup.Services = services => services.AddSingleton<IRecordSink>(records);
+        Setup.Main.Kind = Setup.Options.Upstreams["second"].Kind = UpstreamKind.Anthropic;
+        Upstream.Next(async exchange =>
+        {
+            await exchange.StreamHeadAsync();
+            await exchange.ChunkAsync(MessageEvents.Begun);
+            await exchange.TakenAsync();
+            Gate.SetResult();
+            await exchange.StallAsync();
+        });
+        Second.Next(Replies.StreamOf(MessageEvents.Whole("Hi")));
+        ExpectUpstreamRequests(2);
+        await StartAsync();
+        Task<RawResponse> answer = PostAsync(MessageEvents.Request(stream: true), MessageEvents.Path, MessageEvents.Version);
+        await Deadline.In(Gate.Task);
+        await AdvanceUntilAsync(answer);
+        Assert.That((await answer).End, Is.EqualTo(BodyEnd.Whole));
+        await RecordAsync();
+        AttemptRecord lost = records.All.Single().Tried.Single(t => t.End == "superseded");
+        Assert.That((lost.Upstream, lost.InputTokens, lost.OutputTokens), Is.EqualTo(("main", (long?)132, (long?)1)));
+    }
+
     [Test]
     public async Task Past_the_budget_requests_wait_as_if_nobody_hedged()
     {
@@ -98,9 +127,10 @@ public sealed class HedgeLimitTests : HedgeFixture
             await Replies.LikeOpenAI(exchange);
         });
         Setup.Options.Models["busy"] = ProxySetup.Model("second", "second-mini");
+        Setup.Options.Models["held"] = ProxySetup.Model("main", Chat.UpstreamModel);
         ExpectUpstreamRequests(3);
         await StartAsync();
-        Task<RawResponse> holder = PostAsync(Chat.Request());
+        Task<RawResponse> holder = PostAsync(Chat.Request(model: "held"));
         await Upstream.WaitForAsync();
         Task<RawResponse> busy = PostAsync(Chat.Request(model: "busy"));
         await Second.WaitForAsync();
@@ -133,5 +163,12 @@ public sealed class HedgeLimitTests : HedgeFixture
 
         Assert.That(Leaks.StateOf(App, "main").Breaker.IsOpen, Is.False);
         Assert.That((Upstream.Requests.Count, Second.Requests.Count), Is.EqualTo((6, 6)));
+    }
+
+    private sealed class Records : IRecordSink
+    {
+        public List<ExchangeRecord> All { get; } = [];
+
+        public void Write(IReadOnlyList<ExchangeRecord> records) => All.AddRange(records);
     }
 }

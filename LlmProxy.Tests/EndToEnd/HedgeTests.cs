@@ -25,6 +25,7 @@ public sealed class HedgeTests : HedgeFixture
         await Deadline.In(firstClosed.Task);
         RecordView record = await RecordAsync();
         Assert.That((record.Upstream, record.UpstreamModel, record.Attempts, record.End), Is.EqualTo(("second", "second-mini", 2, "ok")));
+        Assert.That(record.Tried, Is.EqualTo("second ok, main superseded"));
         Assert.That((Upstream.Requests.Count, Second.Requests.Count), Is.EqualTo((1, 1)));
     }
 

@@ -10,6 +10,8 @@ internal sealed class UpstreamErrorsTests
 {
     private const string Json = """{"error":{"message":"no luck","type":"x","code":"y"}}""";
 
+    private static readonly DateTimeOffset Now = new(2026, 11, 22, 12, 0, 0, TimeSpan.Zero);
+
     private static readonly ForwardRequest _request = Asked.For("/chat/completions");
 
     [TestCase("Retry-After", "2", 2_000)]
@@ -40,17 +42,17 @@ internal sealed class UpstreamErrorsTests
         foreach (var status in new[] { 408, 429, 500, 503, 504, 529 })
         {
             using var response = Response(status, ("Date", "Sun, 22 Nov 2026 12:00:00 GMT"), (name, value));
-            Assert.That(UpstreamErrors.Translate(response, default, new Redactor(), _request).RetryAfterMs, Is.EqualTo(expected), $"{status}");
+            Assert.That(UpstreamErrors.Translate(response, default, new Redactor(), _request, Now).RetryAfterMs, Is.EqualTo(expected), $"{status}");
         }
     }
 
     [Test]
-    public void Milliseconds_are_more_exact_than_seconds_and_a_date_needs_the_upstreams_clock()
+    public void Milliseconds_are_more_exact_than_seconds_and_a_date_is_taken_by_the_upstreams_clock_or_else_by_ours()
     {
         using var both = Response(429, ("Retry-After", "2"), ("retry-after-ms", "1300"));
         using var alone = Response(429, ("Retry-After", "Sun, 22 Nov 2026 12:00:30 GMT"));
-        Assert.That(UpstreamErrors.Translate(both, default, new Redactor(), _request).RetryAfterMs, Is.EqualTo(1_300));
-        Assert.That(UpstreamErrors.Translate(alone, default, new Redactor(), _request).RetryAfterMs, Is.EqualTo(1_000));
+        Assert.That(UpstreamErrors.Translate(both, default, new Redactor(), _request, Now).RetryAfterMs, Is.EqualTo(1_300));
+        Assert.That(UpstreamErrors.Translate(alone, default, new Redactor(), _request, Now).RetryAfterMs, Is.EqualTo(30_000));
     }
 
     [TestCase(400, 400, "upstream_error", true, "no luck")]
@@ -72,7 +74,7 @@ internal sealed class UpstreamErrorsTests
     public void A_status_becomes_what_a_client_can_act_on(int status, int expected, string code, bool passes, string? message)
     {
         using var response = Response(status);
-        var error = UpstreamErrors.Translate(response, Encoding.UTF8.GetBytes(Json), new Redactor(), _request);
+        var error = UpstreamErrors.Translate(response, Encoding.UTF8.GetBytes(Json), new Redactor(), _request, Now);
         Assert.That((error.Status, error.Code, error.Body is not null), Is.EqualTo((expected, code, passes)));
         Assert.That(error.Message, message is null ? Does.Not.Contain("no luck") : Is.EqualTo(message));
         Assert.That(error.Blame, Is.EqualTo(passes ? Blame.Client : Blame.Upstream));
@@ -84,7 +86,7 @@ internal sealed class UpstreamErrorsTests
     public void A_body_that_is_no_error_object_does_not_pass(string body)
     {
         using var response = Response(400);
-        var error = UpstreamErrors.Translate(response, Encoding.UTF8.GetBytes(body), new Redactor(), _request);
+        var error = UpstreamErrors.Translate(response, Encoding.UTF8.GetBytes(body), new Redactor(), _request, Now);
         Assert.That((error.Status, error.Body), Is.EqualTo((400, (byte[]?)null)));
         Assert.That(error.Message, Does.Not.Contain("nginx"));
     }
@@ -93,14 +95,14 @@ internal sealed class UpstreamErrorsTests
     public void Overload_keeps_its_own_status_where_clients_know_it()
     {
         using var response = Response(529);
-        Assert.That(UpstreamErrors.Translate(response, default, new Redactor(), Asked.For("/messages")).Status, Is.EqualTo(529));
+        Assert.That(UpstreamErrors.Translate(response, default, new Redactor(), Asked.For("/messages"), Now).Status, Is.EqualTo(529));
     }
 
     [Test]
     public void What_is_not_found_by_its_id_says_nothing_about_the_model()
     {
         using var response = Response(404);
-        var error = UpstreamErrors.Translate(response, Encoding.UTF8.GetBytes(Json), new Redactor(), Asked.For("/responses/{id}", id: "resp_1"));
+        var error = UpstreamErrors.Translate(response, Encoding.UTF8.GetBytes(Json), new Redactor(), Asked.For("/responses/{id}", id: "resp_1"), Now);
         Assert.That((error.Status, error.Body is not null), Is.EqualTo((404, true)));
     }
 

@@ -81,6 +81,7 @@ internal sealed class HostProcess : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
+        start.Environment["LLMPROXY_DATA"] = Path.Combine(folder, ".data");
         foreach (var (name, value) in variables ?? new Dictionary<string, string>())
         {
             start.Environment[name] = value;

@@ -20,6 +20,7 @@ public static class ConfigurationFile
         Add(file, "AllowAnonymous", options.AllowAnonymous);
         Add(file, "RevealForbiddenModels", options.RevealForbiddenModels);
         Add(file, "Limits", Limits(options.Limits));
+        Add(file, "Failover", Changed(options.Failover, new FailoverOptions()));
         return file.ToJsonString();
     }
 
@@ -35,9 +36,21 @@ public static class ConfigurationFile
         Add(json, "CaFile", upstream.CaFile);
         Add(json, "ApiKey", upstream.ApiKey);
         Add(json, "Headers", Map(upstream.Headers, value => JsonValue.Create(value)));
-        Add(json, "Timeouts", Timeouts(upstream.Timeouts));
+        Add(json, "Timeouts", Changed(upstream.Timeouts, new TimeoutOptions()));
         Add(json, "RequireFinishReason", upstream.RequireFinishReason);
         Add(json, "AllowLinkLocal", upstream.AllowLinkLocal);
+        Add(json, "Queue", Changed(upstream.Queue, new QueueOptions()));
+        Add(json, "Breaker", Changed(upstream.Breaker, new BreakerOptions()));
+        if (upstream.Concurrent > 0)
+        {
+            json["Concurrent"] = upstream.Concurrent;
+        }
+
+        if (upstream.Probe is { } probe)
+        {
+            json["Probe"] = Changed(probe, new ProbeOptions());
+        }
+
         if (upstream.Operations.Count > 0)
         {
             json["Operations"] = Strings(upstream.Operations);
@@ -46,16 +59,23 @@ public static class ConfigurationFile
         return json;
     }
 
-    private static JsonObject Timeouts(TimeoutOptions timeouts)
+    /// <summary>Members that are not at their default; those that are times, numbers, switches or text.</summary>
+    private static JsonObject Changed<T>(T options, T defaults)
+        where T : class
     {
-        var defaults = new TimeoutOptions();
         var json = new JsonObject();
-        foreach (System.Reflection.PropertyInfo property in typeof(TimeoutOptions).GetProperties())
+        foreach (System.Reflection.PropertyInfo property in typeof(T).GetProperties())
         {
-            var value = (TimeSpan)property.GetValue(timeouts)!;
-            if (value != (TimeSpan)property.GetValue(defaults)!)
+            object? value = property.GetValue(options);
+            if (value is not null && !value.Equals(property.GetValue(defaults)))
             {
-                json[property.Name] = value.TotalMilliseconds.ToString(CultureInfo.InvariantCulture) + "ms";
+                json[property.Name] = value switch
+                {
+                    TimeSpan time => time.TotalMilliseconds.ToString(CultureInfo.InvariantCulture) + "ms",
+                    int number => number,
+                    bool isOn => isOn,
+                    _ => (JsonNode)(string)value,
+                };
             }
         }
 
@@ -67,7 +87,7 @@ public static class ConfigurationFile
         var json = new JsonObject
         {
             ["Targets"] = new JsonArray(
-                [.. model.Targets.Select(t => (JsonNode)new JsonObject { ["Upstream"] = t.Upstream, ["Model"] = t.Model })]),
+                [.. model.Targets.Select(Target)]),
         };
         Add(json, "Set", Map(model.Set, value => JsonNode.Parse(value.GetRawText())));
         Add(json, "Default", Map(model.Default, value => JsonNode.Parse(value.GetRawText())));
@@ -85,6 +105,20 @@ public static class ConfigurationFile
         if (model.ResponseModel != default)
         {
             json["ResponseModel"] = model.ResponseModel.ToString();
+        }
+
+        return json;
+    }
+
+    private static JsonNode Target(TargetOptions target)
+    {
+        var json = new JsonObject { ["Upstream"] = target.Upstream, ["Model"] = target.Model };
+        foreach (var (name, value) in new[] { ("Weight", target.Weight), ("Priority", target.Priority), ("Context", target.Context) })
+        {
+            if (value is { } number)
+            {
+                json[name] = number;
+            }
         }
 
         return json;

@@ -25,6 +25,15 @@ public interface IProxyUnderTest : IAsyncDisposable
     /// <summary>The in-flight gauge; null where the proxy does not publish it.</summary>
     Task<long?> ActiveAsync();
 
+    /// <summary>The file that it is configured by, if it is.</summary>
+    string ConfigurationPath { get; }
+
+    /// <summary>The generation of the configuration in force.</summary>
+    Task<long> GenerationAsync();
+
+    /// <summary>Makes it read its file again at once; returns when that has been asked for.</summary>
+    Task AskToReloadAsync();
+
     /// <summary>Ends it in good order and says what was not in order about that; null if nothing.</summary>
     Task<string?> StopAsync();
 }

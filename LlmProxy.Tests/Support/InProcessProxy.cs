@@ -20,6 +20,7 @@ public sealed class InProcessProxy : IProxyUnderTest
     private readonly RecordSink _sink = new();
     private readonly ActiveRequests _active;
     private readonly string _prefix;
+    private readonly string? _folder;
     private int _entered;
 
     private InProcessProxy(ProxySetup setup)
@@ -36,7 +37,18 @@ public sealed class InProcessProxy : IProxyUnderTest
         }
 
         setup.Services?.Invoke(builder.Services);
-        builder.AddLlmProxy(setup.Options);
+        if (setup.IsFromFile)
+        {
+            _folder = Directory.CreateTempSubdirectory("llmproxy-").FullName;
+            ConfigurationPath = Path.Combine(_folder, "llmproxy.json");
+            File.WriteAllText(ConfigurationPath, ConfigurationFile.Write(setup.Options));
+            builder.AddLlmProxy(ConfigurationPath);
+        }
+        else
+        {
+            builder.AddLlmProxy(setup.Options);
+        }
+
         _app = builder.Build();
         _active = new ActiveRequests(_app.Services.GetRequiredService<IMeterFactory>());
         _app.Use(CountAsync);
@@ -44,6 +56,10 @@ public sealed class InProcessProxy : IProxyUnderTest
     }
 
     public Uri Address { get; private set; } = null!;
+
+    public string ConfigurationPath { get; } = "";
+
+    public LlmProxyReload Reload => _app.Services.GetRequiredService<LlmProxyReload>();
 
     public IReadOnlyList<RecordView> Records => _sink.Views;
 
@@ -82,6 +98,10 @@ public sealed class InProcessProxy : IProxyUnderTest
         return Task.FromResult<long?>(_active.IsPublished ? current : null);
     }
 
+    public Task<long> GenerationAsync() => Task.FromResult(Reload.Generation);
+
+    public Task AskToReloadAsync() => Reload.ReloadAsync();
+
     public async Task<string?> StopAsync()
     {
         await Deadline.In(_app.StopAsync());
@@ -92,6 +112,10 @@ public sealed class InProcessProxy : IProxyUnderTest
     {
         await Deadline.In(_app.DisposeAsync().AsTask());
         _active.Dispose();
+        if (_folder is not null)
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
     }
 
     private Task CountAsync(HttpContext context, RequestDelegate next)

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 
 namespace LlmProxy.Tests.Support;
 
@@ -21,13 +22,14 @@ public sealed class ProcessProxy : IProxyUnderTest
     {
         Address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{FreePort()}"));
         _http = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(5) };
-        string file = Path.Combine(_folder, "llmproxy.json");
-        File.WriteAllText(file, ConfigurationFile.Write(setup.Options));
-        var start = new ProcessStartInfo(executable, ["--config", file, "--urls", Address.GetLeftPart(UriPartial.Authority)])
+        ConfigurationPath = Path.Combine(_folder, "llmproxy.json");
+        File.WriteAllText(ConfigurationPath, ConfigurationFile.Write(setup.Options));
+        var start = new ProcessStartInfo(executable, ["--config", ConfigurationPath, "--urls", Address.GetLeftPart(UriPartial.Authority)])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = _folder,
+            Environment = { ["LLMPROXY_DATA"] = _folder },
         };
         _process = new Process { StartInfo = start };
         _process.OutputDataReceived += (_, line) => Take(line.Data);
@@ -38,6 +40,8 @@ public sealed class ProcessProxy : IProxyUnderTest
     public static string? Executable => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } path ? path : null;
 
     public Uri Address { get; }
+
+    public string ConfigurationPath { get; }
 
     public int ProcessId => _process.Id;
 
@@ -80,6 +84,14 @@ public sealed class ProcessProxy : IProxyUnderTest
         return samples.Length == 0 ? null : samples.Sum(ValueOf);
     }
 
+    public async Task<long> GenerationAsync()
+    {
+        using JsonDocument page = JsonDocument.Parse(await _http.GetStringAsync(new Uri("/readyz", UriKind.Relative)));
+        return page.RootElement.GetProperty("generation").GetInt64();
+    }
+
+    public Task AskToReloadAsync() => SignalAsync("-HUP");
+
     public async Task<string?> StopAsync()
     {
         if (_process.HasExited)
@@ -87,11 +99,7 @@ public sealed class ProcessProxy : IProxyUnderTest
             return $"The executable had ended by itself with {_process.ExitCode}.";
         }
 
-        using (var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]))
-        {
-            await kill.WaitForExitAsync();
-        }
-
+        await SignalAsync("-TERM");
         using CancellationTokenSource deadline = Deadline.Source();
         await _process.WaitForExitAsync(deadline.Token);
         return _process.ExitCode == 0 ? null : $"The executable ended with {_process.ExitCode} after SIGTERM.";
@@ -108,6 +116,12 @@ public sealed class ProcessProxy : IProxyUnderTest
         _process.Dispose();
         _http.Dispose();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    private async Task SignalAsync(string signal)
+    {
+        using var kill = Process.Start("kill", [signal, _process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await kill.WaitForExitAsync();
     }
 
     private async Task WaitUntilReadyAsync()

@@ -25,6 +25,9 @@ public sealed class ProxySetup
 
     public ModelOptions Mini => Options.Models["gpt-4o-mini"];
 
+    /// <summary>The app reads its options from a file, as the executable always does, which a test may then write anew.</summary>
+    public bool IsFromFile { get; set; }
+
     /// <summary>The clock that the app gets instead of the system's; in process only.</summary>
     public FakeTimeProvider? Clock { get; private set; }
 

@@ -11,6 +11,7 @@ public sealed class RecordView
         Text = text;
         Id = member("Id") ?? "";
         ClientId = member("ClientId");
+        Generation = Number(member("Generation")) ?? 0;
         Operation = member("Operation");
         Caller = member("Caller");
         Model = member("Model");
@@ -18,6 +19,7 @@ public sealed class RecordView
         Upstream = member("Upstream");
         UpstreamModel = member("UpstreamModel");
         Attempts = Number(member("Attempts")) is { } attempts ? (int)attempts : 0;
+        Tried = member("Tried") ?? "";
         CoalescedWith = member("CoalescedWith");
         Status = (int)(Number(member("Status")) ?? 0);
         Streamed = bool.TryParse(member("Streamed"), out bool streamed) && streamed;
@@ -35,6 +37,8 @@ public sealed class RecordView
 
     public string? ClientId { get; }
 
+    public long Generation { get; }
+
     public string? Operation { get; }
 
     public string? Caller { get; }
@@ -48,6 +52,9 @@ public sealed class RecordView
     public string? UpstreamModel { get; }
 
     public int Attempts { get; }
+
+    /// <summary>The attempts where one failed: <c>main upstream_timeout, spare ok</c>.</summary>
+    public string Tried { get; }
 
     public string? CoalescedWith { get; }
 
@@ -69,6 +76,7 @@ public sealed class RecordView
     {
         Dictionary<string, string?> members = typeof(ExchangeRecord).GetProperties()
             .ToDictionary(p => p.Name, p => Convert.ToString(p.GetValue(record), System.Globalization.CultureInfo.InvariantCulture));
+        members["Tried"] = string.Join(", ", record.Tried.Select(t => t.Upstream + " " + t.End));
         return new RecordView(
             string.Join('\n', members.Select(m => m.Key + "=" + m.Value)),
             name => members[name] is { Length: > 0 } value ? value : null);
@@ -87,7 +95,9 @@ public sealed class RecordView
         foreach (JsonProperty property in document.RootElement.EnumerateObject())
         {
             members[property.Name.Replace("_", "", StringComparison.Ordinal)] =
-                property.Value.ValueKind == JsonValueKind.Null ? null : property.Value.ToString();
+                property.Value.ValueKind == JsonValueKind.Null ? null
+                : property.NameEquals("tried") ? string.Join(", ", property.Value.EnumerateArray().Select(t => $"{t.GetProperty("upstream")} {t.GetProperty("end")}"))
+                : property.Value.ToString();
         }
 
         return members.ContainsKey("Id") && members.ContainsKey("End") && members.ContainsKey("Status")

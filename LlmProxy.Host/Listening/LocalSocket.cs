@@ -1,0 +1,137 @@
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+using LlmProxy.Host.Sources;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace LlmProxy.Host.Listening;
+
+/// <summary>
+/// A Unix socket that only this user can open: over it the command line reaches the running instance without a key. It is a
+/// convenience: where it cannot be, the instance serves without it.
+/// </summary>
+internal sealed class LocalSocket
+{
+    private const string DataVariable = "LLMPROXY_DATA";
+    private const string AddressPrefix = "http://unix:";
+
+    /// <summary>What the kernel has room for, with its closing zero.</summary>
+    private const int LongestPath = 104;
+
+    private readonly string _path;
+    private volatile bool _isRestricted;
+
+    private LocalSocket(string path) => _path = path;
+
+    /// <summary>True for an address that is a socket's.</summary>
+    public static bool IsOne(string address) => address.StartsWith(AddressPrefix, StringComparison.Ordinal);
+
+    /// <summary>True for a request that came through it.</summary>
+    public static bool IsFrom(HttpContext http) => http.Features.Get<Mark>() is not null;
+
+    /// <summary>
+    /// Where the instance that is configured so has its socket; null where there can be none. The folder is the one that
+    /// <c>LLMPROXY_DATA</c> names, else the service manager's, else the user's own for what runs.
+    /// </summary>
+    public static string? PathFor(ConfigurationSource source)
+    {
+        var folder = Set(DataVariable) ?? Set("STATE_DIRECTORY")?.Split(':')[0]
+            ?? (Set("XDG_RUNTIME_DIR") is { } run ? Path.Combine(run, "llmproxy") : Set("HOME") is { } home ? Path.Combine(home, ".local", "state", "llmproxy") : null);
+        if (OperatingSystem.IsWindows() || folder is null)
+        {
+            return null;
+        }
+
+        // Several instances may run, each with a configuration of its own.
+        var what = source.Kind is SourceKind.File or SourceKind.AppSettings ? Path.GetFullPath(source.Path) : source.Kind.ToString();
+        var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(what)))[..12];
+        var path = Path.GetFullPath(Path.Combine(folder, name + ".sock"));
+        return Encoding.UTF8.GetByteCount(path) < LongestPath ? path : null;
+    }
+
+    /// <summary>Makes room for it; null if it cannot be, or another instance has it.</summary>
+    public static LocalSocket? TryOpen(ConfigurationSource source)
+    {
+        if (OperatingSystem.IsWindows() || PathFor(source) is not { } path)
+        {
+            return null;
+        }
+
+        try
+        {
+            var folder = Path.GetDirectoryName(path)!;
+            if (!Directory.Exists(folder))
+            {
+                Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            }
+
+            if (Path.Exists(path))
+            {
+                if (IsServed(path))
+                {
+                    return null;
+                }
+
+                File.Delete(path);
+            }
+
+            // Tried before the server does, for which a failure would be the end.
+            using (var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+            {
+                probe.Bind(new UnixDomainSocketEndPoint(path));
+            }
+
+            File.Delete(path);
+            return new LocalSocket(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException)
+        {
+            return null;
+        }
+    }
+
+    public void Bind(KestrelServerOptions kestrel) => kestrel.ListenUnixSocket(_path, listener =>
+    {
+        listener.Protocols = HttpProtocols.Http1;
+        listener.Use(next => connection =>
+        {
+            if (!_isRestricted)
+            {
+                // Who is here already may be anybody.
+                return Task.CompletedTask;
+            }
+
+            connection.Features.Set(new Mark());
+            return next(connection);
+        });
+    });
+
+    /// <summary>From here on nobody else can open it.</summary>
+    public void Restrict()
+    {
+        if (!OperatingSystem.IsWindows() && File.Exists(_path))
+        {
+            File.SetUnixFileMode(_path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            _isRestricted = true;
+        }
+    }
+
+    private static bool IsServed(string path)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    private static string? Set(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
+
+    /// <summary>On connections that came through it.</summary>
+    private sealed class Mark;
+}

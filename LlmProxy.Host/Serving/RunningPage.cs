@@ -1,0 +1,23 @@
+using System.Text.Json;
+using LlmProxy.Core;
+using LlmProxy.Host.Sources;
+
+namespace LlmProxy.Host.Serving;
+
+/// <summary>What runs, for <c>llmproxy check --online</c>: the generation, its models, and who may use which. Holds names, no secrets.</summary>
+internal sealed class RunningPage(LlmProxyReload reload, ConfigurationSource source)
+{
+    public const string Path = "/running";
+
+    public async Task AnswerAsync(HttpContext http)
+    {
+        http.Response.ContentType = "application/json";
+        await using var json = new Utf8JsonWriter(http.Response.BodyWriter);
+        json.WriteStartObject();
+        json.WriteString("version"u8, ProductVersion.Short);
+        json.WriteNumber("generation"u8, reload.Generation);
+        json.WriteString("source"u8, source.Description);
+        reload.Outline.WriteTo(json);
+        json.WriteEndObject();
+    }
+}
