@@ -12,7 +12,7 @@ public sealed class HedgeLimitTests : HedgeFixture
     [Test]
     public async Task What_a_loser_had_said_of_its_usage_is_in_the_record()
     {
-        var records = new Records();
+        var records = new KeptRecords();
         Setup.Services = services => services.AddSingleton<IRecordSink>(records);
         Setup.Main.Kind = Setup.Options.Upstreams["second"].Kind = UpstreamKind.Anthropic;
         Upstream.Next(async exchange =>
@@ -32,7 +32,7 @@ public sealed class HedgeLimitTests : HedgeFixture
         Assert.That((await answer).End, Is.EqualTo(BodyEnd.Whole));
         await RecordAsync();
         AttemptRecord lost = records.All.Single().Tried.Single(t => t.End == "superseded");
-        Assert.That((lost.Upstream, lost.InputTokens, lost.OutputTokens), Is.EqualTo(("main", (long?)132, (long?)1)));
+        Assert.That((lost.Upstream, lost.InputTokens, lost.OutputTokens), Is.EqualTo(("main", (long?)132, (long?)null)));
     }
 
     [Test]
@@ -165,7 +165,7 @@ public sealed class HedgeLimitTests : HedgeFixture
         Assert.That((Upstream.Requests.Count, Second.Requests.Count), Is.EqualTo((6, 6)));
     }
 
-    private sealed class Records : IRecordSink
+    private sealed class KeptRecords : IRecordSink
     {
         public List<ExchangeRecord> All { get; } = [];
 

@@ -18,7 +18,7 @@ internal static class Leaks
     }
 
     public static UpstreamState StateOf(InProcessProxy app, string upstream) =>
-        app.Services.GetRequiredService<LiveStates>().Of(app.Services.GetRequiredService<LlmProxySnapshots>().FindUpstream(upstream)!);
+        app.Services.GetRequiredService<LiveStates>().Of(app.Services.GetRequiredService<LlmProxySnapshots>().Current.Routes.Upstreams.First(u => u.Name == upstream));
 
     private static string[] Held(InProcessProxy app)
     {
