@@ -156,7 +156,11 @@ internal sealed partial class LlmProxyMiddleware
         {
             case AttemptStage.Began:
                 exchange.Attempts++;
-                NoteTarget(exchange, route, attempt.Target);
+                if (!attempt.IsHedge && exchange.FirstEvent == 0)
+                {
+                    NoteTarget(exchange, route, attempt.Target);
+                }
+
                 return;
             case AttemptStage.FailedOver:
                 accountant.FailedOver(upstream, attempt.Error!.Code);
@@ -166,19 +170,50 @@ internal sealed partial class LlmProxyMiddleware
         if (attempt.Error is null)
         {
             exchange.FirstEvent = time.GetTimestamp();
+            NoteTarget(exchange, route, attempt.Target);
         }
-        else if (attempt.Error.Cause is FailureCause.KeyRefused or FailureCause.ModelForbidden)
+        else
         {
-            Log.CredentialsRefused(logger, upstream);
-            accountant.AuthFailed(upstream);
+            if (exchange.FirstEvent == 0 && !attempt.IsSuperseded)
+            {
+                NoteTarget(exchange, route, attempt.Target);
+            }
+
+            if (attempt.Error.Cause is FailureCause.KeyRefused or FailureCause.ModelForbidden)
+            {
+                Log.CredentialsRefused(logger, upstream);
+                accountant.AuthFailed(upstream);
+            }
         }
 
         accountant.Attempted(upstream, attempt.Error?.Code);
-        if (attempt.Error is not null || exchange.Tried is not null)
+        if (attempt.Error is not null || exchange.Tried is not null || exchange.Attempts > 1)
         {
             var model = DisplayText.Name(attempt.Target.ModelFor(route.Star));
-            exchange.NoteTried(upstream, model, attempt.Error?.Code, time.GetElapsedTime(attempt.Began));
+            exchange.NoteTried(new AttemptRecord(upstream, model, attempt.Error?.Code ?? Exchange.Ok, time.GetElapsedTime(attempt.Began))
+            {
+                InputTokens = attempt.IsSuperseded && attempt.Usage.Input >= 0 ? attempt.Usage.Input : null,
+                OutputTokens = attempt.IsSuperseded && attempt.Usage.Output >= 0 ? attempt.Usage.Output : null,
+            });
         }
+
+        if (attempt.IsHedge)
+        {
+            accountant.Hedged(upstream, attempt.Error?.Code);
+        }
+    }
+
+    /// <summary>Waits for the call that several share; its attempts are noted by who began it.</summary>
+    private async ValueTask<Result<UpstreamAnswer>> ShareAsync(SharedPart part, RouteMatch route, ExchangeClock clock, Exchange exchange)
+    {
+        var result = await part.AnswerAsync(clock);
+        if (result.TryGet(out var answer, out _) && exchange.FirstEvent == 0)
+        {
+            exchange.FirstEvent = time.GetTimestamp();
+            NoteTarget(exchange, route, answer.Target);
+        }
+
+        return result;
     }
 
     private static void Note(Exchange exchange, ProxyError error)
@@ -188,10 +223,11 @@ internal sealed partial class LlmProxyMiddleware
         exchange.Blame = error.Blame;
     }
 
-    /// <summary>Before the end of an answer goes out: what the next request of the same conversation has to find.</summary>
-    private static void Note(Exchange exchange, RelayOutcome outcome, Selection selection)
+    /// <summary>Before the end of an answer goes out: what the next request of the same conversation has to find, and who pays.</summary>
+    private static void Note(Exchange exchange, RelayOutcome outcome, Selection selection, SharedPart? part)
     {
         Note(exchange, outcome);
+        exchange.CoalescedWith = part?.Settle(isWhole: outcome.Error is null);
         if (outcome.Error is null)
         {
             selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);

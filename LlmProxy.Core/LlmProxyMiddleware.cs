@@ -19,6 +19,7 @@ internal sealed partial class LlmProxyMiddleware(
     StoredResponses stored,
     Balancer balancer,
     Forwarder forwarder,
+    Coalescing coalescing,
     Relay relay,
     Accountant accountant,
     LlmProxyLifetime lifetime,
@@ -110,6 +111,11 @@ internal sealed partial class LlmProxyMiddleware(
 
             // 5. Nothing is limited yet.
             // 6. Which target now?
+            if (http.Request.Headers.ContainsKey(ExplainHeader))
+            {
+                return await ExplainAsync(http, match, caller, request, route, exchange);
+            }
+
             return balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
                 ? await AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
                 : NoTarget(match, request.Fields, route, caller, snapshot);
@@ -132,19 +138,25 @@ internal sealed partial class LlmProxyMiddleware(
         var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
         exchange.Streamed = forward.WantsStream;
 
-        // 7. and 8. Ask until somebody commits; bring the answer to the client.
+        // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client.
         exchange.SentUpstream = time.GetTimestamp();
+        Action<AttemptNote> note = attempt => Note(exchange, route, attempt);
+        using var part = route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, selection, snapshot.Options.Limits, note) : null;
         var plan = new RelayPlan(
             http, clock, forward, first, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
-            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome, selection));
-        var sending = SendAsync(forward, caller, selection, snapshot, clock, exchange);
+            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome, selection, part));
+        var sending = part is null
+            ? SendAsync(forward, caller, forwarder.SendAsync(forward, selection, snapshot.Options.Limits, clock, note))
+            : SendAsync(forward, caller, ShareAsync(part, route, clock, exchange));
         if (!(await relay.RunAsync(plan, sending)).TryGet(out var ended, out var error))
         {
+            exchange.CoalescedWith = part?.Settle(isWhole: false);
             return error;
         }
 
         // 9. What happened?
         Note(exchange, ended);
+        exchange.CoalescedWith = part?.Settle(isWhole: ended.Error is null);
         if (ended.Fault is not null)
         {
             Log.Failed(logger, ended.Fault, exchange.Id);
@@ -153,10 +165,9 @@ internal sealed partial class LlmProxyMiddleware(
         return null;
     }
 
-    private async ValueTask<Result<UpstreamAnswer>> SendAsync(
-        ForwardRequest forward, Caller caller, Selection selection, LlmProxySnapshot snapshot, ExchangeClock clock, Exchange exchange)
+    private async ValueTask<Result<UpstreamAnswer>> SendAsync(ForwardRequest forward, Caller caller, ValueTask<Result<UpstreamAnswer>> sending)
     {
-        var result = await forwarder.SendAsync(forward, selection, snapshot.Options.Limits, clock, attempt => Note(exchange, forward.Route, attempt));
+        var result = await sending;
         if (result.TryGet(out var answer, out _))
         {
             Remember(forward, caller, answer.Target, answer);

@@ -69,6 +69,7 @@ internal static class LlmProxyServices
         services.AddAccounting();
         services.AddSingleton(provider => new LlmProxyLifetime(provider.GetRequiredService<Accountant>(), provider.GetRequiredService<ClockWheel>()));
         services.AddSingleton<LlmProxyMiddleware>();
+        services.AddSingleton(provider => new LlmProxyExplainer(provider.GetRequiredService<LlmProxyMiddleware>()));
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(
             first.Warnings, name, provider.GetRequiredService<Accountant>(), provider.GetRequiredService<LlmProxySnapshots>(),
@@ -121,7 +122,11 @@ internal static class LlmProxyServices
         services.AddSingleton(provider => new LiveStates(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<Balancer>();
         services.AddSingleton<AttemptSender>();
+        services.AddSingleton(provider => new Mirroring(
+            provider.GetRequiredService<AttemptSender>(), provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<BodyBudget>(),
+            provider.GetRequiredService<ClockWheel>(), provider.GetRequiredService<Accountant>().Mirrored));
         services.AddSingleton<Forwarder>();
+        services.AddSingleton<Coalescing>();
         services.AddSingleton(provider => new UpstreamHandlers(name => provider.GetRequiredService<IOptionsMonitor<HttpClientFactoryOptions>>().Get(name)));
         services.AddSingleton<IConfigureOptions<HttpClientFactoryOptions>>(provider => provider.GetRequiredService<UpstreamHandlers>());
 

@@ -63,6 +63,12 @@ internal sealed class Accountant(TimeProvider time, ProxyMetrics metrics, ProxyT
     /// <summary>Counts that an upstream was given up for the next target.</summary>
     public void FailedOver(string upstream, string error) => metrics.FailedOver(upstream, error);
 
+    /// <summary>Counts an attempt that was made beside a slow one and has ended; <paramref name="error"/> as for <see cref="Attempted"/>.</summary>
+    public void Hedged(string upstream, string? error) => metrics.Hedged(upstream, error);
+
+    /// <summary>Counts a copy for a mirror; <paramref name="error"/> is null if it was answered.</summary>
+    public void Mirrored(string upstream, string? error) => metrics.Mirrored(upstream, error);
+
     /// <summary>Counts that an upstream refused the operator's credentials.</summary>
     public void AuthFailed(string upstream) => metrics.AuthFailed(upstream);
 

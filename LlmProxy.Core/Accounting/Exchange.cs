@@ -62,8 +62,11 @@ internal sealed class Exchange
 
     public int Attempts { get; set; }
 
-    /// <summary>The attempts that have ended, once one of them has failed; null before.</summary>
-    public List<AttemptRecord>? Tried { get; private set; }
+    /// <summary>The attempts that have ended, once there is more to tell than that the first has answered; null before.</summary>
+    public IReadOnlyList<AttemptRecord>? Tried { get; private set; }
+
+    /// <summary>The exchange that answers for the call that this one shared; null if it is this one, or none was shared.</summary>
+    public string? CoalescedWith { get; set; }
 
     public int Status { get; set; }
 
@@ -103,12 +106,6 @@ internal sealed class Exchange
     /// <summary>Set by <see cref="Accountant.Complete"/>, so that no way out counts twice.</summary>
     public bool IsComplete { get; set; }
 
-    /// <summary>An attempt has ended. The usual case, the first one answering, is not worth a list.</summary>
-    public void NoteTried(string upstream, string upstreamModel, string? error, TimeSpan duration)
-    {
-        if (error is not null || Tried is not null)
-        {
-            (Tried ??= []).Add(new AttemptRecord(upstream, upstreamModel, error ?? Ok, duration));
-        }
-    }
+    /// <summary>An attempt has ended. A new list each time: a call that others share may still be noted when this exchange is complete.</summary>
+    public void NoteTried(AttemptRecord attempt) => Tried = [.. Tried ?? [], attempt];
 }

@@ -51,6 +51,12 @@ public sealed class ExchangeRecord
     /// <summary>Each of these times, in their order. Empty where the first of them answered: the record itself says all of that.</summary>
     public IReadOnlyList<AttemptRecord> Tried { get; init; } = [];
 
+    /// <summary>
+    /// The id of the request whose upstream call this one shared: an identical one of the same caller at the same time. That one
+    /// answers for what the call cost. Null if nothing was shared, or this is the one that answers.
+    /// </summary>
+    public string? CoalescedWith { get; init; }
+
     /// <summary>The status that the client got; 499 if it left before there was one.</summary>
     public int Status { get; init; }
 

@@ -15,6 +15,9 @@ internal static class MetricNames
     public const string RequestsActive = "llmproxy.requests.active";
     public const string UpstreamAttempts = "llmproxy.upstream.attempts";
     public const string UpstreamFailovers = "llmproxy.upstream.failovers";
+    public const string UpstreamHedges = "llmproxy.upstream.hedges";
+    public const string UpstreamMirrored = "llmproxy.upstream.mirrored";
+    public const string RequestsCoalesced = "llmproxy.requests.coalesced";
     public const string UpstreamState = "llmproxy.upstream.state";
     public const string UpstreamAuthFailures = "llmproxy.upstream.auth_failures";
     public const string StreamsTruncated = "llmproxy.streams.truncated";
@@ -31,7 +34,8 @@ internal static class MetricNames
     public static IReadOnlyList<string> All { get; } =
     [
         TokenUsage, RequestDuration, TimeToFirstToken, TimePerOutputToken,
-        OverheadDuration, RequestsActive, UpstreamAttempts, UpstreamFailovers, UpstreamState, UpstreamAuthFailures,
+        OverheadDuration, RequestsActive, UpstreamAttempts, UpstreamFailovers, UpstreamHedges, UpstreamMirrored,
+        RequestsCoalesced, UpstreamState, UpstreamAuthFailures,
         StreamsTruncated, StreamsMissingDone, StreamsDoneWithoutFinish, Cost, BudgetRemaining, ClientRetries,
         ConfigReloadFailures, RecordsDropped, RecordsFailed,
     ];

@@ -22,6 +22,9 @@ internal sealed class ProxyMetrics
 
     private readonly Tally _attempts = new(Label.Upstream, Label.ErrorType);
     private readonly Tally _failovers = new(Label.Upstream, Label.ErrorType);
+    private readonly Tally _hedges = new(Label.Upstream, Label.ErrorType);
+    private readonly Tally _mirrored = new(Label.Upstream, Label.ErrorType);
+    private readonly Tally _coalesced = new(Label.RequestModel);
     private readonly Tally _authFailures = new(Label.Upstream);
     private readonly Tally _truncated = new(Label.Upstream);
     private readonly Tally _missingDone = new(Label.Upstream);
@@ -59,6 +62,10 @@ internal sealed class ProxyMetrics
 
     public void FailedOver(string upstream, string error) => _failovers.Add(upstream, error);
 
+    public void Hedged(string upstream, string? error) => _hedges.Add(upstream, error);
+
+    public void Mirrored(string upstream, string? error) => _mirrored.Add(upstream, error);
+
     public void AuthFailed(string upstream) => _authFailures.Add(upstream);
 
     public void ReloadFailed() => Interlocked.Increment(ref _reloadFailures);
@@ -72,6 +79,11 @@ internal sealed class ProxyMetrics
     public void End(Exchange exchange, long ended)
     {
         Interlocked.Decrement(ref _active);
+        if (exchange.CoalescedWith is not null)
+        {
+            _coalesced.Add(exchange.Route);
+        }
+
         if (exchange.Truncated)
         {
             _truncated.Add(exchange.Upstream);
@@ -163,6 +175,10 @@ internal sealed class ProxyMetrics
             MetricNames.UpstreamState, ObserveStates, "{state}", "1 for an upstream that may be asked, 0 for one that is out.");
         ByUpstream(MetricNames.UpstreamAttempts, _attempts, "{attempt}", "Times that an upstream was asked, by how that ended.");
         ByUpstream(MetricNames.UpstreamFailovers, _failovers, "{failover}", "Times that an upstream was given up for the next target.");
+        ByUpstream(MetricNames.UpstreamHedges, _hedges, "{attempt}", "Times that an upstream was asked beside a slow one, by how that ended.");
+        ByUpstream(MetricNames.UpstreamMirrored, _mirrored, "{request}", "Copies of requests for a mirror, by how that ended.");
+        meter.CreateObservableCounter(
+            MetricNames.RequestsCoalesced, () => _coalesced.Observe([]), "{request}", "Requests that were answered by another's call.");
         ByUpstream(MetricNames.UpstreamAuthFailures, _authFailures, "{failure}", "Times that an upstream refused the operator's credentials.");
         ByUpstream(MetricNames.StreamsTruncated, _truncated, "{stream}", "Streams that broke after their first event.");
         ByUpstream(MetricNames.StreamsMissingDone, _missingDone, "{stream}", "Whole streams whose closing [DONE] was ours.");

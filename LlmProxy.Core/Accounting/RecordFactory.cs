@@ -32,6 +32,7 @@ internal static class RecordFactory
         UpstreamModel = Printable(exchange.UpstreamModel),
         Attempts = exchange.Attempts,
         Tried = exchange.Tried is { } tried ? [.. tried.Select(t => t with { UpstreamModel = Printable(t.UpstreamModel)! })] : [],
+        CoalescedWith = exchange.CoalescedWith,
         Status = exchange.Status,
         Streamed = exchange.Streamed,
         End = exchange.End,

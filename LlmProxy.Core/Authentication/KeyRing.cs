@@ -75,6 +75,20 @@ internal sealed class KeyRing
     /// <summary>Remembers that this string holds the key of that caller.</summary>
     public void Remember(string header, Caller caller) => Volatile.Write(ref SlotOf(header), new RecentHeader(header, caller));
 
+    /// <summary>The caller of the key with this id, for who asks on its behalf; null if there is none.</summary>
+    public Caller? FindById(string id)
+    {
+        foreach (var (_, caller) in _callers.Values)
+        {
+            if (caller.Id == id)
+            {
+                return caller;
+            }
+        }
+
+        return AllowsAnonymous && id == Anonymous.Id ? Anonymous : null;
+    }
+
     /// <summary>The caller for a user of the host app; a claimed group that is not configured counts as none.</summary>
     public Caller ForUser(string id, string? claimedGroup)
     {

@@ -16,16 +16,18 @@ internal sealed class Balancer(LiveStates states, TimeProvider time)
     /// <returns>Null if none of the route's targets may serve this request: not the operation, not with the caller's tags, or not at the upstream that it must be.</returns>
     public Selection? Select(in RouteMatch match, Operations operation, Caller caller, in ReadRequest request, IHeaderDictionary headers)
     {
+        var selection = Look(match, operation, caller, request, headers);
+        return selection.Count > 0 ? selection : null;
+    }
+
+    /// <summary>The same, even if nobody may serve it: to be looked at.</summary>
+    public Selection Look(in RouteMatch match, Operations operation, Caller caller, in ReadRequest request, IHeaderDictionary headers)
+    {
         var pool = states.Of(match.Route);
         var isKept = pool.HasSeveralUpstreams && operation == Operations.Responses;
         var key = pool.Candidates.Length == 1 ? default : PickKey.Of(match.Route, isKept, operation, caller, request.Fields, headers);
         var selection = new Selection(pool, match, operation, caller, key, time);
-        if (selection.Count == 0)
-        {
-            return null;
-        }
-
-        if (match.Keeper is null && (operation & Carrying) != 0 && selection.HasSeveralUpstreams
+        if (selection.Count > 0 && match.Keeper is null && (operation & Carrying) != 0 && selection.HasSeveralUpstreams
             && AccountMarks.AreIn(request.Body.Bytes, withReasoning: operation == Operations.Responses))
         {
             selection.KeepToOneUpstream();

@@ -41,11 +41,41 @@ internal sealed class LiveStates(TimeProvider time, Random? random = null)
 /// <summary>What is known of a model as a whole; by name, so that it outlives any reload.</summary>
 internal sealed class RouteState
 {
+    private FirstEventTimes? _streams;
+    private FirstEventTimes? _answers;
+    private int _mirrored;
+
     /// <summary>Attempts beyond a request's first.</summary>
     public SlidingBudget Extra { get; } = new();
 
     /// <summary>Where its conversations were last answered.</summary>
     public Homes Homes { get; } = new();
+
+    /// <summary>Requests that may be sent to a second target because the first is slow.</summary>
+    public HedgeBudget Hedges { get; } = new();
+
+    /// <summary>Copies that are on their way to a mirror.</summary>
+    public int Mirrored => Volatile.Read(ref _mirrored);
+
+    /// <summary>How soon its answers begin; kept only for who asks, which are models with a hedge.</summary>
+    /// <param name="streams">Of streams, or else of whole answers, which take much longer.</param>
+    public FirstEventTimes Times(bool streams) => streams
+        ? LazyInitializer.EnsureInitialized(ref _streams)
+        : LazyInitializer.EnsureInitialized(ref _answers);
+
+    /// <summary>Counts a copy, unless there are as many as may be.</summary>
+    public bool TryBeginMirror(int most)
+    {
+        if (Interlocked.Increment(ref _mirrored) <= most)
+        {
+            return true;
+        }
+
+        Interlocked.Decrement(ref _mirrored);
+        return false;
+    }
+
+    public void EndMirror() => Interlocked.Decrement(ref _mirrored);
 }
 
 /// <summary>A target and its live state.</summary>

@@ -13,6 +13,12 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
     private const int FirstRead = 4096;
     private const int LongestError = 64 * 1024;
 
+    private FirstEvents? _events;
+    private Usage _usage = Usage.None;
+
+    /// <summary>What the upstream has said of its usage in what was read.</summary>
+    public Usage Usage => _events?.Usage ?? _usage;
+
     /// <summary>Decides on a response. The answer, if there is one, owns it.</summary>
     public async ValueTask<Result<UpstreamAnswer>> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
     {
@@ -43,8 +49,11 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
         };
     }
 
-    private ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, Usage known, CancellationToken cancellation) =>
-        new FirstEvents(request, expectation, limits.Event).ReadAsync(response, body, known, cancellation);
+    private ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, Usage known, CancellationToken cancellation)
+    {
+        _events = new FirstEvents(request, expectation, limits.Event);
+        return _events.ReadAsync(response, body, known, cancellation);
+    }
 
     private async ValueTask<Result<UpstreamAnswer>> ReadJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
@@ -73,6 +82,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
                 return ProxyErrors.InvalidResponse;
             }
 
+            _usage = json.Usage;
             return json.HasError
                 ? ReportedFailure.InGoodStatus(buffer.Written, target.Upstream.Redactor)
                 : Commit(response, AnswerKind.Json, ref buffer, body, json.Id, json);

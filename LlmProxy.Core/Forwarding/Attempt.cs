@@ -1,3 +1,5 @@
+using LlmProxy.Core.Protocol;
+
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>One request on its way to a target: its clock, and what is known of the connection that carries it.</summary>
@@ -10,6 +12,7 @@ internal sealed class Attempt : IDisposable
 
     private readonly ExchangeClock _clock;
     private readonly CancellationTokenSource? _own;
+    private readonly Racer? _racer;
     private CutOff _phase;
     private long _phaseEnd = ExchangeClock.Never;
     private int _reason;
@@ -18,10 +21,12 @@ internal sealed class Attempt : IDisposable
 
     /// <param name="clock">The exchange's.</param>
     /// <param name="mayFollow">Another may be made after this one, or beside it: then its clock ends this attempt alone. Else it ends the exchange.</param>
-    public Attempt(ExchangeClock clock, bool mayFollow)
+    /// <param name="racer">What it runs against; null if it runs alone.</param>
+    public Attempt(ExchangeClock clock, bool mayFollow, Racer? racer = null)
     {
         _clock = clock;
-        if (mayFollow)
+        _racer = racer;
+        if (mayFollow || racer is not null)
         {
             _own = CancellationTokenSource.CreateLinkedTokenSource(clock.Token);
             clock.Watch(this);
@@ -31,8 +36,21 @@ internal sealed class Attempt : IDisposable
     /// <summary>Cancelled when this attempt is to end.</summary>
     public CancellationToken Token => _own?.Token ?? _clock.Token;
 
-    /// <summary>Why it was ended; the exchange's reason goes before its own.</summary>
-    public CutOff Reason => _clock.Reason is not CutOff.None and var reason ? reason : (CutOff)Volatile.Read(ref _reason);
+    /// <summary>Why it was ended; the exchange's reason goes before its own, but for a race that was lost before.</summary>
+    public CutOff Reason
+    {
+        get
+        {
+            var own = (CutOff)Volatile.Read(ref _reason);
+            return own == CutOff.Superseded || _clock.Reason == CutOff.None ? own : _clock.Reason;
+        }
+    }
+
+    /// <summary>What the upstream has said of its usage by now.</summary>
+    public Usage Usage { get; set; } = Usage.None;
+
+    /// <summary>It has an answer. False: another had one before, and this one is nobody's.</summary>
+    public bool TryCommit() => _racer?.TryWin() ?? true;
 
     /// <summary>
     /// The attempt whose first bytes are being sent by this thread right now. A kept connection takes them before the HTTP client

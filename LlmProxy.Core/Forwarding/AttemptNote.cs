@@ -21,4 +21,14 @@ internal enum AttemptStage
 /// <param name="Target">Who was asked.</param>
 /// <param name="Error">How it failed; null if it did not.</param>
 /// <param name="Began">When it began, a timestamp.</param>
-internal readonly record struct AttemptNote(AttemptStage Stage, Target Target, ProxyError? Error, long Began);
+internal readonly record struct AttemptNote(AttemptStage Stage, Target Target, ProxyError? Error, long Began)
+{
+    /// <summary>It was made because another was slow, beside it.</summary>
+    public bool IsHedge { get; init; }
+
+    /// <summary>It had to end because another was faster: it cost what it cost, and nobody gets its answer.</summary>
+    public bool IsSuperseded => ReferenceEquals(Error, ProxyErrors.Superseded);
+
+    /// <summary>What is known of the usage of one that has ended.</summary>
+    public Usage Usage { get; init; } = Usage.None;
+}

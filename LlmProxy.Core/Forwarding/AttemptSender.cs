@@ -27,24 +27,16 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
         }
 
         HttpResponseMessage? response = null;
+        AnswerReader? reader = null;
         var isCommitted = false;
         try
         {
             var message = UpstreamRequest.Build(request, target, parts);
             message.Headers.TryAddWithoutValidation(LoopGuard.Header, loops.Next(request.Headers));
             response = await attempt.SendAsync(clients.For(upstream), message, attempt.Token);
-            var reader = new AnswerReader(request, target, Expect(request, upstream), limits, isLast, time);
-            var result = await reader.ReadAsync(response, attempt.Token);
+            reader = new AnswerReader(request, target, Expect(request, upstream), limits, isLast, time);
+            var result = Settle(await reader.ReadAsync(response, attempt.Token), attempt);
             isCommitted = result.Error is null;
-            if (result.Value is { HasOutput: false })
-            {
-                attempt.HandOverPhase();
-            }
-            else
-            {
-                attempt.EndPhase();
-            }
-
             return result;
         }
         catch (Exception e)
@@ -66,11 +58,33 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
         }
         finally
         {
+            attempt.Usage = reader?.Usage ?? Usage.None;
             if (!isCommitted)
             {
                 response?.Dispose();
             }
         }
+    }
+
+    /// <summary>What was read is the attempt's outcome, unless another was faster.</summary>
+    private static Result<UpstreamAnswer> Settle(in Result<UpstreamAnswer> result, Attempt attempt)
+    {
+        if (result.Value is { } answer && !attempt.TryCommit())
+        {
+            answer.ReleaseRead();
+            return ProxyErrors.Superseded;
+        }
+
+        if (result.Value is { HasOutput: false })
+        {
+            attempt.HandOverPhase();
+        }
+        else
+        {
+            attempt.EndPhase();
+        }
+
+        return result;
     }
 
     /// <summary>What the stream must fulfil to be called whole.</summary>

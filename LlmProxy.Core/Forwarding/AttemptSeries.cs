@@ -7,6 +7,7 @@ namespace LlmProxy.Core.Forwarding;
 internal sealed class AttemptSeries(
     ForwardRequest request, Selection selection, LimitOptions limits, ExchangeClock clock, AttemptSender sender, Action<AttemptNote> note, TimeProvider time)
 {
+    private readonly Lock _noting = new();
     private int _sent;
 
     public ForwardRequest Request => request;
@@ -21,8 +22,14 @@ internal sealed class AttemptSeries(
 
     public TimeProvider Time => time;
 
-    /// <summary>Told of every attempt as it happens.</summary>
-    public Action<AttemptNote> Note => note;
+    /// <summary>Notes what happens to an attempt, one thing after another: two may run at once.</summary>
+    public void Note(in AttemptNote happened)
+    {
+        lock (_noting)
+        {
+            note(happened);
+        }
+    }
 
     /// <summary>Milliseconds, as live states count them.</summary>
     public long Now => Balancing.Clock.Ms(time);

@@ -13,6 +13,7 @@ internal sealed class Failover(AttemptSeries series)
     private static readonly ProxyError _turnedAway = ProxyErrors.NoHealthyUpstream(0);
 
     private readonly Selection _selection = series.Selection;
+    private HedgedCall? _hedge;
     private ProxyError? _told;
     private int _toldContext;
     private int _shortestWaitMs = int.MaxValue;
@@ -22,16 +23,18 @@ internal sealed class Failover(AttemptSeries series)
     public async ValueTask<Result<UpstreamAnswer>> RunAsync()
     {
         _selection.State.Extra.Count(series.Now);
+        _hedge = HedgedCall.TryMake(series, AskAsync, Note);
         var candidate = Next(out var standing);
         while (candidate is not null)
         {
-            var result = await AskAsync(candidate, standing);
+            var asked = candidate;
+            var result = _hedge is { IsSpent: false } ? Take(await _hedge.RunAsync(candidate, standing), out candidate) : await AskAsync(candidate, standing, null);
             if (result.Error is not { } error)
             {
                 return result;
             }
 
-            if (_hasPaid && error.Cause == FailureCause.NotSent)
+            if (_hasPaid && error.Cause == FailureCause.NotSent && asked == candidate)
             {
                 series.GiveExtraBack();
             }
@@ -108,6 +111,12 @@ internal sealed class Failover(AttemptSeries series)
         return next;
     }
 
+    private static Result<UpstreamAnswer> Take((Result<UpstreamAnswer> Result, Candidate Asked) outcome, out Candidate asked)
+    {
+        asked = outcome.Asked;
+        return outcome.Result;
+    }
+
     /// <summary>Of several failures the client is told of the last, unless an earlier one lets it hope for more.</summary>
     private void Note(Candidate candidate, ProxyError error)
     {
@@ -137,7 +146,7 @@ internal sealed class Failover(AttemptSeries series)
         return shortest < error.RetryAfterMs ? error with { RetryAfterMs = shortest } : error;
     }
 
-    private async ValueTask<Result<UpstreamAnswer>> AskAsync(Candidate candidate, Standing standing)
+    private async ValueTask<Result<UpstreamAnswer>> AskAsync(Candidate candidate, Standing standing, Racer? racer)
     {
         var request = series.Request;
         List<BodyPart>? parts = [];
@@ -152,13 +161,13 @@ internal sealed class Failover(AttemptSeries series)
             }
         }
 
-        if (!candidate.State.Places.TryEnter() && await WaitForPlaceAsync(candidate) is { } full)
+        if (!candidate.State.Places.TryEnter() && await WaitForPlaceAsync(candidate, racer) is { } full)
         {
             candidate.State.Untold(candidate.Target.ModelFor(_selection.Star));
             return full;
         }
 
-        var call = new TargetCall(series, candidate, parts);
+        var call = new TargetCall(series, candidate, parts, racer);
         var breaker = candidate.State.Breaker;
         if (standing == Standing.Forced)
         {
@@ -174,11 +183,13 @@ internal sealed class Failover(AttemptSeries series)
         return call.Result;
     }
 
-    private async ValueTask<ProxyError?> WaitForPlaceAsync(Candidate candidate)
+    private async ValueTask<ProxyError?> WaitForPlaceAsync(Candidate candidate, Racer? racer)
     {
+        using var own = racer is null ? null : CancellationTokenSource.CreateLinkedTokenSource(series.Clock.Token);
+        racer?.Wait(own);
         try
         {
-            var wait = await candidate.State.Places.EnterAsync(_selection.Caller.Id, series.Clock.Token);
+            var wait = await candidate.State.Places.EnterAsync(_selection.Caller.Id, own?.Token ?? series.Clock.Token);
 
             // Who has waited that long once does not wait again, elsewhere.
             _mayWait &= wait != PlaceWait.TimedOut;
@@ -186,7 +197,11 @@ internal sealed class Failover(AttemptSeries series)
         }
         catch (OperationCanceledException)
         {
-            return Faults.OfCutOff(series.Clock.Reason) ?? ProxyErrors.ClientGone;
+            return racer is { HasLost: true } ? ProxyErrors.Superseded : Faults.OfCutOff(series.Clock.Reason) ?? ProxyErrors.ClientGone;
+        }
+        finally
+        {
+            racer?.Wait(null);
         }
     }
 }

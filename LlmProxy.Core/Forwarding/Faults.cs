@@ -13,6 +13,7 @@ internal static class Faults
         CutOff.Idle => ProxyErrors.IdleTimeout,
         CutOff.Total => ProxyErrors.DeadlineExceeded,
         CutOff.Shutdown => ProxyErrors.ShuttingDown,
+        CutOff.Superseded => ProxyErrors.Superseded,
         CutOff.Body => ProxyErrors.RequestTimeout,
         CutOff.Fault => ProxyErrors.Internal,
         _ => ProxyErrors.Timeout,
@@ -41,6 +42,7 @@ internal static class Faults
         HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded } => ProxyErrors.Truncated,
         HttpIOException { HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError } => ProxyErrors.ProtocolError,
         InvalidDataException => ProxyErrors.UnsupportedUpstreamEncoding,
+        SharedAnswerException e => e.Error,
         _ when IsReset(exception) => ProxyErrors.Reset,
         _ => ProxyErrors.Truncated,
     };

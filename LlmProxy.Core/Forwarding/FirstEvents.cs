@@ -12,6 +12,9 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
     private SseScanner _scanner;
     private int _held;
 
+    /// <summary>What the held events say of usage.</summary>
+    public Usage Usage => _inspector.Usage;
+
     /// <param name="response">Whose the stream is.</param>
     /// <param name="body">The stream.</param>
     /// <param name="known">Usage that is known beforehand.</param>

@@ -5,7 +5,7 @@ using LlmProxy.Core.Protocol;
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>Asks upstreams until one commits: the front door of the seventh stage.</summary>
-internal sealed class Forwarder(AttemptSender sender, TimeProvider time)
+internal sealed class Forwarder(AttemptSender sender, Mirroring mirroring, TimeProvider time)
 {
     /// <summary>Asks one target after another until one commits, nobody is left, or another would do no better.</summary>
     /// <param name="request">What the client asks for. Its body is given back here.</param>
@@ -18,7 +18,13 @@ internal sealed class Forwarder(AttemptSender sender, TimeProvider time)
     {
         try
         {
-            return await new Failover(new AttemptSeries(request, selection, limits, clock, sender, note, time)).RunAsync();
+            var answering = new Failover(new AttemptSeries(request, selection, limits, clock, sender, note, time)).RunAsync();
+            if (selection.Route.Mirror is not null)
+            {
+                mirroring.Offer(request, selection, limits);
+            }
+
+            return await answering;
         }
         finally
         {

@@ -4,8 +4,10 @@ using LlmProxy.Core.Protocol;
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>One target, asked once, or twice if a kept connection was lost. It holds a place at the upstream, which the answer takes over.</summary>
-internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List<BodyPart> parts)
+internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List<BodyPart> parts, Racer? racer = null)
 {
+    private long _began;
+
     /// <summary>The outcome, once <see cref="RunAsync"/> has ended.</summary>
     public Result<UpstreamAnswer> Result { get; private set; }
 
@@ -17,13 +19,13 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         try
         {
             var isLast = !series.MayFollow();
-            var attempt = new Attempt(series.Clock, mayFollow: !isLast);
+            var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
             Result = await AttemptAsync(attempt, isLast);
 
             // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
             if (Result.Error is { MayRepeat: true } && series.TryTakeExtra())
             {
-                var again = new Attempt(series.Clock, mayFollow: !isLast);
+                var again = new Attempt(series.Clock, mayFollow: !isLast, racer);
                 again.GoOnFrom(attempt);
                 Result = await AttemptAsync(again, isLast);
             }
@@ -32,7 +34,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         {
             if (Result.Value is null)
             {
-                candidate.Load.Fail(streams);
+                EndLoad(streams);
                 candidate.State.Places.Exit();
             }
         }
@@ -44,7 +46,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
             return AttemptEnd.Alive;
         }
 
-        if (IsUnknown(series.Clock.Reason))
+        if (IsUnknown(series.Clock.Reason) || ReferenceEquals(error, ProxyErrors.Superseded))
         {
             candidate.State.Untold(model);
             return AttemptEnd.Unknown;
@@ -54,10 +56,30 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         return error.Cause is FailureCause.Failed or FailureCause.NotSent ? AttemptEnd.Failed : AttemptEnd.Alive;
     }
 
+    private void EndLoad(bool streams)
+    {
+        if (_began != 0 && racer is { IsHedge: false } && ReferenceEquals(Result.Error, ProxyErrors.Superseded))
+        {
+            // It was slow by at least this: that is no failure, but who goes by speed is to know.
+            candidate.Load.PaceOf(streams).Spoke(series.Time.GetElapsedTime(_began).TotalMilliseconds);
+            candidate.Load.End();
+        }
+        else
+        {
+            candidate.Load.Fail(streams);
+        }
+    }
+
     private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(Attempt attempt, bool isLast)
     {
         var began = series.Time.GetTimestamp();
-        series.Note(new AttemptNote(AttemptStage.Began, candidate.Target, null, began));
+        if (!TryBegin(attempt, began))
+        {
+            attempt.Dispose();
+            return ProxyErrors.Superseded;
+        }
+
+        _began = began;
         var result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
         if (result.TryGet(out var answer, out var error))
         {
@@ -74,9 +96,26 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
             series.CountSent();
         }
 
-        series.Note(new AttemptNote(AttemptStage.Ended, candidate.Target, error, began));
+        series.Note(NoteOf(AttemptStage.Ended, error, began) with { Usage = attempt.Usage });
         return result;
     }
+
+    private bool TryBegin(Attempt attempt, long began)
+    {
+        if (racer is not null)
+        {
+            return TryBeginRace(racer, attempt, began);
+        }
+
+        series.Note(NoteOf(AttemptStage.Began, null, began));
+        return true;
+    }
+
+    private bool TryBeginRace(Racer own, Attempt attempt, long began) =>
+        own.TryBegin(attempt, () => series.Note(NoteOf(AttemptStage.Began, null, began)));
+
+    private AttemptNote NoteOf(AttemptStage stage, ProxyError? error, long began) =>
+        new(stage, candidate.Target, error, began) { IsHedge = racer is { IsHedge: true } };
 
     // The client, our own end and the exchange's total time say nothing of this upstream.
     private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total or CutOff.Fault;

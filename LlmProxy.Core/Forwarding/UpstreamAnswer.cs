@@ -25,6 +25,7 @@ internal enum AnswerKind
 internal sealed class UpstreamAnswer : IDisposable
 {
     private readonly HttpResponseMessage _response;
+    private readonly Target? _target;
     private byte[]? _buffer;
     private Attempt? _attempt;
     private Candidate? _candidate;
@@ -40,10 +41,19 @@ internal sealed class UpstreamAnswer : IDisposable
         Json = json;
     }
 
+    private UpstreamAnswer(UpstreamAnswer shared, byte[] rented, int length, Stream rest)
+        : this(shared._response, shared.Kind, rented, length, rest, shared.Json)
+    {
+        _target = shared.Target;
+        HasOutput = shared.HasOutput;
+        StoredId = shared.StoredId;
+        KnownUsage = shared.KnownUsage;
+    }
+
     public AnswerKind Kind { get; }
 
     /// <summary>Who gave it. Known once it is owned.</summary>
-    public Target Target => _candidate!.Target;
+    public Target Target => _target ?? _candidate!.Target;
 
     /// <summary>The upstream's headers, as they came.</summary>
     public System.Net.Http.Headers.HttpHeadersNonValidated Headers => _response.Headers.NonValidated;
@@ -88,16 +98,32 @@ internal sealed class UpstreamAnswer : IDisposable
     /// <summary>Lets go of what was sent: it is over, and the HTTP client would keep it for as long as the answer lasts.</summary>
     public void ForgetRequest()
     {
-        if (_response.RequestMessage is { } request)
+        // What a shared call sent may still be on its way when one of its readers has no more use for it.
+        if (_target is null && _response.RequestMessage is { } request)
         {
             request.Content = null;
             request.Headers.Clear();
         }
     }
 
+    /// <summary>The same answer for one of several who read it. Nothing that it holds of the upstream is theirs to give back.</summary>
+    /// <param name="read">What was read so far.</param>
+    /// <param name="rest">The rest.</param>
+    public UpstreamAnswer Share(ReadOnlySpan<byte> read, Stream rest)
+    {
+        var rented = ArrayPool<byte>.Shared.Rent(read.Length);
+        read.CopyTo(rented);
+        return new UpstreamAnswer(this, rented, read.Length, rest);
+    }
+
     public void Dispose()
     {
         ReleaseRead();
+        if (_target is not null)
+        {
+            return;
+        }
+
         _response.Dispose();
         _attempt?.Dispose();
         if (_candidate is not null && Interlocked.Exchange(ref _holdsPlace, 0) == 1)

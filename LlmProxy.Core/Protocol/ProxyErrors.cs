@@ -107,6 +107,15 @@ internal static class ProxyErrors
     /// <summary>Nobody is told: the client does not read.</summary>
     public static ProxyError ClientSlow { get; } = new(499, "client_slow", "The client did not take what it was sent.");
 
+    /// <summary>Nobody is told: another target was faster.</summary>
+    public static ProxyError Superseded { get; } = new(499, "superseded", "Another target was faster.");
+
+    public static ProxyError ExplainNotAllowed { get; } =
+        new(403, "explain_not_allowed", "x-llmproxy-explain is for keys with \"Debug\": true. Leave the header out, or ask with such a key.") { Param = "x-llmproxy-explain", IsFinal = true };
+
+    public static ProxyError UnknownKey(string shown) =>
+        new(404, "key_not_found", $"There is no key \"{shown}\". Give the name of one in Keys.") { Param = "key" };
+
     public static ProxyError Refused(int status, string code, string message) => new(status, code, message);
 
     // The upstream's.
@@ -176,6 +185,10 @@ internal static class ProxyErrors
     // Ours.
     public static ProxyError Internal { get; } =
         new(500, "internal_error", "The proxy failed. This is a defect; please report it with the request id.") { Blame = Blame.Proxy };
+
+    /// <summary>An answer that several read is kept for the slowest of them only so far.</summary>
+    public static ProxyError FellBehind { get; } =
+        new(503, "shared_answer_lost", "The answer is shared with identical requests, and this client has read too slowly to get all of it. Try again.") { RetryAfterMs = SoonMs };
 
     public static ProxyError ShuttingDown { get; } =
         new(503, "server_shutting_down", "The proxy is shutting down. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };

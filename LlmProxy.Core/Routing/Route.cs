@@ -11,6 +11,9 @@ namespace LlmProxy.Core.Routing;
 /// <param name="PutsModelBack">Answers carry the name that was asked for.</param>
 internal sealed record Route(string Name, Target[] Targets, RequestEdits Edits, KeyValuePair<string, string>[] Headers, bool PutsModelBack)
 {
+    /// <summary>The parameter that says whether two answers to the same request are meant to be the same.</summary>
+    public const string Temperature = "temperature";
+
     public bool IsPattern => Name.EndsWith('*');
 
     /// <summary>How one of several targets of the same priority is chosen.</summary>

@@ -9,6 +9,9 @@ namespace LlmProxy.Core.Routing;
 /// <summary>Options in, <see cref="RouteTable"/> out.</summary>
 internal static class RouteTableCompiler
 {
+    // Only an answer that is meant to be always the same may be shared.
+    private static readonly string[] _decidesOnSharing = [Route.Temperature];
+
     /// <param name="options">Validated.</param>
     /// <param name="generation">Counts the configurations of this process, from 1.</param>
     /// <param name="before">Upstreams of the generation before: one whose options are the same goes on as the same object, and all that is known of it with it.</param>
@@ -21,7 +24,8 @@ internal static class RouteTableCompiler
                 ?? new Upstream(e.Key, e.Value, EndpointTable.Rows, headers, generation),
             StringComparer.Ordinal);
         var fields = new FieldNames(
-            options.Models.Values.SelectMany(m => m.Set.Keys.Concat(m.Default.Keys).Concat(m.Remove)), IdentityFor(options, upstreams));
+            options.Models.Values.SelectMany(m => m.Set.Keys.Concat(m.Default.Keys).Concat(m.Remove).Concat(m.Coalesce ? _decidesOnSharing : [])),
+            IdentityFor(options, upstreams));
         var byName = new Dictionary<string, Route>(StringComparer.Ordinal);
         var patterns = new List<Route>();
         foreach (var (name, model) in options.Models)

@@ -34,6 +34,7 @@ internal sealed class RecordJson : IRecordFormat, IDisposable
         Text("upstream_model"u8, record.UpstreamModel);
         _json.WriteNumber("attempts"u8, record.Attempts);
         Tried(record.Tried);
+        Text("coalesced_with"u8, record.CoalescedWith);
         _json.WriteNumber("status"u8, record.Status);
         _json.WriteString("end"u8, record.End);
         Text("blame"u8, record.Blame);
@@ -84,6 +85,8 @@ internal sealed class RecordJson : IRecordFormat, IDisposable
             _json.WriteString("upstream_model"u8, attempt.UpstreamModel);
             _json.WriteString("end"u8, attempt.End);
             Milliseconds("duration_ms"u8, attempt.Duration);
+            Count("input_tokens"u8, attempt.InputTokens);
+            Count("output_tokens"u8, attempt.OutputTokens);
             _json.WriteEndObject();
         }
 

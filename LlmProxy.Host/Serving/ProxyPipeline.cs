@@ -22,7 +22,8 @@ internal static class ProxyPipeline
         app.Use((http, next) => LocalSocket.IsFrom(http) ? AnswerOwnAsync(http, pages.FindLocal(http.Request)) : next(http));
         if (ports.HasAdmin)
         {
-            app.Use((http, next) => ports.IsAdmin(http) ? AnswerAdminAsync(http, next, pages) : next(http));
+            var explain = new ExplainPage(app.Services.GetRequiredService<LlmProxyExplainer>());
+            app.Use((http, next) => ports.IsAdmin(http) ? AnswerAdminAsync(http, next, pages, explain) : next(http));
         }
 
         if (BrowserAccess.IsOn(cors))
@@ -51,14 +52,14 @@ internal static class ProxyPipeline
         return next(http);
     }
 
-    private static Task AnswerAdminAsync(HttpContext http, RequestDelegate next, OwnPages pages)
+    private static Task AnswerAdminAsync(HttpContext http, RequestDelegate next, OwnPages pages, ExplainPage explain)
     {
         if (IsMetrics(http.Request))
         {
             return next(http);
         }
 
-        return AnswerOwnAsync(http, pages.FindHealth(http.Request));
+        return AnswerOwnAsync(http, pages.FindHealth(http.Request) ?? explain.Find(http.Request));
     }
 
     private static Task AnswerOwnAsync(HttpContext http, RequestDelegate? page)

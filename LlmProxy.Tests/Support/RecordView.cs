@@ -20,6 +20,7 @@ public sealed class RecordView
         UpstreamModel = member("UpstreamModel");
         Attempts = Number(member("Attempts")) is { } attempts ? (int)attempts : 0;
         Tried = member("Tried") ?? "";
+        CoalescedWith = member("CoalescedWith");
         Status = (int)(Number(member("Status")) ?? 0);
         Streamed = bool.TryParse(member("Streamed"), out bool streamed) && streamed;
         End = member("End") ?? "";
@@ -54,6 +55,8 @@ public sealed class RecordView
 
     /// <summary>The attempts where one failed: <c>main upstream_timeout, spare ok</c>.</summary>
     public string Tried { get; }
+
+    public string? CoalescedWith { get; }
 
     public int Status { get; }
 

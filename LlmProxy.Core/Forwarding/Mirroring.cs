@@ -1,0 +1,165 @@
+using System.Buffers;
+using LlmProxy.Core.Balancing;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Requests;
+using LlmProxy.Core.Routing;
+
+namespace LlmProxy.Core.Forwarding;
+
+/// <summary>Told how a copy ended.</summary>
+/// <param name="upstream">The mirror's.</param>
+/// <param name="error">Null if it was answered; else a code, or why it was not sent.</param>
+internal delegate void MirrorNote(string upstream, string? error);
+
+/// <summary>
+/// Sends copies of requests to a second target, whose answers nobody gets. A copy has its own body and clock and shares nothing
+/// with the exchange that it is of: it neither slows nor outlasts it in any way that a client could see.
+/// </summary>
+/// <remarks>What is known of a target's health is not learned from copies, and they are not kept from it by that.</remarks>
+internal sealed class Mirroring(AttemptSender sender, LiveStates states, BodyBudget bodies, ClockWheel wheel, MirrorNote note) : IDisposable
+{
+    /// <summary>Copies of one model that may be under way: a mirror that is slow gets fewer, it does not get a queue.</summary>
+    public const int MostAtOnce = 32;
+
+    /// <summary>Of an answer; more is not read.</summary>
+    public const int MostBytes = 16 << 20;
+
+    public const string Busy = "mirror_busy";
+    public const string NoRoom = "mirror_no_room";
+
+    private const int ReadSize = 16 * 1024;
+    private static readonly TimeSpan _longest = TimeSpan.FromMinutes(10);
+
+    private readonly CancellationTokenSource _stopping = new();
+
+    /// <summary>Copies a request, if it is one of those that are copied. To be called once it is on its way; what takes time happens elsewhere.</summary>
+    /// <param name="request">Its body is still there.</param>
+    /// <param name="selection">Whose it is.</param>
+    /// <param name="limits">Sizes.</param>
+    public void Offer(ForwardRequest request, Selection selection, LimitOptions limits)
+    {
+        if (request.Route.Route.Mirror is not { } mirror || !Suits(mirror.Target, request, selection)
+            || (mirror.Percent < 100 && Random.Shared.Next(100) >= mirror.Percent))
+        {
+            return;
+        }
+
+        var target = mirror.Target;
+        var places = states.Of(target.Upstream).Places;
+        if (!selection.State.TryBeginMirror(MostAtOnce))
+        {
+            note(target.Upstream.Name, Busy);
+            return;
+        }
+
+        if (!places.TryEnter())
+        {
+            selection.State.EndMirror();
+            note(target.Upstream.Name, Busy);
+            return;
+        }
+
+        // Half of what all bodies may take: copies are the first to be done without.
+        var copy = RequestCopy.TryMake(request, bodies, limits.AllRequestBodies / 2);
+        var parts = copy is null ? null
+            : RequestSplice.TryPlan(copy.Fields, copy.Body.Length, target.ModelJsonFor(request.Route.Star), request.Route.Route.Edits, out _);
+        if (parts is null)
+        {
+            copy?.Body.End();
+            places.Exit();
+            selection.State.EndMirror();
+            note(target.Upstream.Name, NoRoom);
+            return;
+        }
+
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static copied => _ = copied.Self.RunAsync(copied),
+            new Copied(this, copy! with { TraceParent = null, TraceState = null }, target, parts, limits, places, selection.State), preferLocal: false);
+    }
+
+    public void Dispose()
+    {
+        _stopping.Cancel();
+        _stopping.Dispose();
+    }
+
+    // Tags say where a caller's words may go at all. What an upstream keeps is nowhere else.
+    private static bool Suits(Target target, ForwardRequest request, Selection selection) =>
+        !request.Endpoint.IsBodyless && !request.NamesStored && request.Route.Keeper is null
+        && target.Serves(request.Endpoint.Operation, request.Route.Star)
+        && target.Upstream.Carries(selection.Caller.UpstreamTags);
+
+    private async Task RunAsync(Copied copied)
+    {
+        string? error;
+        try
+        {
+            error = await AskAsync(copied);
+        }
+        catch (Exception e)
+        {
+            // Nobody waits for it: all there is to do is to count it.
+            error = Faults.InAnswer(e).Code;
+        }
+        finally
+        {
+            copied.Request.Body.End();
+            copied.Places.Exit();
+            copied.State.EndMirror();
+        }
+
+        note(copied.Target.Upstream.Name, error);
+    }
+
+    private async ValueTask<string?> AskAsync(Copied copied)
+    {
+        using var clock = new ExchangeClock(wheel, _stopping.Token);
+        var total = copied.Target.Timeouts.Total;
+        clock.LimitTotal(total > TimeSpan.Zero && total < _longest ? total : _longest);
+        using var attempt = new Attempt(clock, mayFollow: false);
+        var result = await sender.SendAsync(copied.Request, copied.Target, copied.Parts, copied.Limits, attempt, isLast: true);
+        if (!result.TryGet(out var answer, out var error))
+        {
+            return error.Code;
+        }
+
+        using (answer)
+        {
+            clock.WatchIdle(copied.Target.Timeouts.Idle);
+            return await DropAsync(answer, clock);
+        }
+    }
+
+    private static async ValueTask<string?> DropAsync(UpstreamAnswer answer, ExchangeClock clock)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(ReadSize);
+        try
+        {
+            long read = answer.Length;
+            for (int count; (count = await answer.Rest.ReadAsync(buffer, clock.Token)) > 0;)
+            {
+                clock.Touch();
+                read += count;
+                if (read > MostBytes)
+                {
+                    return ProxyErrors.AnswerTooLarge.Code;
+                }
+            }
+
+            return null;
+        }
+        catch (Exception e) when (clock.Reason != CutOff.None)
+        {
+            _ = e;
+            return (Faults.OfCutOff(clock.Reason) ?? ProxyErrors.ClientGone).Code;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private sealed record Copied(
+        Mirroring Self, ForwardRequest Request, Target Target, List<BodyPart> Parts, LimitOptions Limits, Balancing.Places Places, RouteState State);
+}

@@ -1,0 +1,297 @@
+using System.Text.Json;
+using LlmProxy.Core.Forwarding;
+using LlmProxy.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using NUnit.Framework;
+
+namespace LlmProxy.Tests.EndToEnd;
+
+/// <summary>Identical requests of one caller that run at the same time share one call upstream. Nothing of it is a cache.</summary>
+public sealed class CoalescingTests : ProxyFixture
+{
+    private const string EmbeddingsPath = "/v1/embeddings";
+    private const string Embedding = "{\"model\":\"text-embedding-3-small\",\"input\":\"zebra\"}";
+    private const string Zero = ",\"temperature\":0";
+
+    private TaskCompletionSource _gate = null!;
+
+    [SetUp]
+    public void Share()
+    {
+        InProcessOnly("it looks at what is shared");
+        _gate = new TaskCompletionSource();
+        Setup.Mini.Coalesce = true;
+        Setup.Options.Models["text-embedding-3-small"].Coalesce = true;
+    }
+
+    [TearDown]
+    public Task AssertNoLeaksAsync() => Leaks.AssertNoneAsync(App);
+
+    [Test]
+    public async Task Identical_embeddings_are_asked_for_once_and_all_get_the_answer()
+    {
+        Upstream.Next(Gated(Replies.LikeOpenAI));
+        await StartAsync();
+        Task<RawResponse>[] answers = [.. Enumerable.Range(0, 3).Select(_ => PostAsync(Embedding, EmbeddingsPath))];
+        await PartsAsync(3);
+        _gate.SetResult();
+        foreach (Task<RawResponse> answer in answers)
+        {
+            Assert.That(((await answer).Status, (await answer).Text), Is.EqualTo((200, Chat.Embedding(base64: false))));
+        }
+
+        Assert.That(Upstream.Requests, Has.Count.EqualTo(1));
+        await Deadline.Until(() => Proxy.Records.Count == 3);
+        RecordView payer = Proxy.Records.Single(r => r.CoalescedWith is null);
+        Assert.That(payer.Attempts, Is.EqualTo(1));
+        foreach (RecordView record in Proxy.Records.Where(r => r != payer))
+        {
+            Assert.That((record.CoalescedWith, record.Attempts, record.Upstream, record.End), Is.EqualTo((payer.Id, 0, "main", "ok")));
+        }
+    }
+
+    [Test]
+    public async Task Who_joins_a_stream_late_gets_it_from_its_beginning()
+    {
+        Upstream.Next(Gated(Chat.Role(), Chat.Delta("Hel")));
+        await StartAsync();
+        string request = Chat.Request(stream: true, more: Zero);
+        RawResponse first = await (await (await SendJsonAsync(request)).ReadHeadAsync()).ReadUntilAsync("Hel");
+        RawResponse second = await (await (await SendJsonAsync(request)).ReadHeadAsync()).ReadUntilAsync("Hel");
+        _gate.SetResult();
+        string whole = Sse.Whole(Chat.Role(), Chat.Delta("Hel"), Chat.Delta("lo"), Chat.Finish());
+        Contract.AssertWhole(await first.ReadToEndAsync(), whole);
+        Contract.AssertWhole(await second.ReadToEndAsync(), whole);
+        Assert.That(Upstream.Requests, Has.Count.EqualTo(1));
+    }
+
+    [TestCase("another caller")]
+    [TestCase("other words")]
+    [TestCase("another header")]
+    [Category("S21")]
+    public async Task S21_what_is_not_the_same_request_of_the_same_caller_is_never_shared(string what)
+    {
+        Upstream.Otherwise(Gated(Replies.LikeOpenAI));
+        await StartAsync();
+        Task<RawResponse> first = PostAsync(Embedding, EmbeddingsPath);
+        await Upstream.WaitForAsync();
+        Task<RawResponse> second = what switch
+        {
+            "another caller" => SendAsAsync(Canary.OtherClientKey),
+            "other words" => PostAsync(Embedding.Replace("zebra", "kayak", StringComparison.Ordinal), EmbeddingsPath),
+            _ => PostAsync(Embedding, EmbeddingsPath, "openai-organization: x"),
+        };
+        await Upstream.WaitForAsync(2);
+        _gate.SetResult();
+        Assert.That(((await first).Status, (await second).Status), Is.EqualTo((200, 200)));
+        Assert.That(Proxy.Records.Select(r => r.CoalescedWith), Is.All.Null);
+    }
+
+    [TestCase("", null, false)]
+    [TestCase(",\"temperature\":0.0", null, true)]
+    [TestCase(",\"temperature\":0.2", null, false)]
+    [TestCase(",\"temperature\":null", null, false)]
+    [TestCase(",\"temperature\":0,\"temperature\":1", null, false)]
+    [TestCase(",\"temperature\":0", "1", false)]
+    [TestCase(",\"temperature\":1", "0", true)]
+    public async Task Completions_are_shared_where_the_temperature_that_goes_up_is_0(string more, string? set, bool isShared)
+    {
+        if (set is not null)
+        {
+            Setup.Mini.Set["temperature"] = JsonDocument.Parse(set).RootElement;
+        }
+
+        Upstream.Otherwise(Gated(Replies.Json(200, Chat.Completion("Hello"))));
+        await StartAsync();
+        Task<RawResponse> first = PostAsync(Chat.Request(more: more));
+        Task<RawResponse> second = PostAsync(Chat.Request(more: more));
+        await (isShared ? PartsAsync(2) : Upstream.WaitForAsync(2));
+        _gate.SetResult();
+        Assert.That(((await first).Status, (await second).Status), Is.EqualTo((200, 200)));
+        Assert.That(Upstream.Requests, Has.Count.EqualTo(isShared ? 1 : 2));
+    }
+
+    [Test]
+    public async Task A_first_who_leaves_does_not_end_the_answer_of_the_others_and_one_of_them_answers_for_it()
+    {
+        Upstream.Next(Gated(Chat.Role(), Chat.Delta("Hel")));
+        await StartAsync();
+        string request = Chat.Request(stream: true, more: Zero);
+        RawClient first = await SendJsonAsync(request);
+        await (await first.ReadHeadAsync()).ReadUntilAsync("Hel");
+        RawResponse second = await (await (await SendJsonAsync(request)).ReadHeadAsync()).ReadUntilAsync("Hel");
+        await first.DisposeAsync();
+        RecordView left = await RecordAsync();
+        _gate.SetResult();
+        Contract.AssertWhole(await second.ReadToEndAsync(), Sse.Whole(Chat.Role(), Chat.Delta("Hel"), Chat.Delta("lo"), Chat.Finish()));
+        await Deadline.Until(() => Proxy.Records.Count == 2);
+        RecordView stayed = Proxy.Records.Single(r => r.Id != left.Id);
+        Assert.That((left.End, left.CoalescedWith), Is.EqualTo(("client_disconnect", stayed.Id)));
+        Assert.That((stayed.End, stayed.CoalescedWith), Is.EqualTo(("ok", (string?)null)));
+        Assert.That(Upstream.Requests, Has.Count.EqualTo(1));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task The_upstream_is_let_go_when_the_last_has_gone(bool hasBegun)
+    {
+        var closed = new TaskCompletionSource();
+        Upstream.Next(async exchange =>
+        {
+            if (hasBegun)
+            {
+                await exchange.StreamHeadAsync();
+                await exchange.EventsAsync(Chat.Delta("Hel"));
+            }
+
+            await exchange.PeerClosed;
+            closed.SetResult();
+        });
+        await StartAsync();
+        string request = Chat.Request(stream: true, more: Zero);
+        RawClient first = await SendJsonAsync(request);
+        RawClient second = await SendJsonAsync(request);
+        await PartsAsync(2);
+        await first.DisposeAsync();
+        await PartsAsync(1);
+        Assert.That(closed.Task.IsCompleted, Is.False);
+        await second.DisposeAsync();
+        await Deadline.In(closed.Task);
+        await Deadline.Until(() => Proxy.Records.Count == 2);
+        Assert.That(Proxy.Records.Select(r => r.End), Is.All.EqualTo("client_disconnect"));
+    }
+
+    [Test]
+    public async Task An_error_before_the_commit_is_everybody_s()
+    {
+        Upstream.Next(Gated(Replies.Json(500, Chat.Error("It burns."))));
+        await StartAsync();
+        Task<RawResponse>[] answers = [.. Enumerable.Range(0, 2).Select(_ => PostAsync(Chat.Request(stream: true, more: Zero)))];
+        await PartsAsync(2);
+        _gate.SetResult();
+        foreach (Task<RawResponse> answer in answers)
+        {
+            Contract.AssertError(await answer, 502, "upstream_error");
+        }
+
+        Assert.That(Upstream.Requests, Has.Count.EqualTo(1));
+        Assert.That((await PostAsync(Chat.Request(stream: true, more: Zero))).Status, Is.EqualTo(200), "no error is kept");
+    }
+
+    [Test]
+    public async Task A_stream_that_breaks_is_broken_for_all_and_kept_for_nobody()
+    {
+        Upstream.Next(Replies.StreamThen([Chat.Role(), Chat.Delta("Hel")], async exchange =>
+        {
+            await exchange.PauseAsync(_gate.Task);
+            exchange.Reset();
+        }));
+        await StartAsync();
+        string request = Chat.Request(stream: true, more: Zero);
+        RawResponse first = await (await (await SendJsonAsync(request)).ReadHeadAsync()).ReadUntilAsync("Hel");
+        RawResponse second = await (await (await SendJsonAsync(request)).ReadHeadAsync()).ReadUntilAsync("Hel");
+        _gate.SetResult();
+        Contract.AssertBroken(await first.ReadToEndAsync(), "upstream_reset");
+        Contract.AssertBroken(await second.ReadToEndAsync(), "upstream_reset");
+        Contract.AssertWhole(await PostAsync(request), Sse.Whole(Chat.Words("Hello", " there")));
+        Assert.That(Upstream.Requests, Has.Count.EqualTo(2));
+    }
+
+    [Test]
+    public async Task An_answer_that_has_ended_is_nobody_s_to_join()
+    {
+        await StartAsync();
+        for (int i = 1; i <= 3; i++)
+        {
+            Assert.That((await PostAsync(Embedding, EmbeddingsPath)).Status, Is.EqualTo(200));
+            Assert.That(Upstream.Requests, Has.Count.EqualTo(i));
+        }
+
+        Assert.That(Upstream.ConnectionCount, Is.EqualTo(1), "and its connection is used again");
+    }
+
+    [Test]
+    public async Task A_large_answer_in_one_piece_is_shared_as_it_comes()
+    {
+        Setup.Options.Limits.HeldAnswer = 2048;
+        string completion = Chat.Completion(new string('x', 100_000));
+        Upstream.Next(async exchange =>
+        {
+            await exchange.HeadAsync(200, ("Content-Type", "application/json"), ("Content-Length", completion.Length.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            await exchange.SendAsync(completion[..5000]);
+            await exchange.PauseAsync(_gate.Task);
+            await exchange.SendAsync(completion[5000..]);
+        });
+        await StartAsync();
+        Task<RawResponse> first = PostAsync(Chat.Request(more: Zero));
+        Task<RawResponse> second = PostAsync(Chat.Request(more: Zero));
+        await PartsAsync(2);
+        _gate.SetResult();
+        Assert.That(((await first).Text, (await second).Text), Is.EqualTo((completion, completion)));
+        Assert.That(Upstream.Requests, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Events_that_are_held_go_out_to_all_when_one_is_to_be_kept_awake()
+    {
+        var clock = Setup.UseFakeClock();
+        Setup.Main.Kind = Core.Configuration.UpstreamKind.OpenAI;
+        Setup.Main.Timeouts.FirstEvent = Setup.Main.Timeouts.Idle = Setup.Main.Timeouts.Total = TimeSpan.Zero;
+        string rest = ResponseEvents.Delta("Hi", 2) + ResponseEvents.Completed(3);
+        Upstream.Next(async exchange =>
+        {
+            await exchange.StreamHeadAsync();
+            await exchange.ChunkAsync(ResponseEvents.Begun);
+            await exchange.PauseAsync(_gate.Task);
+            await exchange.ChunkAsync(rest);
+            await exchange.LastChunkAsync();
+        });
+        await StartAsync();
+        string request = ResponseEvents.Request(stream: true);
+        request = request.Insert(request.LastIndexOf('}'), Zero);
+        Task<RawResponse>[] heads = [.. await Task.WhenAll(Enumerable.Range(0, 2).Select(async _ => (await SendJsonAsync(request, ResponseEvents.Path)).ReadHeadAsync()))];
+        await PartsAsync(2);
+        for (int i = 0; i < 200 && !heads.All(h => h.IsCompleted); i++)
+        {
+            clock.Advance(TimeSpan.FromSeconds(16));
+            await Task.Delay(20);
+        }
+
+        foreach (Task<RawResponse> head in heads)
+        {
+            RawResponse response = await head;
+            for (int i = 0; i < 200 && !response.Text.Contains(ResponseEvents.Begun, StringComparison.Ordinal); i++)
+            {
+                clock.Advance(TimeSpan.FromSeconds(16));
+                await response.ReadUntilAsync(r => r.Text.Length > 0, "something");
+                await Task.Delay(20);
+            }
+        }
+
+        _gate.SetResult();
+        foreach (Task<RawResponse> head in heads)
+        {
+            RawResponse response = await (await head).ReadToEndAsync();
+            Assert.That(response.End, Is.EqualTo(BodyEnd.Whole));
+            Assert.That(response.Text, Does.EndWith(rest));
+        }
+    }
+
+    private Script Gated(Script answer) => async exchange =>
+    {
+        await exchange.PauseAsync(_gate.Task);
+        await answer(exchange);
+    };
+
+    private Script Gated(params string[] begin) => Replies.StreamThen(begin, async exchange =>
+    {
+        await exchange.PauseAsync(_gate.Task);
+        await exchange.EventsAsync(Chat.Delta("lo"), Chat.Finish(), "[DONE]");
+        await exchange.LastChunkAsync();
+    });
+
+    private async Task<RawResponse> SendAsAsync(string key) => await (await SendAsync(RawClient.Request(
+        "POST", EmbeddingsPath, System.Text.Encoding.UTF8.GetBytes(Embedding), "Authorization: Bearer " + key, "Content-Type: application/json"))).ReadAsync();
+
+    private Task PartsAsync(int count) => Deadline.Until(() => App.Services.GetRequiredService<Coalescing>().Parts == count, what: $"{count} requests in a call");
+}

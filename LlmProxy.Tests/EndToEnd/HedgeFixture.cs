@@ -1,0 +1,50 @@
+using LlmProxy.Core.Configuration;
+using LlmProxy.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
+using NUnit.Framework;
+
+namespace LlmProxy.Tests.EndToEnd;
+
+/// <summary>A model with two targets and a hedge after two seconds, on a clock that stands still.</summary>
+public abstract class HedgeFixture : ProxyFixture
+{
+    protected FakeTimeProvider Clock { get; private set; } = null!;
+
+    protected ScriptedUpstream Second { get; private set; } = null!;
+
+    protected TaskCompletionSource Gate { get; private set; } = null!;
+
+    [SetUp]
+    public void UseTwoTargets()
+    {
+        InProcessOnly("time stands still");
+        Clock = Setup.UseFakeClock();
+        Gate = new TaskCompletionSource();
+        Second = Add("second");
+        Setup.Mini.Hedge = new HedgeOptions { After = TimeSpan.FromSeconds(2), BudgetPercent = 100 };
+        Setup.Main.Timeouts.Heartbeat = TimeSpan.Zero;
+    }
+
+    [TearDown]
+    public Task AssertNoLeaksAsync() => Leaks.AssertNoneAsync(App);
+
+    protected ScriptedUpstream Add(string name)
+    {
+        ScriptedUpstream upstream = NewUpstream();
+        Setup.Options.Upstreams[name] = ProxySetup.Upstream(upstream.Url);
+        Setup.Mini.Targets.Add(new TargetOptions { Upstream = name, Model = name + "-mini" });
+        return upstream;
+    }
+
+    /// <summary>Time passes until it is done; a timer that is set late has its time, too.</summary>
+    protected async Task AdvanceUntilAsync(Task done)
+    {
+        for (int i = 0; i < 400 && !done.IsCompleted; i++)
+        {
+            Clock.Advance(TimeSpan.FromMilliseconds(500));
+            await Task.WhenAny(done, Task.Delay(10));
+        }
+
+        await Deadline.In(done);
+    }
+}
