@@ -58,7 +58,7 @@ internal sealed class KilledUpstreamTests : HostTest
         var record = await proxy.ResultsInAsync("\"tried\":\\[\\{\"upstream\":\"first\",\"upstream_model\":\"demo\",\"end\":\"[a-z_]+\",\"duration_ms\":[\\d.]+\\},\\{\"upstream\":\"second\"");
         Assert.That(record.Success, Is.True);
         var metrics = await client.GetStringAsync("/metrics");
-        Assert.That(metrics, Does.Match("llmproxy_upstream_failovers[^\n]*llmproxy_upstream=\"first\",error_type=\"[a-z_]+\"[^\n]* [1-9]"));
+        Assert.That(metrics, Does.Match("llmproxy_upstream_failovers[^\n]*llmproxy_upstream=\"first\"[^\n]* [1-9]"));
         Assert.That(metrics, Does.Match("llmproxy_upstream_state[^\n]*llmproxy_upstream=\"first\"[^\n]* 0\n"));
     }
 
