@@ -19,13 +19,14 @@ internal sealed partial class LlmProxyMiddleware
 {
     private const int LongestClientId = 128;
 
-    private Exchange Begin(HttpContext http)
+    private Exchange Begin(HttpContext http, ClientHeaders seen)
     {
         var headers = http.Request.Headers;
+        var clientId = (seen & ClientHeaders.RequestId) != 0 ? ClientIdOf(headers) : null;
         var exchange = accountant.IsTracing
-            ? accountant.Begin(ClientIdOf(headers), headers.TraceParent, headers.TraceState)
-            : accountant.Begin(ClientIdOf(headers));
-        if (headers.TryGetValue("x-stainless-retry-count", out var retries)
+            ? accountant.Begin(clientId, headers.TraceParent, headers.TraceState)
+            : accountant.Begin(clientId);
+        if ((seen & ClientHeaders.RetryCount) != 0 && headers.TryGetValue("x-stainless-retry-count", out var retries)
             && int.TryParse(retries.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
         {
             exchange.ClientRetries = count;
@@ -35,10 +36,10 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     /// <summary>What is refused whatever it asks for.</summary>
-    private ProxyError? RefuseUnread(HttpRequest request, LimitOptions limits) =>
+    private ProxyError? RefuseUnread(HttpRequest request, ClientHeaders seen, LimitOptions limits) =>
         lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping
         : limits.Concurrent > 0 && accountant.Active > limits.Concurrent ? ProxyErrors.Busy
-        : loops.IsLoop(request.Headers) ? ProxyErrors.LoopDetected
+        : (seen & ClientHeaders.Via) != 0 && loops.IsLoop(request.Headers) ? ProxyErrors.LoopDetected
         : HttpEdge.Check(request);
 
     /// <summary>A client's own id is echoed if it cannot break a header or a log line; it never identifies a record.</summary>

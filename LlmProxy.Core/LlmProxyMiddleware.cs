@@ -33,13 +33,14 @@ internal sealed partial class LlmProxyMiddleware(
     /// <param name="path">Its path behind the prefix.</param>
     public async Task InvokeAsync(HttpContext http, string path)
     {
-        var exchange = Begin(http);
+        var seen = ClientHeaderScan.Of(http.Request.Headers);
+        var exchange = Begin(http, seen);
         var snapshot = snapshots.Hold();
         exchange.Generation = snapshot.Generation;
         var match = EndpointTable.Match(http.Request, path);
         try
         {
-            if ((RefuseUnread(http.Request, snapshot.Options.Limits) ?? match.Error ?? await ServeAsync(http, match, snapshot, exchange)) is { } error)
+            if ((RefuseUnread(http.Request, seen, snapshot.Options.Limits) ?? match.Error ?? await ServeAsync(http, seen, match, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, match.Dialect, error, snapshot, exchange);
             }
@@ -65,7 +66,8 @@ internal sealed partial class LlmProxyMiddleware(
     }
 
     /// <returns>The error that is to be answered; null once an answer has begun.</returns>
-    private async ValueTask<ProxyError?> ServeAsync(HttpContext http, EndpointMatch match, LlmProxySnapshot snapshot, Exchange exchange)
+    private async ValueTask<ProxyError?> ServeAsync(
+        HttpContext http, ClientHeaders seen, EndpointMatch match, LlmProxySnapshot snapshot, Exchange exchange)
     {
         // 1. Which operation is this?
         var endpoint = match.Endpoint!;
@@ -73,7 +75,7 @@ internal sealed partial class LlmProxyMiddleware(
         exchange.GenAiOperation = endpoint.GenAiName;
 
         // 2. Who calls?
-        if (!Authenticator.Authenticate(http, snapshot.Keys).TryGet(out var caller, out var error))
+        if (!Authenticator.Authenticate(http, seen, snapshot.Keys).TryGet(out var caller, out var error))
         {
             return error;
         }
@@ -132,7 +134,7 @@ internal sealed partial class LlmProxyMiddleware(
         var first = selection.First;
         clock.LimitTotal(first.Timeouts.Total);
         var trace = Accountant.UpstreamTrace(exchange);
-        var query = ForwardedQuery.Of(endpoint, http.Request.Query);
+        var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Request.Query) : "";
         var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
         exchange.Streamed = forward.WantsStream;
 
@@ -169,6 +171,7 @@ internal sealed partial class LlmProxyMiddleware(
         if (result.TryGet(out var answer, out _))
         {
             Remember(forward, caller, answer.Target, answer);
+            forward.Forget(answer);
         }
 
         return result;

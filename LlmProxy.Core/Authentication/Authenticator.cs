@@ -1,3 +1,4 @@
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -7,12 +8,13 @@ namespace LlmProxy.Core.Authentication;
 /// <summary>Who calls? The front door of the second stage.</summary>
 internal static class Authenticator
 {
-    private static readonly string[] _plainHeaders = ["x-llmproxy-key", "x-api-key", "api-key", "x-goog-api-key"];
-
     /// <summary>
     /// The caller by the one key of ours that the request carries, or by the host app's user where configuration says so.
     /// </summary>
-    public static Result<Caller> Authenticate(HttpContext http, KeyRing keys)
+    /// <param name="http">The request.</param>
+    /// <param name="seen">Which of its headers may matter.</param>
+    /// <param name="keys">Ours.</param>
+    public static Result<Caller> Authenticate(HttpContext http, ClientHeaders seen, KeyRing keys)
     {
         if (keys.Identity is { } identity)
         {
@@ -25,13 +27,9 @@ internal static class Authenticator
             return ProxyErrors.AmbiguousCredentials with { Message = "The request carries more than one Authorization header. Send one." };
         }
 
-        Caller? found = null;
-        if (TryReadBearer(headers.Authorization, out var bearer))
-        {
-            found = keys.Find(bearer);
-        }
+        var found = FindBearer(headers.Authorization, keys);
 
-        foreach (var name in _plainHeaders)
+        foreach (var name in (seen & ClientHeaders.PlainKey) != 0 ? ClientHeaderScan.PlainKeyNames : [])
         {
             if (!headers.TryGetValue(name, out var values))
             {
@@ -54,18 +52,31 @@ internal static class Authenticator
     }
 
     // RFC 9110, 11.6.2: the scheme is case-insensitive and followed by one or more spaces.
-    private static bool TryReadBearer(StringValues header, out ReadOnlySpan<char> key)
+    private static Caller? FindBearer(StringValues header, KeyRing keys)
     {
         const string Scheme = "Bearer ";
-        key = header.Count == 1 ? header[0].AsSpan() : default;
-        if (!key.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        if (header.Count != 1 || header[0] is not { } text)
         {
-            key = default;
-            return false;
+            return null;
         }
 
-        key = key[Scheme.Length..].TrimStart(' ');
-        return !key.IsEmpty;
+        if (keys.Recall(text) is { } known)
+        {
+            return known;
+        }
+
+        if (!text.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        var found = keys.Find(text.AsSpan(Scheme.Length).TrimStart(' '));
+        if (found is not null)
+        {
+            keys.Remember(text, found);
+        }
+
+        return found;
     }
 
     private static Result<Caller> FromUser(HttpContext http, KeyRing keys, Configuration.HostIdentityOptions identity)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using LlmProxy.Core.Configuration;
@@ -8,8 +9,10 @@ namespace LlmProxy.Core.Authentication;
 internal sealed class KeyRing
 {
     private const int LongestKey = 200;
+    private const int RecentHeaders = 1024;
 
     private readonly Dictionary<KeyHash, (byte[] Hash, Caller Caller)> _callers = [];
+    private readonly RecentHeader?[] _recent = new RecentHeader?[RecentHeaders];
     private readonly Dictionary<string, (ModelAllowance[] Lists, string[] Tags)> _groups = new(StringComparer.Ordinal);
 
     /// <param name="options">Validated.</param>
@@ -74,12 +77,26 @@ internal sealed class KeyRing
         return AllowsAnonymous && id == Anonymous.Id ? Anonymous : null;
     }
 
+    /// <summary>
+    /// The caller whose key this very string held before, or null: the server hands out the same string for each request of a
+    /// connection whose header stays the same, and a hash costs more than the rest of the second stage together. Compared as an
+    /// object and never by its characters, so it tells nobody's key by the time it takes; only strings with a valid key are
+    /// known, a bounded number of them, and they go with the configuration.
+    /// </summary>
+    public Caller? Recall(string header) =>
+        Volatile.Read(ref SlotOf(header)) is { } recent && ReferenceEquals(recent.Header, header) ? recent.Caller : null;
+
+    /// <summary>Remembers that this string holds the key of that caller.</summary>
+    public void Remember(string header, Caller caller) => Volatile.Write(ref SlotOf(header), new RecentHeader(header, caller));
+
     /// <summary>The caller for a user of the host app; a claimed group that is not configured counts as none.</summary>
     public Caller ForUser(string id, string? claimedGroup)
     {
         var group = claimedGroup is not null && _groups.ContainsKey(claimedGroup) ? claimedGroup : Identity?.DefaultGroup;
         return group is null ? new Caller(id, null, [], debug: false) : new Caller(id, group, _groups[group].Lists, debug: false, _groups[group].Tags);
     }
+
+    private ref RecentHeader? SlotOf(string header) => ref _recent[RuntimeHelpers.GetHashCode(header) & (RecentHeaders - 1)];
 
     private static ModelAllowance[] ListsOf(LlmProxyOptions options, Func<string, string> resolve, string? group) =>
         group is null ? [] : ListOf(resolve, options.Groups[group].Models);
@@ -91,6 +108,13 @@ internal sealed class KeyRing
 
     private static bool IsWellFormed(ReadOnlySpan<char> key) =>
         key.Length is > 0 and <= LongestKey && !key.ContainsAnyExceptInRange('!', '~');
+
+    private sealed class RecentHeader(string header, Caller caller)
+    {
+        public string Header { get; } = header;
+
+        public Caller Caller { get; } = caller;
+    }
 }
 
 /// <summary>A SHA-256, as a key of a dictionary.</summary>

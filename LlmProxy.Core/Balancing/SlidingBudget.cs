@@ -43,7 +43,7 @@ internal sealed class SlidingBudget
     {
         // From the newest second that has one: which, matters to nobody.
         var second = now / SlotMs;
-        for (var back = 0; back < Slots; back++)
+        for (var back = 0; back < Slots && back <= second; back++)
         {
             ref var slot = ref _taken[(second - back) % Slots];
             var seen = Volatile.Read(ref slot);

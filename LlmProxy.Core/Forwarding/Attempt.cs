@@ -68,12 +68,23 @@ internal sealed class Attempt : IDisposable
     public bool WasLost => _wasUsedBefore && _connection is { IsAnswered: false };
 
     /// <summary>The attempt that a request was made for.</summary>
-    public static Attempt? Of(HttpRequestMessage message) => message.Options.TryGetValue(_key, out var attempt) ? attempt : null;
+    public static Attempt? Of(HttpRequestMessage message) =>
+        message is AttemptMessage { Attempt: { } known } ? known : message.Options.TryGetValue(_key, out var attempt) ? attempt : null;
 
     /// <summary>Sends a request as this attempt.</summary>
-    public Task<HttpResponseMessage> SendAsync(HttpMessageInvoker client, HttpRequestMessage message, CancellationToken cancellation)
+    public Task<HttpResponseMessage> SendAsync(HttpMessageInvoker client, AttemptMessage message, CancellationToken cancellation)
     {
-        message.Options.Set(_key, this);
+        if (message is AttemptMessage own)
+        {
+            own.Attempt = this;
+        }
+
+        // The options are a dictionary, which costs more than all else of the message: only where somebody may send a copy.
+        if (client is not UpstreamInvoker { IsPlain: true } || message is not AttemptMessage)
+        {
+            message.Options.Set(_key, this);
+        }
+
         var outer = _current;
         _current = this;
         try
@@ -176,4 +187,10 @@ internal sealed class Attempt : IDisposable
         _connection = connection;
         _wasUsedBefore = wasUsedBefore;
     }
+}
+
+/// <summary>A request that knows whose it is.</summary>
+internal sealed class AttemptMessage(HttpMethod method, Uri address) : HttpRequestMessage(method, address)
+{
+    public Attempt? Attempt { get; set; }
 }

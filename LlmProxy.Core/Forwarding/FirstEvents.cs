@@ -26,11 +26,17 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
         {
             while (true)
             {
-                // Nothing is asked of the pool while the upstream thinks.
+                // The upstream may think for long: meanwhile no more is kept than what it has said.
                 int count;
+                var waiting = body.ReadAsync(Memory<byte>.Empty, cancellation);
+                if (!waiting.IsCompleted)
+                {
+                    buffer.Fit();
+                }
+
                 if (_held > 0 && request.Held is { } held)
                 {
-                    var pending = body.ReadAsync(Memory<byte>.Empty, cancellation).AsTask();
+                    var pending = waiting.AsTask();
                     if (!pending.IsCompleted && await Task.WhenAny(pending, held.Asked) != pending)
                     {
                         return Commit(response, ref buffer, new ResumedStream(body, pending), hasOutput: false, known);
@@ -40,7 +46,7 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
                 }
                 else
                 {
-                    count = await body.ReadAsync(Memory<byte>.Empty, cancellation);
+                    count = await waiting;
                 }
 
                 count += await body.ReadAsync(buffer.Free(), cancellation);

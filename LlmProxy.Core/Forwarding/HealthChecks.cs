@@ -29,7 +29,9 @@ internal sealed partial class HealthChecks(
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _timer = time.CreateTimer(static state => ((HealthChecks)state!).Step(), this, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        // In two steps: the first look sets the timer for the next.
+        _timer = time.CreateTimer(static state => ((HealthChecks)state!).Step(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         return Task.CompletedTask;
     }
 

@@ -105,6 +105,16 @@ internal sealed class UpstreamAnswer : IDisposable
         return new UpstreamAnswer(this, rented, read.Length, rest);
     }
 
+    /// <summary>Lets go of what was sent: it is over, and the HTTP client would keep it for as long as the answer lasts.</summary>
+    public void ForgetRequest()
+    {
+        if (_target is null && _response.RequestMessage is { } request)
+        {
+            request.Content = null;
+            request.Headers.Clear();
+        }
+    }
+
     public void Dispose()
     {
         ReleaseRead();

@@ -24,6 +24,7 @@ internal sealed class UpstreamClients(IHttpMessageHandlerFactory factory, Upstre
         {
             foreach (var upstream in upstreams)
             {
+                handlers.Announce(upstream);
                 _generations[upstream] = _generations.GetValueOrDefault(upstream) + 1;
             }
         }
@@ -57,6 +58,14 @@ internal sealed class UpstreamClients(IHttpMessageHandlerFactory factory, Upstre
     private HttpMessageInvoker Create(Upstream upstream)
     {
         handlers.Announce(upstream);
-        return new(factory.CreateHandler(Prefix + upstream.ClientName), disposeHandler: false);
+        return new UpstreamInvoker(factory.CreateHandler(Prefix + upstream.ClientName));
     }
+}
+
+/// <summary>Sends to one upstream.</summary>
+internal sealed class UpstreamInvoker(HttpMessageHandler handler) : HttpMessageInvoker(handler, disposeHandler: false)
+{
+    /// <summary>What it is given reaches the connections as the same object: no handler of the app's stands between.</summary>
+    public bool IsPlain { get; } = handler is SocketsHttpHandler
+        || (handler is DelegatingHandler { InnerHandler: SocketsHttpHandler } && handler.GetType().Assembly == typeof(IHttpMessageHandlerFactory).Assembly);
 }

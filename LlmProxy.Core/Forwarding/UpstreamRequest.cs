@@ -26,15 +26,25 @@ internal sealed record ForwardRequest(
 
     /// <summary>Asks for events that are held; null where they are held until the commit.</summary>
     public HeldEvents? Held { get; } = Endpoint.CanStream && Fields.Stream && Endpoint.Dialect.ReleasesHeldEvents ? new HeldEvents() : null;
+
+    /// <summary>Past the commit no stream keeps its request: lets go of what only another attempt would need.</summary>
+    public void Forget(UpstreamAnswer answer)
+    {
+        Fields.ForgetPlaces();
+        if (Body.IsGivenBack)
+        {
+            answer.ForgetRequest();
+        }
+    }
 }
 
 /// <summary>Builds the request that one attempt sends. Nothing of another attempt is in it.</summary>
 internal static class UpstreamRequest
 {
-    public static HttpRequestMessage Build(ForwardRequest request, Target target, List<BodyPart> parts)
+    public static AttemptMessage Build(ForwardRequest request, Target target, List<BodyPart> parts)
     {
         var upstream = target.Upstream;
-        var message = new HttpRequestMessage(HttpMethod.Parse(request.Endpoint.Method), target.AddressOf(request.Endpoint, request.Id, request.Query, request.Route.Star))
+        var message = new AttemptMessage(HttpMethod.Parse(request.Endpoint.Method), target.AddressOf(request.Endpoint, request.Id, request.Query, request.Route.Star))
         {
             Content = request.Endpoint.IsBodyless ? null : new RequestContent(request.Body, parts),
             Version = upstream.Options.HttpVersion,

@@ -19,6 +19,8 @@ internal struct JsonAnswer
     /// <summary>The value of <c>id</c>, quotes included; empty if there is none.</summary>
     public SseRange Id { get; private set; }
 
+    private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000 };
+
     private SseRange _error;
     private bool _isResponse;
 
@@ -31,7 +33,13 @@ internal struct JsonAnswer
     public static bool TryRead(ReadOnlySpan<byte> body, out JsonAnswer answer)
     {
         answer = new JsonAnswer();
-        var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = 1000 });
+        if (answer.TryWalk(body))
+        {
+            return true;
+        }
+
+        answer = new JsonAnswer();
+        var reader = new Utf8JsonReader(body, _options);
         try
         {
             reader.Read();
@@ -56,7 +64,7 @@ internal struct JsonAnswer
     /// <summary>Finds the <c>id</c> in the beginning of an object that is not all there; empty if it does not stand there.</summary>
     public static SseRange FindId(ReadOnlySpan<byte> beginning)
     {
-        var reader = new Utf8JsonReader(beginning, isFinalBlock: false, new JsonReaderState(new JsonReaderOptions { MaxDepth = 1000 }));
+        var reader = new Utf8JsonReader(beginning, isFinalBlock: false, new JsonReaderState(_options));
         try
         {
             reader.Read();
@@ -80,6 +88,70 @@ internal struct JsonAnswer
         }
 
         return default;
+    }
+
+    // The quick way, for an object with plain names; about what it says no to, the reader has the last word.
+    private bool TryWalk(ReadOnlySpan<byte> body)
+    {
+        var walk = new JsonWalk(body);
+        if (!walk.TryOpen())
+        {
+            return false;
+        }
+
+        while (walk.TryNext(out _, out var name, out var hasMember))
+        {
+            if (!hasMember)
+            {
+                return walk.IsAtEnd();
+            }
+
+            var start = walk.Position;
+            if (name.Contains((byte)'\\') || !walk.TrySkip())
+            {
+                return false;
+            }
+
+            NoteMember(name, body, start, walk.Position);
+        }
+
+        return false;
+    }
+
+    private void NoteMember(ReadOnlySpan<byte> name, ReadOnlySpan<byte> body, int start, int end)
+    {
+        if (name.Length is not (2 or 5 or 6))
+        {
+            return;
+        }
+
+        var isText = body[start] == '"';
+        if (name.SequenceEqual("usage"u8))
+        {
+            if (body[start] == '{')
+            {
+                var reader = new Utf8JsonReader(body[start..end], _options);
+                reader.Read();
+                Usage = UsageReader.Read(ref reader);
+            }
+        }
+        else if (name.SequenceEqual("error"u8))
+        {
+            _error = body[start] != 'n' ? new SseRange(start, end - start) : _error;
+        }
+        else if (name.SequenceEqual("model"u8))
+        {
+            Model = isText ? new SseRange(start, end - start) : default;
+        }
+        else if (name.SequenceEqual("object"u8))
+        {
+            var reader = new Utf8JsonReader(body[start..end], _options);
+            _isResponse = isText && reader.Read() && reader.Is("response"u8);
+        }
+        else if (name.SequenceEqual("id"u8))
+        {
+            Id = isText ? new SseRange(start, end - start) : default;
+        }
     }
 
     private void ReadMember(ref Utf8JsonReader reader)

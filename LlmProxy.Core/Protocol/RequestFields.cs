@@ -1,18 +1,19 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 
 namespace LlmProxy.Core.Protocol;
 
 /// <summary>The top level of a request's JSON body, read once: what it asks for and where that stands.</summary>
-internal sealed class RequestFields
+internal sealed partial class RequestFields
 {
     private const int LongestModel = 256;
     private const int MostChoices = 128;
 
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000, CommentHandling = JsonCommentHandling.Disallow };
 
-    private readonly List<RequestField> _fields = new(4);
+    private List<RequestField> _fields = new(4);
     private bool _hasModel;
     private RequestIdentity _identity;
 
@@ -67,7 +68,13 @@ internal sealed class RequestFields
             return refused;
         }
 
-        var fields = new RequestFields { Names = names, Model = model ?? "", _hasModel = model is not null };
+        var fields = Begin(names, model);
+        if (body.IsSingleSegment && fields.TryWalk(body.FirstSpan, out var error))
+        {
+            return error ?? (Result<RequestFields>)fields;
+        }
+
+        fields = Begin(names, model);
         var reader = new Utf8JsonReader(body, _options);
         try
         {
@@ -79,37 +86,19 @@ internal sealed class RequestFields
         }
     }
 
+    /// <summary>Forgets where in the body its fields stand, once there is no body: what they said stays.</summary>
+    public void ForgetPlaces() => _fields = [];
+
+    private static RequestFields Begin(FieldNames names, string? model) => new() { Names = names, Model = model ?? "", _hasModel = model is not null };
+
     /// <summary>The one field of that name.</summary>
     public RequestField? Find(int name)
     {
-        foreach (var field in _fields)
+        foreach (ref readonly var field in CollectionsMarshal.AsSpan(_fields))
         {
             if (field.Name == name)
             {
                 return field;
-            }
-        }
-
-        return null;
-    }
-
-    /// <summary>The error if a field that somebody acts on is there twice, or under a name that can be read in two ways.</summary>
-    public ProxyError? CheckUnambiguous(int name)
-    {
-        var seen = 0;
-        foreach (var field in _fields)
-        {
-            if (field.Name == name)
-            {
-                if (!field.IsExact)
-                {
-                    return ProxyErrors.AmbiguousKey(Names[name]);
-                }
-
-                if (++seen > 1)
-                {
-                    return ProxyErrors.DuplicateKey(Names[name]);
-                }
             }
         }
 
@@ -168,19 +157,6 @@ internal sealed class RequestFields
         return CheckAll() ?? error;
     }
 
-    private ProxyError? CheckAll()
-    {
-        for (var name = 0; name < FieldNames.AlwaysCount; name++)
-        {
-            if (CheckUnambiguous(name) is { } error)
-            {
-                return error;
-            }
-        }
-
-        return Find(FieldNames.Model) is null && !_hasModel ? ProxyErrors.ModelRequired : null;
-    }
-
     private int Identify(ref Utf8JsonReader reader, out bool isExact)
     {
         if (!reader.ValueIsEscaped && !reader.HasValueSequence && Ascii.IsValid(reader.ValueSpan))
@@ -220,7 +196,7 @@ internal sealed class RequestFields
                     ? null
                     : ProxyErrors.InvalidType("stream", "true, false or null");
             case FieldNames.StreamOptions:
-                IncludesUsage = FindMember(reader, "include_usage"u8, out var value) && value.TokenType == JsonTokenType.True;
+                IncludesUsage = JsonMembers.Find(reader, "include_usage"u8, out var value) && value.TokenType == JsonTokenType.True;
                 return reader.TokenType is JsonTokenType.StartObject or JsonTokenType.Null
                     ? null
                     : ProxyErrors.InvalidType("stream_options", "an object or null");
@@ -231,35 +207,11 @@ internal sealed class RequestFields
                 PreviousResponse = StoredIds.Read(reader);
                 return null;
             case FieldNames.Conversation:
-                Conversation = StoredIds.Read(FindMember(reader, "id"u8, out var id) ? id : reader);
+                Conversation = StoredIds.Read(JsonMembers.Find(reader, "id"u8, out var id) ? id : reader);
                 return null;
             default:
                 return null;
         }
-    }
-
-    /// <summary>Finds a member of the object that the reader, which stays where it is, stands before. The last one counts, as for most readers.</summary>
-    internal static bool FindMember(Utf8JsonReader reader, ReadOnlySpan<byte> name, out Utf8JsonReader value)
-    {
-        value = reader;
-        var found = false;
-        if (reader.TokenType == JsonTokenType.StartObject)
-        {
-            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-            {
-                var isIt = reader.ValueTextEquals(name);
-                reader.Read();
-                if (isIt)
-                {
-                    value = reader;
-                    found = true;
-                }
-
-                reader.Skip();
-            }
-        }
-
-        return found;
     }
 
     private ProxyError? TakeModel(ref Utf8JsonReader reader)

@@ -64,7 +64,7 @@ internal struct RequestIdentity
                 User = OfString(reader) is not 0 and var user ? user : User;
                 break;
             case IdentityRole.Metadata:
-                User = RequestFields.FindMember(reader, "user_id"u8, out var id) && OfString(id) is not 0 and var named ? named : User;
+                User = JsonMembers.Find(reader, "user_id"u8, out var id) && OfString(id) is not 0 and var named ? named : User;
                 break;
             case IdentityRole.CacheKey:
                 CacheKey = OfString(reader);
@@ -176,8 +176,10 @@ internal struct RequestIdentity
         }
     }
 
+    // By length first: hardly any name has one of these.
     private static bool IsWrapping(in Utf8JsonReader reader) =>
-        reader.ValueTextEquals("type"u8) || reader.ValueTextEquals("cache_control"u8) || reader.ValueTextEquals("id"u8) || reader.ValueTextEquals("status"u8);
+        (reader.HasValueSequence || reader.ValueSpan.Length is 2 or 4 or 6 or 13)
+        && (reader.ValueTextEquals("type"u8) || reader.ValueTextEquals("cache_control"u8) || reader.ValueTextEquals("id"u8) || reader.ValueTextEquals("status"u8));
 
     // As written, escapes and all: who writes a text a second time writes it the same way.
     private static void AddScalar(in Utf8JsonReader reader, ref Fingerprint print, int most = int.MaxValue)

@@ -9,6 +9,8 @@ namespace LlmProxy.Core.Protocol;
 internal sealed record RequestEdits(ParameterEdit[] Set, ParameterEdit[] Default, int[] Remove)
 {
     public static RequestEdits None { get; } = new([], [], []);
+
+    public bool IsEmpty => Set.Length == 0 && Default.Length == 0 && Remove.Length == 0;
 }
 
 /// <param name="Name">The index in the <see cref="FieldNames"/>.</param>
@@ -38,6 +40,12 @@ internal static class RequestSplice
         if (error is not null)
         {
             return null;
+        }
+
+        if (edits.IsEmpty && fields.Find(FieldNames.Model) is { IsEscaped: false } only)
+        {
+            // What most requests ask for.
+            return [new(0, only.ValueStart, default), new(0, 0, model), new(only.ValueEnd, length - only.ValueEnd, default)];
         }
 
         var changes = new List<(long Start, long End, ReadOnlyMemory<byte> With)>(4);

@@ -113,6 +113,8 @@ internal sealed class ClientStream
             _writer!.Advance(count);
         }
 
+        // What is held on to here would outlive the server's own interest in it by a whole wait.
+        _memory = default;
         Bytes += count;
         Unflushed += count;
     }

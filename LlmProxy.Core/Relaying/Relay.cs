@@ -46,9 +46,23 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         var wait = new QuietWait();
         plan.Clock.WatchQuiet(plan.First.Timeouts.Heartbeat, wait);
         var result = sending.IsCompleted ? await sending : await HoldAsync(plan, client, wait, sending);
-        return result.TryGet(out var events, out var failure)
-            ? await StreamAsync(plan, client, wait, events)
-            : await FailAsync(plan, client, failure);
+
+        // What waited for the commit is not kept for as long as the stream lasts.
+        sending = default;
+        if (!result.TryGet(out var events, out var failure))
+        {
+            return await FailAsync(plan, client, failure);
+        }
+
+        using (events)
+        {
+            if (!client.HasBegun)
+            {
+                await BeginStreamAsync(plan, client, events);
+            }
+
+            return await RelayOf(plan, client, wait, events).RunAsync(events);
+        }
     }
 
     /// <summary>
@@ -101,25 +115,17 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         plan.Request.Held?.Ask();
     }
 
-    private async ValueTask<Result<RelayOutcome>> StreamAsync(RelayPlan plan, ClientStream client, QuietWait wait, UpstreamAnswer answer)
+    private EventRelay RelayOf(RelayPlan plan, ClientStream client, QuietWait wait, UpstreamAnswer answer)
     {
-        using (answer)
-        {
-            if (!client.HasBegun)
-            {
-                await BeginStreamAsync(plan, client, answer);
-            }
-
-            var events = new EventRelayPlan(
-                CreateInspector(plan, answer.Target),
-                answer.Target.Timeouts.Idle,
-                plan.Limits.Event,
-                plan.Headers().RequestId,
-                plan.Contact,
-                FiltersFor(plan, answer),
-                plan.Complete);
-            return await new EventRelay(client, plan.Clock, wait, time, events).RunAsync(answer);
-        }
+        var events = new EventRelayPlan(
+            CreateInspector(plan, answer.Target),
+            answer.Target.Timeouts.Idle,
+            plan.Limits.Event,
+            plan.Headers().RequestId,
+            plan.Contact,
+            FiltersFor(plan, answer),
+            plan.Complete);
+        return new EventRelay(client, plan.Clock, wait, time, events);
     }
 
     private async ValueTask<Result<RelayOutcome>> AnswerAsync(RelayPlan plan, UpstreamAnswer answer)

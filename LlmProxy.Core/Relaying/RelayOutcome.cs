@@ -3,7 +3,8 @@ using LlmProxy.Core.Protocol;
 namespace LlmProxy.Core.Relaying;
 
 /// <summary>How an answer ended and who is to blame. A relay returns it; it never throws.</summary>
-internal readonly record struct RelayOutcome()
+/// <remarks>A class: as a value every method between the relay and the middleware would keep room for it while its stream waits.</remarks>
+internal sealed record RelayOutcome
 {
     /// <summary>Null for a whole answer.</summary>
     public ProxyError? Error { get; init; }

@@ -41,7 +41,7 @@ internal readonly record struct ResponseHeaders(
 
         if (Overhead is { } overhead)
         {
-            headers["x-llmproxy-overhead-ms"] = overhead.TotalMilliseconds.ToString("0.###", CultureInfo.InvariantCulture);
+            headers["x-llmproxy-overhead-ms"] = Milliseconds(overhead);
         }
 
         if (Upstream is not null)
@@ -66,5 +66,25 @@ internal readonly record struct ResponseHeaders(
                 headers[passed] = redactor is not null && redactor.IsSecretIn(value) ? redactor.Apply(value) : value;
             }
         }
+    }
+
+    /// <summary>Milliseconds to the microsecond, without closing zeros. As a number in the runtime's formats it costs ten times as much.</summary>
+    internal static string Milliseconds(TimeSpan time)
+    {
+        const int MostDigits = 20;
+        var (whole, rest) = Math.DivRem((Math.Max(0, time.Ticks) + 5) / 10, 1000);
+        Span<char> text = stackalloc char[MostDigits + 4];
+        whole.TryFormat(text, out var length, default, CultureInfo.InvariantCulture);
+        if (rest > 0)
+        {
+            text[length++] = '.';
+            for (var unit = 100; rest > 0; unit /= 10)
+            {
+                text[length++] = (char)('0' + (rest / unit));
+                rest %= unit;
+            }
+        }
+
+        return new string(text[..length]);
     }
 }

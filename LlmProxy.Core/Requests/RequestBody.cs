@@ -34,6 +34,9 @@ internal sealed class RequestBody
 
     public long Length => Bytes.Length;
 
+    /// <summary>Nobody reads it any more.</summary>
+    public bool IsGivenBack => Volatile.Read(ref _isGiven) == 1;
+
     /// <summary>One more reader; fails if the last has already gone.</summary>
     public bool TryHold()
     {

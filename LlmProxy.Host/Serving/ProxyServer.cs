@@ -5,6 +5,7 @@ using LlmProxy.Host.Logging;
 using LlmProxy.Host.Records;
 using LlmProxy.Host.Sources;
 using LlmProxy.Host.Stopping;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -41,29 +42,8 @@ internal sealed class ProxyServer : IAsyncDisposable
     public static async Task<ProxyServer> StartAsync(
         LoadedConfiguration configuration, ListenPlan plan, bool writesRecords, FileLimit? files, StopSignals signals, CancellationToken cancellation)
     {
-        // Nothing by default: where configuration comes from, where it listens and what it logs are all decided here.
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "llmproxy" });
-        builder.Configuration.AddEnvironmentVariables();
-        AddLogging(builder);
-        builder.Services.AddSingleton<IHostLifetime>(signals);
-        // The steps have an end of their own; the host's would reset the streams that they wait for.
-        builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.Services.AddSingleton(TimeProvider.System);
         var socket = LocalSocket.TryOpen(configuration.Source);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan, files, socket));
-        // The same on the server's side; see Program.cs for what it asks of the code.
-        builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
-
-        ConfigurationFollow.Add(builder, configuration, plan, files);
-        builder.Services.RemoveAll<IRecordSink>();
-        if (writesRecords)
-        {
-            builder.Services.AddSingleton<IRecordSink>(static _ => ConsoleRecordSink.Open());
-        }
-
-        TelemetryExport.Add(builder.Services);
-        BrowserAccess.Add(builder.Services, configuration.Options.Cors);
-
+        var builder = CreateBuilder(configuration, plan, writesRecords, files, signals, socket);
         var app = builder.Build();
         var proxy = app.Services.GetRequiredService<LlmProxyLifetime>();
         var reload = app.Services.GetRequiredService<LlmProxyReload>();
@@ -95,6 +75,38 @@ internal sealed class ProxyServer : IAsyncDisposable
         }
 
         return server;
+    }
+
+    private static WebApplicationBuilder CreateBuilder(
+        LoadedConfiguration configuration, ListenPlan plan, bool writesRecords, FileLimit? files, StopSignals signals, LocalSocket? socket)
+    {
+        // Nothing by default: where configuration comes from, where it listens and what it logs are all decided here.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "llmproxy" });
+        builder.Configuration.AddEnvironmentVariables();
+        AddLogging(builder);
+        builder.Services.AddSingleton<IHostLifetime>(signals);
+        // The steps have an end of their own; the host's would reset the streams that they wait for.
+        builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan, files, socket));
+        // The same on the server's side; see Program.cs for what it asks of the code.
+        builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
+        if (ConnectionBuffers.IsSupported)
+        {
+            builder.Services.AddSingleton<IMemoryPoolFactory<byte>, ConnectionBufferFactory>();
+        }
+
+        ConfigurationFollow.Add(builder, configuration, plan, files);
+        builder.Services.RemoveAll<IRecordSink>();
+        if (writesRecords)
+        {
+            builder.Services.AddSingleton<IRecordSink>(static _ => ConsoleRecordSink.Open());
+        }
+
+        builder.Services.AddHostedService<QuietMoment>();
+        TelemetryExport.Add(builder.Services);
+        BrowserAccess.Add(builder.Services, configuration.Options.Cors);
+        return builder;
     }
 
     /// <summary>Until a signal asks it to stop, and it has.</summary>

@@ -16,6 +16,8 @@ internal static class TelemetryExport
     /// <summary>The server's own: connections, and by reason those that never became a request of ours.</summary>
     private const string ServerMeter = "Microsoft.AspNetCore.Server.Kestrel";
 
+    private const int OthersSeries = 200;
+
     public static void Add(IServiceCollection services)
     {
         var telemetry = services.AddOpenTelemetry();
@@ -27,6 +29,8 @@ internal static class TelemetryExport
         telemetry.WithMetrics(static metrics =>
         {
             metrics.AddMeter(LlmProxyTelemetry.MeterName, ServerMeter).AddRuntimeInstrumentation().AddPrometheusExporter();
+            // Room for every series is taken beforehand, 72 bytes for each: the runtime's and the server's are few.
+            metrics.AddView(static instrument => instrument.Meter.Name == LlmProxyTelemetry.MeterName ? null : new MetricStreamConfiguration { CardinalityLimit = OthersSeries });
             if (IsReceived("METRICS"))
             {
                 metrics.AddOtlpExporter();

@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Endpoints;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using NUnit.Framework;
@@ -39,6 +40,19 @@ internal sealed class AuthenticatorTests
         Assert.That(Outcome(("Authorization", "Bearer sk-ant-stranger"), ("x-api-key", A)), Is.EqualTo("a"));
         Assert.That(Outcome(("Authorization", "Bearer " + A), ("x-api-key", "sk-ant-stranger")), Is.EqualTo("a"));
         Assert.That(Outcome(("Authorization", "Bearer " + A), ("x-api-key", A), ("api-key", A)), Is.EqualTo("a"));
+    }
+
+    [Test]
+    public void A_header_that_is_the_same_object_again_is_known_and_one_that_only_reads_the_same_is_hashed()
+    {
+        var keys = new KeyRing(Options(), n => n);
+        var header = new string("Bearer " + A);
+        var stranger = new string("Bearer sk-ant-stranger");
+        Assert.That((Outcome(With([("Authorization", header)]), keys), Outcome(With([("Authorization", stranger)]), keys)), Is.EqualTo(("a", "401 invalid_api_key")));
+        Assert.That((keys.Recall(header)?.Id, keys.Recall(new string("Bearer " + A))), Is.EqualTo(("a", (Caller?)null)));
+        Assert.That((keys.Recall(stranger), new KeyRing(Options(), n => n).Recall(header)), Is.EqualTo(((Caller?)null, (Caller?)null)), "no key of ours, and after a reload");
+        Assert.That(Outcome(With([("Authorization", header)]), keys), Is.EqualTo("a"));
+        Assert.That(Outcome(With([("Authorization", header), ("x-api-key", B)]), keys), Is.EqualTo("400 ambiguous_credentials"), "what stands beside it still counts");
     }
 
     [TestCase("Authorization", "Bearer " + A, "x-api-key", B)]
@@ -87,14 +101,14 @@ internal sealed class AuthenticatorTests
         Assert.That(Outcome(http, keys), Is.EqualTo("401 invalid_api_key"), "a user that nobody vouches for");
 
         http.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "ann\n"), new Claim("team", "staff")], "test"));
-        Assert.That(Authenticator.Authenticate(http, keys).TryGet(out var caller, out _));
+        Assert.That(Authenticator.Authenticate(http, ClientHeaderScan.Of(http.Request.Headers), keys).TryGet(out var caller, out _));
         Assert.That((caller!.Id, caller.Group, caller.Allows("m"), caller.Allows("n")), Is.EqualTo(("ann ", "staff", true, false)));
     }
 
     private static string Outcome(params (string Name, StringValues Value)[] headers) => Outcome(With(headers), new KeyRing(Options(), n => n));
 
     private static string Outcome(HttpContext http, KeyRing keys) =>
-        Authenticator.Authenticate(http, keys).TryGet(out var caller, out var error) ? caller.Id : $"{error.Status} {error.Code}";
+        Authenticator.Authenticate(http, ClientHeaderScan.Of(http.Request.Headers), keys).TryGet(out var caller, out var error) ? caller.Id : $"{error.Status} {error.Code}";
 
     private static DefaultHttpContext With((string Name, StringValues Value)[] headers)
     {

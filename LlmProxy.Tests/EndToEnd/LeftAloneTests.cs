@@ -19,6 +19,8 @@ public sealed class LeftAloneTests : FailoverFixture
         _clock = Setup.UseFakeClock();
         Setup.Options.Models["second"] = ProxySetup.Model("main", "second-at-main");
         Setup.Options.Models["second"].Targets.Add(new() { Upstream = "spare", Model = "second-at-spare" });
+        Setup.Options.Models["twice"] = ProxySetup.Model("main", "one");
+        Setup.Options.Models["twice"].Targets.Add(new() { Upstream = "main", Model = "two" });
         Setup.Options.Models["alone"] = ProxySetup.Model("main", Chat.UpstreamModel);
         await StartAsync();
     }
@@ -173,6 +175,15 @@ public sealed class LeftAloneTests : FailoverFixture
         Assert.That(alone.Headers["x-should-retry"], Is.EqualTo("false"));
         Assert.That(MainStatus.Condition, Is.EqualTo(UpstreamCondition.QuotaGone));
         AssertSeen(1, 2);
+    }
+
+    [Test]
+    public async Task Targets_at_the_same_upstream_are_asked_in_turn_too()
+    {
+        Upstream.Next(Replies.Json(403, Chat.Error("Not this one.")));
+        Assert.That(await AskAsync("twice"), Is.EqualTo(200));
+        Assert.That(Upstream.Requests.Select(r => (string?)r.Json["model"]), Is.EqualTo(new[] { "one", "two" }));
+        AssertSeen(2, 0);
     }
 
     [TestCase(403, 502, null)]

@@ -44,10 +44,10 @@ internal sealed class EventRelayTests
     public async Task A_broken_stream_says_so_after_its_last_whole_event_and_never_says_done(string rest, string code)
     {
         using var relay = await MemoryRelay.RunAsync(Bytes(_start + rest));
-        Assert.That(relay.Completed!.Value.Error!.Code, Is.EqualTo(code));
+        Assert.That(relay.Completed!.Error!.Code, Is.EqualTo(code));
         Assert.That(relay.Body.Text, Does.StartWith(_start).And.Not.Contain("[DONE]").And.Not.Contain("half").And.EndsWith("}\n\n"));
         var last = SseReading.Read(relay.Body.Flushed).Events[^1];
-        Contract.AssertErrorBody(last.Data, relay.Completed.Value.Error.Status, code);
+        Contract.AssertErrorBody(last.Data, relay.Completed!.Error.Status, code);
     }
 
     [Test]
@@ -67,7 +67,7 @@ internal sealed class EventRelayTests
         foreach (var rest in new[] { "", "data: {\"half", ": c\n\n" })
         {
             using var relay = await MemoryRelay.RunAsync(Bytes(_start + Sse.Event(Chat.Finish()) + rest));
-            Assert.That(relay.Completed!.Value, Has.Property("Error").Null.And.Property("MissingDone").True);
+            Assert.That(relay.Completed, Has.Property("Error").Null.And.Property("MissingDone").True);
             Assert.That(relay.Body.Text, Is.EqualTo(_start + Sse.Event(Chat.Finish()) + (rest.StartsWith(':') ? rest : "") + Sse.Done));
         }
     }
@@ -83,10 +83,10 @@ internal sealed class EventRelayTests
     public async Task The_outcome_tells_what_was_relayed()
     {
         using var relay = await MemoryRelay.RunAsync(Bytes(_start + Sse.Event(Chat.Finish()) + Sse.Event(Chat.Usage()) + Sse.Done));
-        var outcome = relay.Completed!.Value;
+        var outcome = relay.Completed!;
         Assert.That((outcome.Events, outcome.Bytes, outcome.Usage.Output, outcome.MissingDone, outcome.DoneWithoutFinish), Is.EqualTo((3, relay.Body.Flushed.Length, 12L, false, false)));
         using var other = await MemoryRelay.RunAsync(Bytes(_start + Sse.Done));
-        Assert.That(other.Completed!.Value, Has.Property("Error").Null.And.Property("DoneWithoutFinish").True);
+        Assert.That(other.Completed, Has.Property("Error").Null.And.Property("DoneWithoutFinish").True);
     }
 
     [Test]

@@ -5,7 +5,7 @@ using NUnit.Framework;
 namespace LlmProxy.Tests.EndToEnd;
 
 /// <summary>What is too long for one target goes to one with a larger context window.</summary>
-public sealed class ContextFailoverTests : FailoverFixture
+public sealed class WindowFailoverTests : FailoverFixture
 {
     private const string TooLong = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.";
 

@@ -1,0 +1,76 @@
+using LlmProxy.Core.Forwarding;
+using NUnit.Framework;
+
+namespace LlmProxy.Tests.Forwarding;
+
+internal sealed class AttemptTests
+{
+    private readonly CancellationToken _cancelled = new(canceled: true);
+    private ClockWheel _wheel = null!;
+    private ExchangeClock _clock = null!;
+
+    [SetUp]
+    public void Start()
+    {
+        _wheel = new ClockWheel(TimeProvider.System);
+        _clock = new ExchangeClock(_wheel, CancellationToken.None);
+    }
+
+    [TearDown]
+    public void Stop()
+    {
+        _clock.Dispose();
+        _wheel.Dispose();
+    }
+
+    [Test]
+    public async Task A_copy_of_a_request_that_a_handler_of_the_apps_sends_is_of_the_same_attempt()
+    {
+        using var end = new Recorder();
+        using var copies = new Copying { InnerHandler = end };
+        using var client = new UpstreamInvoker(copies);
+        using var attempt = new Attempt(_clock, mayFollow: false);
+        using var message = new AttemptMessage(HttpMethod.Get, new Uri("http://upstream.test"));
+        await attempt.SendAsync(client, message, CancellationToken.None);
+        Assert.That((Attempt.Of(message), Attempt.Of(end.Sent!)), Is.EqualTo((attempt, attempt)));
+        Assert.That((client.IsPlain, end.Sent), Is.EqualTo((false, end.Sent)).And.Not.EqualTo((false, message)));
+    }
+
+    [Test]
+    public void Without_handlers_of_the_apps_the_request_carries_it_alone()
+    {
+        using var sockets = new SocketsHttpHandler();
+        using var client = new UpstreamInvoker(new Copying { InnerHandler = sockets });
+        using var bare = new UpstreamInvoker(sockets);
+        using var message = new AttemptMessage(HttpMethod.Get, new Uri("http://127.0.0.1:1"));
+        using var attempt = new Attempt(_clock, mayFollow: false);
+        _ = attempt.SendAsync(bare, message, _cancelled);
+        Assert.That((client.IsPlain, bare.IsPlain, message.Options.Count()), Is.EqualTo((false, true, 0)));
+        Assert.That(Attempt.Of(message), Is.Not.Null);
+    }
+
+    private sealed class Copying : DelegatingHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var copy = new HttpRequestMessage(request.Method, request.RequestUri);
+            foreach (var (key, value) in request.Options)
+            {
+                ((IDictionary<string, object?>)copy.Options)[key] = value;
+            }
+
+            return base.SendAsync(copy, cancellationToken);
+        }
+    }
+
+    private sealed class Recorder : HttpMessageHandler
+    {
+        public HttpRequestMessage? Sent { get; private set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Sent = request;
+            return Task.FromResult(new HttpResponseMessage());
+        }
+    }
+}

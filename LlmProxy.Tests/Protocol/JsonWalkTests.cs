@@ -1,0 +1,123 @@
+using System.Text;
+using System.Text.Json;
+using CsCheck;
+using LlmProxy.Core.Protocol;
+using NUnit.Framework;
+
+namespace LlmProxy.Tests.Protocol;
+
+/// <summary>The runtime's reader is the judge of what is JSON and of where its values stand.</summary>
+internal sealed class JsonWalkTests
+{
+    private static readonly string[] _pieces =
+    [
+        "{", "}", "[", "]", ",", ":", "\"a\"", "\"b\":", "\"\":", "{\"c\":", " ", "\n", "\t", "\r", "true", "false", "null", "nul", "tru", "-", "0", "1", "-0", "01", "1.", "1.5",
+        ".5", "1e9", "1E+", "2e-07", "12345678901234567890", "\"", "\\", "\"\\n\"", "\"\\u00e9\"", "\"\\u00e\"", "\"\\x\"", "\"é🦓\"", "\"a longer text than sixteen bytes\"",
+        "\"a text of thirty-two bytes with \\\" in it\"", "\u0001", "\"\u001f\"", "\u007f", "/", "'", "\0", "\uFEFF",
+    ];
+
+    private static readonly Gen<string> _value = Gen.Recursive<string>((depth, value) => depth > 3 ? Scalar : Gen.OneOf(
+        Scalar,
+        value.Array[0, 4].Select(items => $"[{string.Join(" , ", items)}]"),
+        Gen.Select(Gen.Const("\"k\""), value).Array[0, 4].Select(members => $"{{ {string.Join(",", members.Select(m => $"{m.Item1}\n: {m.Item2}"))}}}")));
+
+    private static Gen<string> Scalar => Gen.OneOf(
+        "1", "-0.5e+10", "true", "false", "null", "\"\"", "\"text\"", "\"\\\\\\\"\\u1F98 é\"", "\"a longer text than sixteen bytes, with a \\t near its end\"");
+
+    [Test]
+    public void Whatever_it_takes_the_reader_takes_and_finds_the_same_members_in() =>
+        Gen.OneOf(_pieces).Array[0, 12].Select(parts => Encoding.UTF8.GetBytes("{\"a\":" + string.Concat(parts) + "}"))
+            .Sample(json => Walk(json) is not { } walked || Read(json)?.SequenceEqual(walked) == true, iter: 50_000, print: Encoding.UTF8.GetString);
+
+    [Test]
+    public void Whatever_plain_object_is_cut_or_has_a_byte_changed_is_taken_by_both_or_by_none() =>
+        Gen.Select(_value, _value, Gen.Int[0, 200], Gen.Byte, Gen.Bool)
+            .Select((a, b, at, with, cuts) => Changed($"{{\"one\":{a},\"two\" : {b} }} ", at, with, cuts))
+            .Sample(
+                json => (Walk(json), Read(json)) switch
+                {
+                    (null, null) => true,
+                    ({ } walked, { } read) => walked.SequenceEqual(read),
+                    _ => false,
+                },
+                iter: 30_000,
+                print: Encoding.UTF8.GetString);
+
+    [TestCase(63, true)]
+    [TestCase(64, true)]
+    [TestCase(65, false)]
+    public void It_leaves_what_is_deeply_nested_to_the_reader(int depth, bool isTaken)
+    {
+        var json = Encoding.UTF8.GetBytes($"{{\"a\":{new string('[', depth)}{new string(']', depth)}}}");
+        Assert.That((Walk(json) is not null, Read(json) is not null), Is.EqualTo((isTaken, true)));
+        Assert.That(JsonAnswer.TryRead(json, out _));
+    }
+
+    private static byte[] Changed(string json, int at, byte with, bool cuts)
+    {
+        var bytes = Encoding.UTF8.GetBytes(json);
+        if (at < bytes.Length)
+        {
+            bytes[at] = with;
+        }
+
+        return cuts ? bytes[..Math.Min(at, bytes.Length)] : bytes;
+    }
+
+    private static List<(string Name, int Start, int End)>? Walk(byte[] json)
+    {
+        var members = new List<(string, int, int)>();
+        var walk = new JsonWalk(json);
+        if (!walk.TryOpen())
+        {
+            return null;
+        }
+
+        while (walk.TryNext(out _, out var name, out var hasMember))
+        {
+            if (!hasMember)
+            {
+                return walk.IsAtEnd() ? members : null;
+            }
+
+            var start = walk.Position;
+            if (!walk.TrySkip())
+            {
+                return null;
+            }
+
+            members.Add((Convert.ToHexString(name), start, walk.Position));
+        }
+
+        return null;
+    }
+
+    private static List<(string Name, int Start, int End)>? Read(byte[] json)
+    {
+        var members = new List<(string, int, int)>();
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = 1000 });
+        try
+        {
+            reader.Read();
+            if (reader.TokenType != JsonTokenType.StartObject)
+            {
+                return null;
+            }
+
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var name = Convert.ToHexString(reader.ValueSpan);
+                reader.Read();
+                var start = (int)reader.TokenStartIndex;
+                reader.Skip();
+                members.Add((name, start, (int)reader.BytesConsumed));
+            }
+
+            return reader.Read() ? null : members;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}
