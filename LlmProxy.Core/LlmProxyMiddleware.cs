@@ -111,12 +111,8 @@ internal sealed partial class LlmProxyMiddleware(
 
             // 5. Nothing is limited yet.
             // 6. Which target now?
-            if (http.Request.Headers.ContainsKey(ExplainHeader))
-            {
-                return await ExplainAsync(http, match, caller, request, route, exchange);
-            }
-
-            return balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
+            return http.Request.Headers.ContainsKey(ExplainHeader) ? await ExplainAsync(http, match, caller, request, route, exchange)
+                : balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
                 ? await AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
                 : NoTarget(match, request.Fields, route, caller, snapshot);
         }

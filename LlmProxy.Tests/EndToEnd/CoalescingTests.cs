@@ -152,6 +152,13 @@ public sealed class CoalescingTests : ProxyFixture
         RawClient first = await SendJsonAsync(request);
         RawClient second = await SendJsonAsync(request);
         await PartsAsync(2);
+        await Upstream.WaitForAsync();
+        if (hasBegun)
+        {
+            await (await first.ReadHeadAsync()).ReadUntilAsync("Hel");
+            await (await second.ReadHeadAsync()).ReadUntilAsync("Hel");
+        }
+
         await first.DisposeAsync();
         await PartsAsync(1);
         Assert.That(closed.Task.IsCompleted, Is.False);
