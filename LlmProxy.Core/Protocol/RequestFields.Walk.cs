@@ -52,22 +52,33 @@ internal sealed partial class RequestFields
             }
 
             isBehindField = Names.IsActedOn(index);
-            var role = index >= 0 && isExact ? Names.RoleOf(index) : IdentityRole.None;
-            if (isBehindField || role != IdentityRole.None)
+            if (isBehindField || (index >= 0 && isExact))
             {
-                var value = new Utf8JsonReader(body[valueStart..walk.Position], _options);
-                value.Read();
-                if (isBehindField)
-                {
-                    _fields.Add(new RequestField(index, isExact, false, value.TokenType, start, valueStart, walk.Position, previousEnd, -1));
-                    error ??= isExact ? Take(index, ref value) : null;
-                }
-
-                _identity.Take(role, ref value);
+                var noted = Note(new RequestField(index, isExact, false, default, start, valueStart, walk.Position, previousEnd, -1), body);
+                error ??= noted;
             }
 
             previousEnd = walk.Position;
         }
+    }
+
+    private ProxyError? Note(RequestField field, ReadOnlySpan<byte> body)
+    {
+        var value = new Utf8JsonReader(body[(int)field.ValueStart..(int)field.ValueEnd], _options);
+        value.Read();
+        ProxyError? error = null;
+        if (Names.IsActedOn(field.Name))
+        {
+            _fields.Add(field with { Type = value.TokenType });
+            error = field.IsExact ? Take(field.Name, ref value) : null;
+        }
+
+        if (field.IsExact)
+        {
+            _identity.Take(Names.RoleOf(field.Name), ref value);
+        }
+
+        return error;
     }
 
     private ref RequestField Last => ref System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_fields)[^1];
