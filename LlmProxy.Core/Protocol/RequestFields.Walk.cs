@@ -52,31 +52,32 @@ internal sealed partial class RequestFields
             }
 
             isBehindField = Names.IsActedOn(index);
-            var place = new RequestField(index, isExact, false, default, start, valueStart, walk.Position, previousEnd, -1);
-            error ??= Note(body[valueStart..walk.Position], place, isBehindField);
+            if (isBehindField || (index >= 0 && isExact))
+            {
+                var noted = Note(new RequestField(index, isExact, false, default, start, valueStart, walk.Position, previousEnd, -1), body);
+                error ??= noted;
+            }
+
             previousEnd = walk.Position;
         }
     }
 
-    /// <summary>Reads the value of a member that somebody acts on, or that tells whose the request is.</summary>
-    private ProxyError? Note(ReadOnlySpan<byte> text, RequestField place, bool isActedOn)
+    private ProxyError? Note(RequestField field, ReadOnlySpan<byte> body)
     {
-        var role = place.Name >= 0 && place.IsExact ? Names.RoleOf(place.Name) : IdentityRole.None;
-        if (!isActedOn && role == IdentityRole.None)
-        {
-            return null;
-        }
-
-        ProxyError? error = null;
-        var value = new Utf8JsonReader(text, _options);
+        var value = new Utf8JsonReader(body[(int)field.ValueStart..(int)field.ValueEnd], _options);
         value.Read();
-        if (isActedOn)
+        ProxyError? error = null;
+        if (Names.IsActedOn(field.Name))
         {
-            _fields.Add(place with { Type = value.TokenType });
-            error = place.IsExact ? Take(place.Name, ref value) : null;
+            _fields.Add(field with { Type = value.TokenType });
+            error = field.IsExact ? Take(field.Name, ref value) : null;
         }
 
-        _identity.Take(role, ref value);
+        if (field.IsExact)
+        {
+            _identity.Take(Names.RoleOf(field.Name), ref value);
+        }
+
         return error;
     }
 

@@ -38,6 +38,8 @@ internal sealed class RequestFieldsTests
         ("C05", "{\"stream\":true,\"model\":\"m\",\"stream\":true}", "duplicate_key"),
         ("C05", "{\"model\":\"m\",\"n\":1,\"n\":2}", "duplicate_key"),
         ("C05", "{\"model\":\"m\",\"max_tokens\":1,\"max_tokens\":2}", "duplicate_key"),
+        ("C05", "{\"stream\":7,\"model\":\"m\"}", "invalid_type"),
+        ("C05", "{\"stream\":7,\"model\":\"m\",\"n\":1,\"n\":2}", "duplicate_key"),
         ("C06", "{\"model\":\"m\",\"mod\\u0065l\":\"x\"}", "duplicate_key"),
         ("C06", "{\"\\u006d\\u006f\\u0064\\u0065\\u006C\":\"m\"}", "ok m"),
         ("C06", "{\"model\":\"m\",\"str\\u0065am\":true}", "ok m stream"),
