@@ -123,8 +123,8 @@ internal static class LlmProxyServices
         services.AddSingleton<Balancer>();
         services.AddSingleton<AttemptSender>();
         services.AddSingleton(provider => new Mirroring(
-            provider.GetRequiredService<AttemptSender>(), provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<BodyBudget>(),
-            provider.GetRequiredService<ClockWheel>(), provider.GetRequiredService<Accountant>().Mirrored));
+            provider.GetRequiredService<AttemptSender>(), provider.GetRequiredService<UpstreamClients>(), provider.GetRequiredService<LiveStates>(),
+            provider.GetRequiredService<BodyBudget>(), provider.GetRequiredService<ClockWheel>(), provider.GetRequiredService<Accountant>().Mirrored));
         services.AddSingleton<Forwarder>();
         services.AddSingleton<Coalescing>();
         services.AddSingleton(provider => new UpstreamHandlers(name => provider.GetRequiredService<IOptionsMonitor<HttpClientFactoryOptions>>().Get(name)));

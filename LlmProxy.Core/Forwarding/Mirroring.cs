@@ -17,7 +17,8 @@ internal delegate void MirrorNote(string upstream, string? error);
 /// with the exchange that it is of: it neither slows nor outlasts it in any way that a client could see.
 /// </summary>
 /// <remarks>What is known of a target's health is not learned from copies, and they are not kept from it by that.</remarks>
-internal sealed class Mirroring(AttemptSender sender, LiveStates states, BodyBudget bodies, ClockWheel wheel, MirrorNote note) : IDisposable
+internal sealed class Mirroring(
+    AttemptSender sender, UpstreamClients clients, LiveStates states, BodyBudget bodies, ClockWheel wheel, MirrorNote note) : IDisposable
 {
     /// <summary>Copies of one model that may be under way: a mirror that is slow gets fewer, it does not get a queue.</summary>
     public const int MostAtOnce = 32;
@@ -73,6 +74,8 @@ internal sealed class Mirroring(AttemptSender sender, LiveStates states, BodyBud
             return;
         }
 
+        // It may outlast the exchange, and with that the generation of the configuration that has its upstream.
+        clients.Retain([target.Upstream]);
         ThreadPool.UnsafeQueueUserWorkItem(
             static copied => _ = copied.Self.RunAsync(copied),
             new Copied(this, copy! with { TraceParent = null, TraceState = null }, target, parts, limits, places, selection.State), preferLocal: false);
@@ -107,6 +110,7 @@ internal sealed class Mirroring(AttemptSender sender, LiveStates states, BodyBud
             copied.Request.Body.End();
             copied.Places.Exit();
             copied.State.EndMirror();
+            clients.Release([copied.Target.Upstream]);
         }
 
         note(copied.Target.Upstream.Name, error);

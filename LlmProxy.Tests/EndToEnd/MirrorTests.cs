@@ -153,6 +153,27 @@ public sealed class MirrorTests : ProxyFixture
         ExpectUpstreamRequests(100 + _mirror.Requests.Count);
     }
 
+    [Test]
+    public async Task A_copy_that_is_yet_to_be_sent_when_a_reload_takes_the_mirror_away_is_sent_all_the_same()
+    {
+        Setup.IsFromFile = true;
+        var reached = new TaskCompletionSource();
+        var gate = new TaskCompletionSource();
+        Setup.Services = services => services.ConfigureUpstreamHttpClient("mirror", http => http.AddHttpMessageHandler(() => new Waiting(reached, gate.Task)));
+        ExpectUpstreamRequests(2);
+        await StartAsync();
+        using MetricCollector<long> mirrored = Mirrored();
+        Assert.That((await PostAsync(Chat.Request())).Status, Is.EqualTo(200));
+        await Deadline.In(reached.Task);
+        Setup.Mini.Mirror = null;
+        Setup.Options.Upstreams.Remove("mirror");
+        await ReloadAsync(2);
+        await RecordAsync();
+        gate.SetResult();
+        await Deadline.Until(() => Counted(mirrored, null, isAny: true) == 1);
+        Assert.That(Counted(mirrored, null), Is.EqualTo(1));
+    }
+
     private MetricCollector<long> Mirrored() =>
         new(App.Services.GetRequiredService<IMeterFactory>(), LlmProxyTelemetry.MeterName, MetricNames.UpstreamMirrored);
 
@@ -164,5 +185,16 @@ public sealed class MirrorTests : ProxyFixture
             .Where(m => Equals(m.Tags.GetValueOrDefault(MetricNames.Label.Upstream), "mirror"))
             .Where(m => isAny || Equals(m.Tags.GetValueOrDefault(MetricNames.Label.ErrorType), error))
             .Sum(m => m.Value);
+    }
+
+    /// <summary>An app's handler that takes its time, as one that fetches a token does.</summary>
+    private sealed class Waiting(TaskCompletionSource reached, Task gate) : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            reached.TrySetResult();
+            await gate;
+            return await base.SendAsync(request, cancellationToken);
+        }
     }
 }

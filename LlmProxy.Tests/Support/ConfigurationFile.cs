@@ -102,6 +102,11 @@ public static class ConfigurationFile
             json["Remove"] = Strings(model.Remove);
         }
 
+        if (model.Mirror is { Target: { } copied } mirror)
+        {
+            json["Mirror"] = new JsonObject { ["Target"] = Target(copied), ["Percent"] = mirror.Percent };
+        }
+
         if (model.ResponseModel != default)
         {
             json["ResponseModel"] = model.ResponseModel.ToString();
