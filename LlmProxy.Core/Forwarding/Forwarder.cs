@@ -16,12 +16,12 @@ internal sealed class Forwarder(AttemptSender sender, Mirroring mirroring, TimeP
     public ValueTask<Result<UpstreamAnswer>> SendAsync(
         ForwardRequest request, Selection selection, LimitOptions limits, ExchangeClock clock, Action<AttemptNote> note)
     {
-        var answering = new Failover(new AttemptSeries(request, selection, limits, clock, sender, note, time)).RunAsync();
+        // Before: once somebody has committed, the body is given back and nobody knows its places any more.
         if (selection.Route.Mirror is not null)
         {
             mirroring.Offer(request, selection, limits);
         }
 
-        return answering;
+        return new Failover(new AttemptSeries(request, selection, limits, clock, sender, note, time)).RunAsync();
     }
 }

@@ -34,7 +34,7 @@ internal sealed class Mirroring(
 
     private readonly CancellationTokenSource _stopping = new();
 
-    /// <summary>Copies a request, if it is one of those that are copied. To be called once it is on its way; what takes time happens elsewhere.</summary>
+    /// <summary>Copies a request, if it is one of those that are copied. To be called before it is sent; all that takes time but the copying happens elsewhere.</summary>
     /// <param name="request">Its body is still there.</param>
     /// <param name="selection">Whose it is.</param>
     /// <param name="limits">Sizes.</param>

@@ -174,6 +174,17 @@ public sealed class MirrorTests : ProxyFixture
         Assert.That(Counted(mirrored, null), Is.EqualTo(1));
     }
 
+    [Test]
+    public async Task A_copy_is_whole_where_the_answer_is_there_before_it_could_be_made()
+    {
+        Setup.Services = services => services.ConfigureUpstreamHttpClient("main", http => http.AddHttpMessageHandler(() => new Instant()));
+        ExpectUpstreamRequests(1);
+        await StartAsync();
+        Assert.That((await PostAsync(Chat.Request())).Status, Is.EqualTo(200));
+        Support.UpstreamRequest copy = await _mirror.WaitForAsync();
+        Assert.That((string?)copy.Json["model"], Is.EqualTo("next-mini"));
+    }
+
     private MetricCollector<long> Mirrored() =>
         new(App.Services.GetRequiredService<IMeterFactory>(), LlmProxyTelemetry.MeterName, MetricNames.UpstreamMirrored);
 
@@ -196,5 +207,12 @@ public sealed class MirrorTests : ProxyFixture
             await gate;
             return await base.SendAsync(request, cancellationToken);
         }
+    }
+
+    /// <summary>An app's handler that answers itself, at once.</summary>
+    private sealed class Instant : DelegatingHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            Task.FromResult(new HttpResponseMessage { Content = new StringContent(Chat.Completion("hi"), null, "application/json"), RequestMessage = request });
     }
 }
