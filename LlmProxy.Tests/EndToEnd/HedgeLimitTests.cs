@@ -30,7 +30,7 @@ public sealed class HedgeLimitTests : HedgeFixture
         await Deadline.In(Gate.Task);
         await AdvanceUntilAsync(answer);
         Assert.That((await answer).End, Is.EqualTo(BodyEnd.Whole));
-        await RecordAsync();
+        await Deadline.Until(() => records.All.Count == 1, what: "the record");
         AttemptRecord lost = records.All.Single().Tried.Single(t => t.End == "superseded");
         Assert.That((lost.Upstream, lost.InputTokens, lost.OutputTokens), Is.EqualTo(("main", (long?)132, (long?)null)));
     }
