@@ -154,8 +154,9 @@ internal sealed partial class LlmProxyMiddleware
         exchange.UpstreamModel = DisplayText.Name(target.ModelFor(route.Star));
     }
 
-    private void Note(Exchange exchange, in RouteMatch route, in AttemptNote attempt)
+    private void Note(Exchange exchange, ForwardRequest forward, Caller caller, in AttemptNote attempt)
     {
+        var route = forward.Route;
         var upstream = attempt.Target.Upstream.Name;
         switch (attempt.Stage)
         {
@@ -176,6 +177,8 @@ internal sealed partial class LlmProxyMiddleware
         {
             exchange.FirstEvent = time.GetTimestamp();
             NoteTarget(exchange, route, attempt.Target);
+            Remember(forward, caller, attempt.Target, attempt.Answer!);
+            forward.Forget(attempt.Answer!);
         }
         else
         {
@@ -209,13 +212,20 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     /// <summary>Waits for the call that several share; its attempts are noted by who began it.</summary>
-    private async ValueTask<Result<UpstreamAnswer>> ShareAsync(SharedPart part, RouteMatch route, ExchangeClock clock, Exchange exchange)
+    private async ValueTask<Result<UpstreamAnswer>> ShareAsync(SharedPart part, ForwardRequest forward, Caller caller, ExchangeClock clock, Exchange exchange)
     {
         var result = await part.AnswerAsync(clock);
-        if (result.TryGet(out var answer, out _) && exchange.FirstEvent == 0)
+        forward.Body.End();
+        if (result.TryGet(out var answer, out _))
         {
-            exchange.FirstEvent = time.GetTimestamp();
-            NoteTarget(exchange, route, answer.Target);
+            if (exchange.FirstEvent == 0)
+            {
+                exchange.FirstEvent = time.GetTimestamp();
+                NoteTarget(exchange, forward.Route, answer.Target);
+            }
+
+            Remember(forward, caller, answer.Target, answer);
+            forward.Fields.ForgetPlaces();
         }
 
         return result;

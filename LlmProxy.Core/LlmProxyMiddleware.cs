@@ -136,14 +136,14 @@ internal sealed partial class LlmProxyMiddleware(
 
         // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client.
         exchange.SentUpstream = time.GetTimestamp();
-        Action<AttemptNote> note = attempt => Note(exchange, route, attempt);
+        Action<AttemptNote> note = attempt => Note(exchange, forward, caller, attempt);
         using var part = route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, selection, snapshot.Options.Limits, note) : null;
         var plan = new RelayPlan(
             http, clock, forward, first, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
             () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome, selection, part));
         var sending = part is null
-            ? SendAsync(forward, caller, forwarder.SendAsync(forward, selection, snapshot.Options.Limits, clock, note))
-            : SendAsync(forward, caller, ShareAsync(part, route, clock, exchange));
+            ? forwarder.SendAsync(forward, selection, snapshot.Options.Limits, clock, note)
+            : ShareAsync(part, forward, caller, clock, exchange);
         if (!(await relay.RunAsync(plan, sending)).TryGet(out var ended, out var error))
         {
             exchange.CoalescedWith = part?.Settle(isWhole: false);
@@ -159,17 +159,5 @@ internal sealed partial class LlmProxyMiddleware(
         }
 
         return null;
-    }
-
-    private async ValueTask<Result<UpstreamAnswer>> SendAsync(ForwardRequest forward, Caller caller, ValueTask<Result<UpstreamAnswer>> sending)
-    {
-        var result = await sending;
-        if (result.TryGet(out var answer, out _))
-        {
-            Remember(forward, caller, answer.Target, answer);
-            forward.Forget(answer);
-        }
-
-        return result;
     }
 }

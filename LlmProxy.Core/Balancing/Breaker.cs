@@ -81,53 +81,36 @@ internal sealed class Breaker
         return now >= until;
     }
 
-    /// <summary>Runs an attempt and counts how it ended.</summary>
-    /// <param name="attempt">Returns how it ended.</param>
-    /// <param name="state">Handed to it.</param>
-    /// <returns>False if it was not run: the breaker is open, or another attempt is its probe.</returns>
-    public async ValueTask<bool> RunAsync<TState>(Func<TState, ValueTask<AttemptEnd>> attempt, TState state)
+    /// <summary>Lets an attempt through, which must tell how it ended.</summary>
+    /// <param name="isForced">It is let through though the breaker is open: an answer closes it.</param>
+    /// <param name="pass">To be handed to <see cref="TellAsync"/>.</param>
+    /// <returns>False if it may not pass: the breaker is open, or another attempt is its probe.</returns>
+    public bool TryPass(bool isForced, out BreakerPass pass)
     {
-        if (_pipeline is null)
+        pass = new BreakerPass(Volatile.Read(ref _changes), 0, isForced);
+        if (_pipeline is null || isForced || !IsOpen)
         {
-            await attempt(state);
             return true;
         }
 
-        var probe = 0L;
-        if (IsOpen && !TryProbe(out probe))
-        {
-            return false;
-        }
-
-        var changes = Volatile.Read(ref _changes);
-        try
-        {
-            var end = await attempt(state);
-
-            // What began before it opened says nothing of what has become of the upstream since.
-            if (end != AttemptEnd.Unknown && (probe != 0 || changes == Volatile.Read(ref _changes)))
-            {
-                await TellAsync(end);
-            }
-        }
-        finally
-        {
-            if (probe != 0)
-            {
-                Interlocked.CompareExchange(ref _probeUntil, 0, probe);
-            }
-        }
-
-        return true;
+        var mayPass = TryProbe(out var probe);
+        pass = pass with { Probe = probe };
+        return mayPass;
     }
 
-    /// <summary>Runs an attempt though it is open: an answer closes it.</summary>
-    public async ValueTask RunOpenAsync<TState>(Func<TState, ValueTask<AttemptEnd>> attempt, TState state)
+    /// <summary>An attempt that was let through has ended.</summary>
+    public ValueTask TellAsync(in BreakerPass pass, AttemptEnd end)
     {
-        if (await attempt(state) == AttemptEnd.Alive)
+        if (pass.IsForced)
         {
-            await CloseAsync();
+            return end == AttemptEnd.Alive ? new ValueTask(CloseAsync()) : default;
         }
+
+        // What began before it opened says nothing of what has become of the upstream since.
+        var telling = _pipeline is not null && end != AttemptEnd.Unknown && (pass.Probe != 0 || pass.Changes == Volatile.Read(ref _changes))
+            ? CountAsync(end)
+            : default;
+        return pass.Probe == 0 ? telling : EndProbeAsync(telling, pass.Probe);
     }
 
     /// <summary>The upstream was seen to be well by other means.</summary>
@@ -141,11 +124,32 @@ internal sealed class Breaker
         return now >= BrokenUntil && now >= before && Interlocked.CompareExchange(ref _probeUntil, probe, before) == before;
     }
 
-    private async ValueTask TellAsync(AttemptEnd end)
+    private async ValueTask EndProbeAsync(ValueTask telling, long probe)
+    {
+        await telling;
+        Interlocked.CompareExchange(ref _probeUntil, 0, probe);
+    }
+
+    private ValueTask CountAsync(AttemptEnd end)
     {
         var context = ResilienceContextPool.Shared.Get(CancellationToken.None);
-        await _pipeline!.ExecuteOutcomeAsync(
+        var counting = _pipeline!.ExecuteOutcomeAsync(
             static (_, outcome) => new ValueTask<Outcome<HttpResponseMessage>>(outcome), context, end == AttemptEnd.Failed ? _failed : _alive);
+
+        // Only what opens or closes it takes longer.
+        if (!counting.IsCompletedSuccessfully)
+        {
+            return ReturnAsync(counting, context);
+        }
+
+        _ = counting.Result;
+        ResilienceContextPool.Shared.Return(context);
+        return default;
+    }
+
+    private static async ValueTask ReturnAsync(ValueTask<Outcome<HttpResponseMessage>> counting, ResilienceContext context)
+    {
+        await counting;
         ResilienceContextPool.Shared.Return(context);
     }
 
@@ -190,6 +194,12 @@ internal sealed class Breaker
         public override DateTimeOffset GetUtcNow() => _began + time.GetElapsedTime(_origin);
     }
 }
+
+/// <summary>What an attempt was let through with.</summary>
+/// <param name="Changes">How often the breaker had opened and closed by then.</param>
+/// <param name="Probe">Until when nobody else is let through; 0 if the attempt is no probe.</param>
+/// <param name="IsForced">It was let through though the breaker was open.</param>
+internal readonly record struct BreakerPass(int Changes, long Probe, bool IsForced);
 
 /// <summary>Milliseconds of a time provider, for what is compared and never shown.</summary>
 internal static class Clock

@@ -29,6 +29,9 @@ internal readonly record struct AttemptNote(AttemptStage Stage, Target Target, P
     /// <summary>It had to end because another was faster: it cost what it cost, and nobody gets its answer.</summary>
     public bool IsSuperseded => ReferenceEquals(Error, ProxyErrors.Superseded);
 
+    /// <summary>What it committed to; null if it has not.</summary>
+    public UpstreamAnswer? Answer { get; init; }
+
     /// <summary>What is known of the usage of one that has ended.</summary>
     public Usage Usage { get; init; } = Usage.None;
 }

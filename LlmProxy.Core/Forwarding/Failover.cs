@@ -20,6 +20,7 @@ internal sealed class Failover(AttemptSeries series)
     private bool _hasPaid;
     private bool _mayWait = true;
 
+    /// <summary>Asks until somebody commits, nobody is left, or another would do no better. By then the request's body is needed no more.</summary>
     public async ValueTask<Result<UpstreamAnswer>> RunAsync()
     {
         _selection.State.Extra.Count(series.Now);
@@ -31,6 +32,7 @@ internal sealed class Failover(AttemptSeries series)
             var result = _hedge is { IsSpent: false } ? Take(await _hedge.RunAsync(candidate, standing), out candidate) : await AskAsync(candidate, standing, null);
             if (result.Error is not { } error)
             {
+                series.Request.Body.End();
                 return result;
             }
 
@@ -51,7 +53,7 @@ internal sealed class Failover(AttemptSeries series)
             Note(candidate, error);
             if (series.Clock.Reason != CutOff.None || error.Cause == FailureCause.None)
             {
-                return error;
+                return End(error);
             }
 
             var next = Follow(candidate, error, out standing);
@@ -63,7 +65,13 @@ internal sealed class Failover(AttemptSeries series)
             candidate = next;
         }
 
-        return _told is { } told ? Tell(told) : _selection.Nobody();
+        return End(_told is { } told ? Tell(told) : _selection.Nobody());
+    }
+
+    private ProxyError End(ProxyError error)
+    {
+        series.Request.Body.End();
+        return error;
     }
 
     /// <summary>The next to ask; if nobody was asked yet and all are out, the one that is tried all the same.</summary>
@@ -146,7 +154,8 @@ internal sealed class Failover(AttemptSeries series)
         return shortest < error.RetryAfterMs ? error with { RetryAfterMs = shortest } : error;
     }
 
-    private async ValueTask<Result<UpstreamAnswer>> AskAsync(Candidate candidate, Standing standing, Racer? racer)
+    // Waits for nothing itself: most targets have a place.
+    private ValueTask<Result<UpstreamAnswer>> AskAsync(Candidate candidate, Standing standing, Racer? racer)
     {
         var request = series.Request;
         List<BodyPart>? parts = [];
@@ -156,31 +165,31 @@ internal sealed class Failover(AttemptSeries series)
                 request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(_selection.Star), request.Route.Route.Edits, out var refused);
             if (parts is null)
             {
-                candidate.State.Untold(candidate.Target.ModelFor(_selection.Star));
-                return refused!;
+                return TurnAway(candidate, refused!);
             }
         }
 
-        if (!candidate.State.Places.TryEnter() && await WaitForPlaceAsync(candidate, racer) is { } full)
+        return candidate.State.Places.TryEnter() ? CallAsync(candidate, standing, parts, racer) : WaitAndCallAsync(candidate, standing, parts, racer);
+    }
+
+    private async ValueTask<Result<UpstreamAnswer>> WaitAndCallAsync(Candidate candidate, Standing standing, List<BodyPart> parts, Racer? racer) =>
+        await WaitForPlaceAsync(candidate, racer) is { } full ? await TurnAway(candidate, full) : await CallAsync(candidate, standing, parts, racer);
+
+    private ValueTask<Result<UpstreamAnswer>> CallAsync(Candidate candidate, Standing standing, List<BodyPart> parts, Racer? racer)
+    {
+        if (candidate.State.Breaker.TryPass(standing == Standing.Forced, out var pass))
         {
-            candidate.State.Untold(candidate.Target.ModelFor(_selection.Star));
-            return full;
+            return new TargetCall(series, candidate, parts, pass, racer).RunAsync();
         }
 
-        var call = new TargetCall(series, candidate, parts, racer);
-        var breaker = candidate.State.Breaker;
-        if (standing == Standing.Forced)
-        {
-            await breaker.RunOpenAsync(static call => call.RunAsync(), call);
-        }
-        else if (!await breaker.RunAsync(static call => call.RunAsync(), call))
-        {
-            candidate.State.Places.Exit();
-            candidate.State.Untold(candidate.Target.ModelFor(_selection.Star));
-            return _turnedAway;
-        }
+        candidate.State.Places.Exit();
+        return TurnAway(candidate, _turnedAway);
+    }
 
-        return call.Result;
+    private ValueTask<Result<UpstreamAnswer>> TurnAway(Candidate candidate, ProxyError error)
+    {
+        candidate.State.Untold(candidate.Target.ModelFor(_selection.Star));
+        return new ValueTask<Result<UpstreamAnswer>>(error);
     }
 
     private async ValueTask<ProxyError?> WaitForPlaceAsync(Candidate candidate, Racer? racer)

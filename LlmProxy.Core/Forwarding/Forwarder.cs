@@ -13,23 +13,15 @@ internal sealed class Forwarder(AttemptSender sender, Mirroring mirroring, TimeP
     /// <param name="limits">Sizes.</param>
     /// <param name="clock">The exchange's: bounds all attempts together.</param>
     /// <param name="note">Told of every attempt as it happens.</param>
-    public async ValueTask<Result<UpstreamAnswer>> SendAsync(
+    public ValueTask<Result<UpstreamAnswer>> SendAsync(
         ForwardRequest request, Selection selection, LimitOptions limits, ExchangeClock clock, Action<AttemptNote> note)
     {
-        try
+        var answering = new Failover(new AttemptSeries(request, selection, limits, clock, sender, note, time)).RunAsync();
+        if (selection.Route.Mirror is not null)
         {
-            var answering = new Failover(new AttemptSeries(request, selection, limits, clock, sender, note, time)).RunAsync();
-            if (selection.Route.Mirror is not null)
-            {
-                mirroring.Offer(request, selection, limits);
-            }
+            mirroring.Offer(request, selection, limits);
+        }
 
-            return await answering;
-        }
-        finally
-        {
-            // Past the commit no answer keeps its request.
-            request.Body.End();
-        }
+        return answering;
     }
 }

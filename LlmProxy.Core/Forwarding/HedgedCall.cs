@@ -20,7 +20,8 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
 
     /// <summary>May the request be sent twice at all? Not what changes something that an upstream keeps, nor what only one can answer.</summary>
     public static bool Suits(ForwardRequest request, Selection selection) =>
-        selection.Route.Hedge is not null && selection.Count > 1 && !request.Endpoint.IsBodyless && request.Route.Keeper is null;
+        selection.Route.Hedge is not null && selection.Count > 1
+        && !request.Endpoint.IsBodyless && !request.NamesStored && request.Route.Keeper is null;
 
     /// <summary>For a request that may be sent twice; it counts for the budget. Null for any other.</summary>
     /// <param name="series">The request's attempts.</param>
@@ -75,7 +76,8 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
                 series.Note(new AttemptNote(AttemptStage.FailedOver, first.Target, result.Error, 0));
             }
 
-            if (hasFailed || ReferenceEquals(result.Error, ProxyErrors.Superseded))
+            // Whoever ends it without an answer wins, too, so that the other cannot commit to one that nobody gets any more.
+            if (hasFailed || (result.Error is not null && !ahead.TryWin()))
             {
                 isHedge = true;
                 result = await hedging;
@@ -143,16 +145,28 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
     /// <summary>Ends one that is not wanted any more. The exchange waits for it with the last of its request's body.</summary>
     private void End(Racer racer, Task<Result<UpstreamAnswer>> asking)
     {
-        if (!asking.IsCompleted)
+        if (asking.IsCompleted)
         {
-            racer.Lose();
-            _ = HoldUntilAsync(asking, series.Request.Body.TryHold());
+            GiveBackUnsent(racer);
+            return;
+        }
+
+        racer.Lose();
+        _ = HoldUntilAsync(racer, asking, series.Request.Body.TryHold());
+    }
+
+    private void GiveBackUnsent(Racer racer)
+    {
+        if (racer is { IsHedge: true, HasBegun: false })
+        {
+            _state.Hedges.GiveBack();
         }
     }
 
-    private async Task HoldUntilAsync(Task asking, bool isHeld)
+    private async Task HoldUntilAsync(Racer racer, Task asking, bool isHeld)
     {
         await asking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        GiveBackUnsent(racer);
         if (isHeld)
         {
             series.Request.Body.Release();

@@ -24,6 +24,9 @@ internal sealed class Racer(Race race, bool isHedge)
 
     public bool HasLost => Volatile.Read(ref _hasLost);
 
+    /// <summary>It has made an attempt.</summary>
+    public bool HasBegun => Volatile.Read(ref _attempt) is not null;
+
     public bool TryWin() => race.TryWin(this);
 
     /// <summary>It makes an attempt, unless it has lost by now.</summary>
@@ -33,7 +36,7 @@ internal sealed class Racer(Race race, bool isHedge)
     {
         lock (_lock)
         {
-            if (_hasLost)
+            if (_hasLost || race.IsWon)
             {
                 return false;
             }

@@ -23,6 +23,8 @@ internal sealed class RequestContent : HttpContent
         Headers.TryAddWithoutValidation("Content-Type", "application/json");
     }
 
+    public bool IsOf(RequestBody body) => ReferenceEquals(_body, body);
+
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
         SerializeToStreamAsync(stream, context, CancellationToken.None);
 

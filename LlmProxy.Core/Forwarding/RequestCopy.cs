@@ -7,7 +7,7 @@ namespace LlmProxy.Core.Forwarding;
 /// <summary>A request that may outlive its exchange: the server's buffers and headers are gone with that.</summary>
 internal static class RequestCopy
 {
-    /// <summary>Copies the body and those headers that go up.</summary>
+    /// <summary>Copies the body and those headers that go up, but for how long the client waits.</summary>
     /// <param name="request">Whose exchange runs.</param>
     /// <param name="budget">What the copy is taken from until its body's last holder has gone.</param>
     /// <param name="limit">Of the budget.</param>
@@ -23,7 +23,9 @@ internal static class RequestCopy
         var headers = new HeaderDictionary();
         foreach (var (name, values) in request.Headers)
         {
-            if (ForwardedHeaders.GoesUp(name) || name.Equals(LoopGuard.Header, StringComparison.OrdinalIgnoreCase))
+            // How long its client waits bounds the exchange, not what outlives it.
+            if ((ForwardedHeaders.GoesUp(name) && !name.Equals(ClientTimeout.Header, StringComparison.OrdinalIgnoreCase))
+                || name.Equals(LoopGuard.Header, StringComparison.OrdinalIgnoreCase))
             {
                 headers[name] = values;
             }

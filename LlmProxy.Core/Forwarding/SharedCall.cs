@@ -110,10 +110,19 @@ internal sealed class SharedCall : IDisposable
     public void Leave(SharedPart part)
     {
         bool isLast;
+        bool isClosing;
         lock (_lock)
         {
+            // Whoever came between here and the end would share a call that is being given up.
             _parts.Remove(part);
             isLast = _parts.Count == 0;
+            isClosing = isLast && !_isClosed;
+            _isClosed |= isLast;
+        }
+
+        if (isClosing)
+        {
+            _closed?.Invoke();
         }
 
         part.Rest?.Dispose();
@@ -122,7 +131,6 @@ internal sealed class SharedCall : IDisposable
             return;
         }
 
-        Close();
         if (part.IsWhole)
         {
             _clock.LimitTotal(_drain);
@@ -229,6 +237,9 @@ internal sealed class SharedPart(SharedCall call, string id, ForwardRequest requ
     public async ValueTask<Result<UpstreamAnswer>> AnswerAsync(ExchangeClock clock)
     {
         request.Body.End();
+
+        // How long its client waits is its own: the call goes on for those who wait longer.
+        clock.Begin(request.WantsStream ? CutOff.FirstEvent : CutOff.Response, ClientTimeout.Bound(request.Headers, TimeSpan.Zero));
         try
         {
             if (!(await call.Committed.WaitAsync(clock.Token)).TryGet(out var shared, out var error))
@@ -236,9 +247,10 @@ internal sealed class SharedPart(SharedCall call, string id, ForwardRequest requ
                 return error;
             }
 
+            clock.EndPhase();
             if (!shared.HasOutput)
             {
-                clock.Begin(CutOff.FirstEvent, shared.Target.Timeouts.FirstEvent);
+                clock.Begin(CutOff.FirstEvent, ClientTimeout.Bound(request.Headers, shared.Target.Timeouts.FirstEvent));
             }
 
             return shared.For(Rest!);
@@ -264,5 +276,10 @@ internal sealed class SharedPart(SharedCall call, string id, ForwardRequest requ
         return _paidBy;
     }
 
-    public void Dispose() => call.Leave(this);
+    /// <summary>It leaves. If something of ours has failed before it could be settled, others answer for the call.</summary>
+    public void Dispose()
+    {
+        Settle(isWhole: false);
+        call.Leave(this);
+    }
 }

@@ -3,44 +3,70 @@ using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Forwarding;
 
-/// <summary>One target, asked once, or twice if a kept connection was lost. It holds a place at the upstream, which the answer takes over.</summary>
-internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List<BodyPart> parts, Racer? racer = null)
+/// <summary>
+/// One target, asked once, or twice if a kept connection was lost. It holds a place at the upstream, which the answer takes over, and
+/// was let through by its breaker. In one method, because each that waits for another costs every request.
+/// </summary>
+internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List<BodyPart> parts, BreakerPass pass, Racer? racer)
 {
     private long _began;
 
-    /// <summary>The outcome, once <see cref="RunAsync"/> has ended.</summary>
-    public Result<UpstreamAnswer> Result { get; private set; }
-
     /// <summary>Asks, and tells what is known of the upstream by it.</summary>
-    public async ValueTask<AttemptEnd> RunAsync()
+    public async ValueTask<Result<UpstreamAnswer>> RunAsync()
     {
-        var streams = series.Request.WantsStream;
-        candidate.Load.Begin(streams);
+        var end = AttemptEnd.Unknown;
+        var isAnswered = false;
+        candidate.Load.Begin(series.Request.WantsStream);
+        Result<UpstreamAnswer> result = ProxyErrors.Superseded;
         try
         {
             var isLast = !series.MayFollow();
             var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
-            Result = await AttemptAsync(attempt, isLast);
-
-            // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
-            if (Result.Error is { MayRepeat: true } && series.TryTakeExtra())
+            if (TryBegin(attempt))
             {
-                var again = new Attempt(series.Clock, mayFollow: !isLast, racer);
-                again.GoOnFrom(attempt);
-                Result = await AttemptAsync(again, isLast);
+                result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
+                Settle(result, attempt);
+
+                // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
+                if (result.Error is { MayRepeat: true } && series.TryTakeExtra())
+                {
+                    var lost = attempt;
+                    attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
+                    attempt.GoOnFrom(lost);
+                    result = ProxyErrors.Superseded;
+                    if (TryBegin(attempt))
+                    {
+                        result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
+                        Settle(result, attempt);
+                    }
+                }
             }
+
+            isAnswered = result.Error is null;
+            end = Tell(result.Error);
         }
         finally
         {
-            if (Result.Value is null)
+            if (!isAnswered)
             {
-                EndLoad(streams);
+                EndLoad(result.Error);
                 candidate.State.Places.Exit();
+            }
+
+            var telling = candidate.State.Breaker.TellAsync(pass, end);
+            if (!telling.IsCompletedSuccessfully)
+            {
+                await telling;
             }
         }
 
+        return result;
+    }
+
+    private AttemptEnd Tell(ProxyError? error)
+    {
         var model = candidate.Target.ModelFor(series.Selection.Star);
-        if (Result.Error is not { } error)
+        if (error is null)
         {
             candidate.State.Answered(model, series.Now);
             return AttemptEnd.Alive;
@@ -56,9 +82,10 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         return error.Cause is FailureCause.Failed or FailureCause.NotSent ? AttemptEnd.Failed : AttemptEnd.Alive;
     }
 
-    private void EndLoad(bool streams)
+    private void EndLoad(ProxyError? error)
     {
-        if (_began != 0 && racer is { IsHedge: false } && ReferenceEquals(Result.Error, ProxyErrors.Superseded))
+        var streams = series.Request.WantsStream;
+        if (_began != 0 && racer is { IsHedge: false } && ReferenceEquals(error, ProxyErrors.Superseded))
         {
             // It was slow by at least this: that is no failure, but who goes by speed is to know.
             candidate.Load.PaceOf(streams).Spoke(series.Time.GetElapsedTime(_began).TotalMilliseconds);
@@ -70,21 +97,40 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         }
     }
 
-    private async ValueTask<Result<UpstreamAnswer>> AttemptAsync(Attempt attempt, bool isLast)
+    /// <summary>False if another was faster before this one was sent.</summary>
+    private bool TryBegin(Attempt attempt)
     {
         var began = series.Time.GetTimestamp();
-        if (!TryBegin(attempt, began))
+        if (racer is not null && !TryBeginRace(racer, attempt, began))
         {
             attempt.Dispose();
-            return ProxyErrors.Superseded;
+            return false;
+        }
+
+        if (racer is null)
+        {
+            series.Note(NoteOf(AttemptStage.Began, null, began));
         }
 
         _began = began;
-        var result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
+        return true;
+    }
+
+    private bool TryBeginRace(Racer own, Attempt attempt, long began) =>
+        own.TryBegin(attempt, () => series.Note(NoteOf(AttemptStage.Began, null, began)));
+
+    private void Settle(in Result<UpstreamAnswer> result, Attempt attempt)
+    {
         if (result.TryGet(out var answer, out var error))
         {
-            candidate.Load.PaceOf(series.Request.WantsStream).Spoke(series.Time.GetElapsedTime(began).TotalMilliseconds);
+            candidate.Load.PaceOf(series.Request.WantsStream).Spoke(series.Time.GetElapsedTime(_began).TotalMilliseconds);
             answer.Own(attempt, candidate);
+
+            if (racer is null)
+            {
+                // Past the commit no answer keeps its request, and nobody else is asked.
+                series.Request.Body.End();
+            }
         }
         else
         {
@@ -96,23 +142,8 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
             series.CountSent();
         }
 
-        series.Note(NoteOf(AttemptStage.Ended, error, began) with { Usage = attempt.Usage });
-        return result;
+        series.Note(NoteOf(AttemptStage.Ended, error, _began) with { Usage = attempt.Usage, Answer = answer });
     }
-
-    private bool TryBegin(Attempt attempt, long began)
-    {
-        if (racer is not null)
-        {
-            return TryBeginRace(racer, attempt, began);
-        }
-
-        series.Note(NoteOf(AttemptStage.Began, null, began));
-        return true;
-    }
-
-    private bool TryBeginRace(Racer own, Attempt attempt, long began) =>
-        own.TryBegin(attempt, () => series.Note(NoteOf(AttemptStage.Began, null, began)));
 
     private AttemptNote NoteOf(AttemptStage stage, ProxyError? error, long began) =>
         new(stage, candidate.Target, error, began) { IsHedge = racer is { IsHedge: true } };

@@ -1,6 +1,7 @@
 using System.Buffers;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
 
 namespace LlmProxy.Core.Forwarding;
@@ -96,10 +97,10 @@ internal sealed class UpstreamAnswer : IDisposable
     }
 
     /// <summary>Lets go of what was sent: it is over, and the HTTP client would keep it for as long as the answer lasts.</summary>
-    public void ForgetRequest()
+    /// <param name="body">It has been given back. What a shared call sent is a copy of its own, and may still be on its way.</param>
+    public void ForgetRequest(RequestBody body)
     {
-        // What a shared call sent may still be on its way when one of its readers has no more use for it.
-        if (_target is null && _response.RequestMessage is { } request)
+        if (_target is null && _response.RequestMessage is { } request && (request.Content as RequestContent)?.IsOf(body) != false)
         {
             request.Content = null;
             request.Headers.Clear();

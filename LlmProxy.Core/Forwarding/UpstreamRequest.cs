@@ -33,7 +33,7 @@ internal sealed record ForwardRequest(
         Fields.ForgetPlaces();
         if (Body.IsGivenBack)
         {
-            answer.ForgetRequest();
+            answer.ForgetRequest(Body);
         }
     }
 }

@@ -27,12 +27,14 @@ internal sealed class RequestBody
         _budget = budget;
         _taken = taken;
         Bytes = bytes;
+        Length = bytes.Length;
         _reader = reader;
     }
 
-    public ReadOnlySequence<byte> Bytes { get; }
+    /// <summary>For those who hold it: once it is given back, it is empty.</summary>
+    public ReadOnlySequence<byte> Bytes { get; private set; }
 
-    public long Length => Bytes.Length;
+    public long Length { get; }
 
     /// <summary>Nobody reads it any more.</summary>
     public bool IsGivenBack => Volatile.Read(ref _isGiven) == 1;
@@ -61,6 +63,9 @@ internal sealed class RequestBody
         if (Interlocked.Decrement(ref _holders) == 0)
         {
             _reader?.AdvanceTo(Bytes.End);
+
+            // A call that is shared keeps this for as long as its answer lasts, and the budget no longer counts it.
+            Bytes = default;
             _budget?.GiveBack(_taken);
             Interlocked.Exchange(ref _isGiven, 1);
             Volatile.Read(ref _given)?.TrySetResult();

@@ -1,32 +1,12 @@
 using System.Text.Json;
-using LlmProxy.Core.Forwarding;
 using LlmProxy.Tests.Support;
-using Microsoft.Extensions.DependencyInjection;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.EndToEnd;
 
 /// <summary>Identical requests of one caller that run at the same time share one call upstream. Nothing of it is a cache.</summary>
-public sealed class CoalescingTests : ProxyFixture
+public sealed class CoalescingTests : CoalescingFixture
 {
-    private const string EmbeddingsPath = "/v1/embeddings";
-    private const string Embedding = "{\"model\":\"text-embedding-3-small\",\"input\":\"zebra\"}";
-    private const string Zero = ",\"temperature\":0";
-
-    private TaskCompletionSource _gate = null!;
-
-    [SetUp]
-    public void Share()
-    {
-        InProcessOnly("it looks at what is shared");
-        _gate = new TaskCompletionSource();
-        Setup.Mini.Coalesce = true;
-        Setup.Options.Models["text-embedding-3-small"].Coalesce = true;
-    }
-
-    [TearDown]
-    public Task AssertNoLeaksAsync() => Leaks.AssertNoneAsync(App);
-
     [Test]
     public async Task Identical_embeddings_are_asked_for_once_and_all_get_the_answer()
     {
@@ -34,7 +14,7 @@ public sealed class CoalescingTests : ProxyFixture
         await StartAsync();
         Task<RawResponse>[] answers = [.. Enumerable.Range(0, 3).Select(_ => PostAsync(Embedding, EmbeddingsPath))];
         await PartsAsync(3);
-        _gate.SetResult();
+        Gate.SetResult();
         foreach (Task<RawResponse> answer in answers)
         {
             Assert.That(((await answer).Status, (await answer).Text), Is.EqualTo((200, Chat.Embedding(base64: false))));
@@ -58,7 +38,7 @@ public sealed class CoalescingTests : ProxyFixture
         string request = Chat.Request(stream: true, more: Zero);
         RawResponse first = await (await (await SendJsonAsync(request)).ReadHeadAsync()).ReadUntilAsync("Hel");
         RawResponse second = await (await (await SendJsonAsync(request)).ReadHeadAsync()).ReadUntilAsync("Hel");
-        _gate.SetResult();
+        Gate.SetResult();
         string whole = Sse.Whole(Chat.Role(), Chat.Delta("Hel"), Chat.Delta("lo"), Chat.Finish());
         Contract.AssertWhole(await first.ReadToEndAsync(), whole);
         Contract.AssertWhole(await second.ReadToEndAsync(), whole);
@@ -82,7 +62,7 @@ public sealed class CoalescingTests : ProxyFixture
             _ => PostAsync(Embedding, EmbeddingsPath, "openai-organization: x"),
         };
         await Upstream.WaitForAsync(2);
-        _gate.SetResult();
+        Gate.SetResult();
         Assert.That(((await first).Status, (await second).Status), Is.EqualTo((200, 200)));
         Assert.That(Proxy.Records.Select(r => r.CoalescedWith), Is.All.Null);
     }
@@ -106,64 +86,9 @@ public sealed class CoalescingTests : ProxyFixture
         Task<RawResponse> first = PostAsync(Chat.Request(more: more));
         Task<RawResponse> second = PostAsync(Chat.Request(more: more));
         await (isShared ? PartsAsync(2) : Upstream.WaitForAsync(2));
-        _gate.SetResult();
+        Gate.SetResult();
         Assert.That(((await first).Status, (await second).Status), Is.EqualTo((200, 200)));
         Assert.That(Upstream.Requests, Has.Count.EqualTo(isShared ? 1 : 2));
-    }
-
-    [Test]
-    public async Task A_first_who_leaves_does_not_end_the_answer_of_the_others_and_one_of_them_answers_for_it()
-    {
-        Upstream.Next(Gated(Chat.Role(), Chat.Delta("Hel")));
-        await StartAsync();
-        string request = Chat.Request(stream: true, more: Zero);
-        RawClient first = await SendJsonAsync(request);
-        await (await first.ReadHeadAsync()).ReadUntilAsync("Hel");
-        RawResponse second = await (await (await SendJsonAsync(request)).ReadHeadAsync()).ReadUntilAsync("Hel");
-        await first.DisposeAsync();
-        RecordView left = await RecordAsync();
-        _gate.SetResult();
-        Contract.AssertWhole(await second.ReadToEndAsync(), Sse.Whole(Chat.Role(), Chat.Delta("Hel"), Chat.Delta("lo"), Chat.Finish()));
-        await Deadline.Until(() => Proxy.Records.Count == 2);
-        RecordView stayed = Proxy.Records.Single(r => r.Id != left.Id);
-        Assert.That((left.End, left.CoalescedWith, stayed.End, stayed.CoalescedWith), Is.EqualTo(("client_disconnect", stayed.Id, "ok", (string?)null)));
-        Assert.That(Upstream.Requests, Has.Count.EqualTo(1));
-    }
-
-    [TestCase(true)]
-    [TestCase(false)]
-    public async Task The_upstream_is_let_go_when_the_last_has_gone(bool hasBegun)
-    {
-        var closed = new TaskCompletionSource();
-        Upstream.Next(async exchange =>
-        {
-            if (hasBegun)
-            {
-                await exchange.StreamHeadAsync();
-                await exchange.EventsAsync(Chat.Delta("Hel"));
-            }
-
-            await exchange.PeerClosed;
-            closed.SetResult();
-        });
-        await StartAsync();
-        string request = Chat.Request(stream: true, more: Zero);
-        RawClient first = await SendJsonAsync(request);
-        RawClient second = await SendJsonAsync(request);
-        await PartsAsync(2);
-        await Upstream.WaitForAsync();
-        if (hasBegun)
-        {
-            await (await first.ReadHeadAsync()).ReadUntilAsync("Hel");
-            await (await second.ReadHeadAsync()).ReadUntilAsync("Hel");
-        }
-
-        await first.DisposeAsync();
-        await PartsAsync(1);
-        Assert.That(closed.Task.IsCompleted, Is.False);
-        await second.DisposeAsync();
-        await Deadline.In(closed.Task);
-        await Deadline.Until(() => Proxy.Records.Count(r => r.End == "client_disconnect") == 2);
     }
 
     [Test]
@@ -173,7 +98,7 @@ public sealed class CoalescingTests : ProxyFixture
         await StartAsync();
         Task<RawResponse>[] answers = [.. Enumerable.Range(0, 2).Select(_ => PostAsync(Chat.Request(stream: true, more: Zero)))];
         await PartsAsync(2);
-        _gate.SetResult();
+        Gate.SetResult();
         foreach (Task<RawResponse> answer in answers)
         {
             Contract.AssertError(await answer, 502, "upstream_error");
@@ -188,14 +113,14 @@ public sealed class CoalescingTests : ProxyFixture
     {
         Upstream.Next(Replies.StreamThen([Chat.Role(), Chat.Delta("Hel")], async exchange =>
         {
-            await exchange.PauseAsync(_gate.Task);
+            await exchange.PauseAsync(Gate.Task);
             exchange.Reset();
         }));
         await StartAsync();
         string request = Chat.Request(stream: true, more: Zero);
         RawResponse first = await (await (await SendJsonAsync(request)).ReadHeadAsync()).ReadUntilAsync("Hel");
         RawResponse second = await (await (await SendJsonAsync(request)).ReadHeadAsync()).ReadUntilAsync("Hel");
-        _gate.SetResult();
+        Gate.SetResult();
         Contract.AssertBroken(await first.ReadToEndAsync(), "upstream_reset");
         Contract.AssertBroken(await second.ReadToEndAsync(), "upstream_reset");
         Contract.AssertWhole(await PostAsync(request), Sse.Whole(Chat.Words("Hello", " there")));
@@ -223,14 +148,14 @@ public sealed class CoalescingTests : ProxyFixture
         {
             await exchange.HeadAsync(200, ("Content-Type", "application/json"), ("Content-Length", completion.Length.ToString(System.Globalization.CultureInfo.InvariantCulture)));
             await exchange.SendAsync(completion[..5000]);
-            await exchange.PauseAsync(_gate.Task);
+            await exchange.PauseAsync(Gate.Task);
             await exchange.SendAsync(completion[5000..]);
         });
         await StartAsync();
         Task<RawResponse> first = PostAsync(Chat.Request(more: Zero));
         Task<RawResponse> second = PostAsync(Chat.Request(more: Zero));
         await PartsAsync(2);
-        _gate.SetResult();
+        Gate.SetResult();
         Assert.That(((await first).Text, (await second).Text), Is.EqualTo((completion, completion)));
         Assert.That(Upstream.Requests, Has.Count.EqualTo(1));
     }
@@ -246,7 +171,7 @@ public sealed class CoalescingTests : ProxyFixture
         {
             await exchange.StreamHeadAsync();
             await exchange.ChunkAsync(ResponseEvents.Begun);
-            await exchange.PauseAsync(_gate.Task);
+            await exchange.PauseAsync(Gate.Task);
             await exchange.ChunkAsync(rest);
             await exchange.LastChunkAsync();
         });
@@ -272,7 +197,7 @@ public sealed class CoalescingTests : ProxyFixture
             }
         }
 
-        _gate.SetResult();
+        Gate.SetResult();
         foreach (Task<RawResponse> head in heads)
         {
             RawResponse response = await (await head).ReadToEndAsync();
@@ -280,21 +205,6 @@ public sealed class CoalescingTests : ProxyFixture
         }
     }
 
-    private Script Gated(Script answer) => async exchange =>
-    {
-        await exchange.PauseAsync(_gate.Task);
-        await answer(exchange);
-    };
-
-    private Script Gated(params string[] begin) => Replies.StreamThen(begin, async exchange =>
-    {
-        await exchange.PauseAsync(_gate.Task);
-        await exchange.EventsAsync(Chat.Delta("lo"), Chat.Finish(), "[DONE]");
-        await exchange.LastChunkAsync();
-    });
-
     private async Task<RawResponse> SendAsAsync(string key) => await (await SendAsync(RawClient.Request(
         "POST", EmbeddingsPath, System.Text.Encoding.UTF8.GetBytes(Embedding), "Authorization: Bearer " + key, "Content-Type: application/json"))).ReadAsync();
-
-    private Task PartsAsync(int count) => Deadline.Until(() => App.Services.GetRequiredService<Coalescing>().Parts == count, what: $"{count} requests in a call");
 }

@@ -47,6 +47,10 @@ public sealed class ReloadTests : ProxyFixture
             Mark(i);
             Setup.Main.Url = i % 2 == 0 ? Upstream.Url : second.Url;
             await ReloadAsync(i + 1);
+
+            // Some go on from generation to generation; others have to be sure to meet this one.
+            int served = Proxy.Records.Count;
+            await Deadline.Until(() => Proxy.Records.Count > served + load.Length, what: "requests on the new generation");
         }
 
         await over.CancelAsync();

@@ -26,6 +26,14 @@ internal sealed class RequestBodyTests
     }
 
     [Test]
+    public void Once_given_back_it_keeps_nothing_but_its_length()
+    {
+        var body = new RequestBody(_bytes, null);
+        body.End();
+        Assert.That((body.Bytes.IsEmpty, body.Length), Is.EqualTo((true, _bytes.Length)));
+    }
+
+    [Test]
     public void The_exchange_ends_it_once_however_often_it_says_so()
     {
         var server = new Server();
