@@ -27,6 +27,6 @@ public sealed class LlmProxyExplainer
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(key);
-        return _middleware.ExplainAsync(http, path.StartsWith("/v1/", StringComparison.Ordinal) ? path["/v1".Length..] : path, key);
+        return _middleware.ExplainAsync(http, path, key);
     }
 }

@@ -21,7 +21,7 @@ internal sealed partial class LlmProxyMiddleware
     public async Task ExplainAsync(HttpContext http, string path, string key)
     {
         var snapshot = snapshots.Current;
-        var match = EndpointTable.Match(http.Request, path);
+        var match = EndpointTable.Match(http.Request, path.StartsWith("/v1/", StringComparison.Ordinal) ? path["/v1".Length..] : path, path);
         var headers = new ResponseHeaders(RequestIds.Create(time.GetUtcNow()), null) { RequestIdHeader = match.Dialect.RequestIdHeader };
         var error = match.Error
             ?? (snapshot.Keys.FindById(key) is { } caller ? await ExplainAsync(http, match, caller, snapshot, headers) : ProxyErrors.UnknownKey(DisplayText.Name(key)));

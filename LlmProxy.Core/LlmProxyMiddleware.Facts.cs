@@ -78,6 +78,11 @@ internal sealed partial class LlmProxyMiddleware
                 return error;
             }
 
+            if (!route.Route.IsOpenTo(caller.UpstreamTags))
+            {
+                return snapshot.Routes.Forbidden(name, caller, snapshot.Options.RevealForbiddenModels);
+            }
+
             exchange.Route = route.Route.Name;
             exchange.ResponseBytes = await ModelList.WriteOneAsync(http, match.Dialect, name, headers);
         }

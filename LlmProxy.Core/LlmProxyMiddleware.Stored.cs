@@ -47,7 +47,8 @@ internal sealed partial class LlmProxyMiddleware
     {
         var endpoint = match.Endpoint!;
         var model = DisplayText.Name(fields.Model);
-        return route.Keeper is null ? ProxyErrors.UnsupportedOperation(model, endpoint.Name, snapshot.Routes.OtherFor(endpoint.Operation, caller))
+        return !route.Route.IsOpenTo(caller.UpstreamTags) ? snapshot.Routes.Forbidden(fields.Model, caller, snapshot.Options.RevealForbiddenModels)
+            : route.Keeper is null ? ProxyErrors.UnsupportedOperation(model, endpoint.Name, snapshot.Routes.OtherFor(endpoint.Operation, caller))
             : endpoint.HasId ? ProxyErrors.ResponseNotFound(match.Id)
             : fields.PreviousResponse is { } previous ? ProxyErrors.ResponseElsewhere(previous, model, "previous_response_id")
             : ProxyErrors.ResponseElsewhere(fields.Conversation!, model, "conversation");

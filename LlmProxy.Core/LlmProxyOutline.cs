@@ -190,7 +190,7 @@ public sealed class LlmProxyOutline
 
     /// <summary>The list allows it, and a target is left that the caller's tags do not forbid.</summary>
     private static bool MayUse(LlmProxySnapshot snapshot, string model, Caller caller) =>
-        snapshot.Routes.TryResolve(model, caller, out var match) && match.Route.Targets.Any(t => t.Upstream.Carries(caller.UpstreamTags));
+        snapshot.Routes.TryResolve(model, caller, out var match) && match.Route.IsOpenTo(caller.UpstreamTags);
 
     private static string[] TargetsOf(LlmProxySnapshot snapshot, string model) =>
         snapshot.Routes.TryResolve(model, snapshot.Keys.Anonymous, out var match)

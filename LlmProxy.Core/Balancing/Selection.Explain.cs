@@ -89,7 +89,8 @@ internal sealed partial class Selection
             FailureCause.KeyRefused => "it refused our credentials",
             FailureCause.QuotaGone => "its account has no quota left",
             FailureCause.RateLimited => "it has asked for a pause",
-            FailureCause.ModelForbidden or FailureCause.ModelUnknown => "it refused us this model",
+            FailureCause.ModelForbidden => "it refused us this model",
+            FailureCause.ModelUnknown => "it does not know this model",
             _ => readiness == Readiness.Cooling ? "it has asked for a pause" : "it fails: its breaker is open, or its health checks find it down",
         };
         return new TargetView(_pool.Candidates[index], 0, readiness == Readiness.Cooling ? "cooling" : "out", why, until > now ? until - now : null);

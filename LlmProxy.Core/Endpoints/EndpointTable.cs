@@ -32,7 +32,8 @@ internal static class EndpointTable
     /// <summary>Finds the endpoint of a path behind the prefix. Methods and paths are compared exactly: there is one way to write each.</summary>
     /// <param name="request">Its method and headers decide along with the path.</param>
     /// <param name="path">Behind the prefix.</param>
-    public static EndpointMatch Match(HttpRequest request, string path)
+    /// <param name="asked">The whole path as it was asked for; null if that is the request's own.</param>
+    public static EndpointMatch Match(HttpRequest request, string path, string? asked = null)
     {
         var method = request.Method;
 
@@ -61,9 +62,10 @@ internal static class EndpointTable
             allowed = allowed is null || allowed == row.Method ? row.Method : $"{allowed}, {row.Method}";
         }
 
+        var shown = DisplayText.Name(asked ?? request.Path.Value ?? "");
         return Refuse(request, path, allowed is not null ? ProxyErrors.MethodNotAllowed(DisplayText.Name(method), allowed)
-            : path.StartsWith("/v1/", StringComparison.Ordinal) ? ProxyErrors.DoubledPrefix(DisplayText.Name(request.Path.Value ?? ""))
-            : ProxyErrors.UnknownUrl(DisplayText.Name(request.Path.Value ?? "")));
+            : path.StartsWith("/v1/", StringComparison.Ordinal) ? ProxyErrors.DoubledPrefix(shown)
+            : ProxyErrors.UnknownUrl(shown));
     }
 
     /// <summary>The dialect in which a client of that path reads errors, whether or not there is anything at it.</summary>

@@ -33,6 +33,9 @@ internal sealed record Route(string Name, Target[] Targets, RequestEdits Edits, 
 
     /// <summary>What is done when targets fail.</summary>
     public FailoverOptions Failover { get; init; } = new();
+
+    /// <summary>May requests that demand these tags go anywhere?</summary>
+    public bool IsOpenTo(string[] tags) => tags.Length == 0 || Targets.Any(target => target.Upstream.Carries(tags));
 }
 
 /// <summary>What keeps a caller on one target.</summary>

@@ -36,7 +36,7 @@ internal sealed class RouteTable
 
     /// <summary>The names a caller may use, in order; patterns are not listed, nobody knows what they hold.</summary>
     public IEnumerable<string> NamesFor(Caller caller) =>
-        _listed.Where(e => caller.Allows(e.Route.Name)).Select(e => e.Name);
+        _listed.Where(e => caller.Allows(e.Route.Name) && e.Route.IsOpenTo(caller.UpstreamTags)).Select(e => e.Name);
 
     /// <summary>Every name that leads somewhere: models, aliases, patterns.</summary>
     public IEnumerable<string> Names => _listed.Select(e => e.Name).Concat(_byPrefix.Values.Select(p => p.Name).Order(StringComparer.Ordinal));
@@ -60,10 +60,13 @@ internal sealed class RouteTable
             return match;
         }
 
-        return reveals
-            ? ProxyErrors.ModelNotAllowed(DisplayText.Name(model), Nearest(model, caller))
-            : ProxyErrors.ModelNotFound(DisplayText.Name(model), Nearest(model, caller));
+        return Forbidden(model, caller, reveals);
     }
+
+    /// <summary>What a caller is told of a model that is for others.</summary>
+    public ProxyError Forbidden(string model, Caller caller, bool reveals) => reveals
+        ? ProxyErrors.ModelNotAllowed(DisplayText.Name(model), Nearest(model, caller))
+        : ProxyErrors.ModelNotFound(DisplayText.Name(model), Nearest(model, caller));
 
     /// <summary>Finds the route to the upstream that keeps a stored response.</summary>
     /// <param name="id">Of the response.</param>
@@ -99,7 +102,8 @@ internal sealed class RouteTable
 
     /// <summary>A model of this caller that serves an operation which another does not.</summary>
     public string? OtherFor(Operations operation, Caller caller) =>
-        _listed.FirstOrDefault(e => caller.Allows(e.Route.Name) && e.Route.Targets.Any(t => (t.Upstream.Operations & operation) != 0)).Name;
+        _listed.FirstOrDefault(e => caller.Allows(e.Route.Name)
+            && e.Route.Targets.Any(t => (t.Upstream.Operations & operation) != 0 && t.Upstream.Carries(caller.UpstreamTags))).Name;
 
     private bool TryFind(string model, out RouteMatch match)
     {

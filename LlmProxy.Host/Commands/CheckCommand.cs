@@ -15,14 +15,18 @@ internal static class CheckCommand
         var (file, json) = (CommonOptions.Configuration(), CommonOptions.Json());
         var online = new Option<bool>("--online")
         {
-            Description = "Asks every upstream for its models, and compares with the instance that runs here on the same configuration: "
-                + "what changes, and who would lose access.",
+            Description = "Asks every upstream for its models, and compares with the instance that runs here: what changes, and who would lose access.",
+        };
+        var against = new Option<string>("--against")
+        {
+            Description = "With --online: the file that the running instance was started with. Default: the one that is checked, else the only instance that runs here.",
+            HelpName = "FILE",
         };
         var command = new Command(
             "check",
             "Reads the configuration and prints what is wrong with it. Exit code 0: usable, 1: not, 3: usable, and --online found an upstream down or access taken away.")
         {
-            file, online, json,
+            file, online, against, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -30,7 +34,9 @@ internal static class CheckCommand
             var source = ConfigurationLookup.Find(parsed.GetValue(file), variables);
             var (problems, configuration) = Check(source, variables);
             var isUsable = !problems.Any(static problem => problem.IsError);
-            var found = parsed.GetValue(online) && isUsable && configuration is not null ? await OnlineCheck.RunAsync(configuration, cancellation) : null;
+            var found = parsed.GetValue(online) && isUsable && configuration is not null
+                ? await OnlineCheck.RunAsync(configuration, parsed.GetValue(against), cancellation)
+                : null;
             if (parsed.GetValue(json))
             {
                 PrintJson(source, problems, isUsable, found);

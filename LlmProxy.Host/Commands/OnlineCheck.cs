@@ -9,10 +9,12 @@ namespace LlmProxy.Host.Commands;
 
 /// <summary>What <c>check --online</c> found beyond the file: how the upstreams are, and what the running instance would lose.</summary>
 /// <param name="upstreams">One report each, in the order of configuration.</param>
-/// <param name="running">Null if none runs here.</param>
-/// <param name="changes">Against the running one.</param>
-internal sealed class OnlineCheck(IReadOnlyList<UpstreamReport> upstreams, RunningInstance? running, IReadOnlyList<LlmProxyChange> changes)
+/// <param name="instances">Which it can be compared with: only if that is one, it is.</param>
+/// <param name="changes">Against that one.</param>
+internal sealed class OnlineCheck(IReadOnlyList<UpstreamReport> upstreams, IReadOnlyList<RunningInstance> instances, IReadOnlyList<LlmProxyChange> changes)
 {
+    private RunningInstance? Running => instances is [var one] ? one : null;
+
     private int Down => upstreams.Count(static report => report.Failure is not null);
 
     private int Losses => changes.Count(static change => change.TakesAccessAway);
@@ -23,14 +25,24 @@ internal sealed class OnlineCheck(IReadOnlyList<UpstreamReport> upstreams, Runni
     public string Summary => (Down == 0 ? "" : Down == 1 ? ", 1 upstream down" : $", {Down} upstreams down")
         + (Losses == 0 ? "" : Losses == 1 ? ", 1 change takes access away" : $", {Losses} changes take access away");
 
-    public static async Task<OnlineCheck> RunAsync(LoadedConfiguration configuration, CancellationToken cancellation)
+    /// <summary>Asks them all at once.</summary>
+    /// <param name="configuration">What is checked.</param>
+    /// <param name="against">The file that the running instance was started with; null: the one that is checked, or whichever runs.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <exception cref="RefusedException">No instance runs on the file that was named.</exception>
+    public static async Task<OnlineCheck> RunAsync(LoadedConfiguration configuration, string? against, CancellationToken cancellation)
     {
         var asked = configuration.Options.Upstreams.Select(upstream => UpstreamInquiry.AskAsync(upstream.Key, upstream.Value, TimeProvider.System, cancellation));
-        var finding = RunningInstance.FindAsync(configuration.Source, cancellation);
+        var finding = against is null ? RunningInstance.FindAsync(configuration.Source, cancellation) : FindNamedAsync(against, cancellation);
         var reports = await Task.WhenAll(asked);
-        var running = await finding;
-        return new OnlineCheck(reports, running, running?.Outline.ChangesTo(configuration.Options) ?? []);
+        var instances = await finding;
+        return new OnlineCheck(reports, instances, instances is [var running] ? running.Outline.ChangesTo(configuration.Options) : []);
     }
+
+    private static async Task<IReadOnlyList<RunningInstance>> FindNamedAsync(string file, CancellationToken cancellation) =>
+        await RunningInstance.FindOwnAsync(new ConfigurationSource(SourceKind.File, file, file), cancellation) is { } running
+            ? [running]
+            : throw new RefusedException($"--against names {file}, but no instance that was started with it runs here as this user.");
 
     public void Print()
     {
@@ -45,12 +57,15 @@ internal sealed class OnlineCheck(IReadOnlyList<UpstreamReport> upstreams, Runni
                     $"{name}  ok {report.Elapsed.TotalMilliseconds:0} ms   {Models(report.Models)}   {string.Join(' ', report.Operations)}"));
         }
 
-        if (running is null)
+        if (Running is not { } running)
         {
-            Writers.People.WriteLine("No instance with this configuration runs here as this user: nothing to compare with.");
+            Writers.People.WriteLine(instances.Count == 0
+                ? "No instance runs here as this user: nothing to compare with."
+                : $"Nothing was compared: several instances run here. Name one with --against: {Visible.Line(string.Join(", ", instances.Select(static i => i.Source)))}");
             return;
         }
 
+        Writers.People.WriteLine($"Compared with the instance that was started with {Visible.Line(running.Source)}");
         Writers.Results.WriteLine(changes.Count == 0
             ? $"against running generation {running.Generation}: no change to models and callers"
             : $"against running generation {running.Generation}:");
@@ -91,8 +106,9 @@ internal sealed class OnlineCheck(IReadOnlyList<UpstreamReport> upstreams, Runni
         }
 
         json.WriteEndArray();
-        if (running is not null)
+        if (Running is { } running)
         {
+            json.WriteString("running_source"u8, running.Source);
             json.WriteNumber("running_generation"u8, running.Generation);
             WriteChanges(json);
         }

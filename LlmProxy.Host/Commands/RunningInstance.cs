@@ -7,21 +7,35 @@ using LlmProxy.Host.Sources;
 
 namespace LlmProxy.Host.Commands;
 
-/// <summary>The instance on this machine that runs on the same configuration, asked through its socket.</summary>
+/// <summary>An instance that runs on this machine, asked through its socket.</summary>
 /// <param name="Generation">Of the configuration in force there.</param>
+/// <param name="Source">Where that came from.</param>
 /// <param name="Outline">What it offers.</param>
-internal sealed record RunningInstance(long Generation, LlmProxyOutline Outline)
+internal sealed record RunningInstance(long Generation, string Source, LlmProxyOutline Outline)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
-    /// <summary>Null if none runs here, or not as this user.</summary>
-    public static async Task<RunningInstance?> FindAsync(ConfigurationSource source, CancellationToken cancellation)
+    /// <summary>
+    /// The one that was started with this configuration, else all others that run here as this user: what is checked may be a copy that
+    /// is to replace the file of one.
+    /// </summary>
+    public static async Task<IReadOnlyList<RunningInstance>> FindAsync(ConfigurationSource source, CancellationToken cancellation)
     {
-        if (LocalSocket.PathFor(source) is not { } path || !Path.Exists(path))
+        if (await FindOwnAsync(source, cancellation) is { } own)
         {
-            return null;
+            return [own];
         }
 
+        var found = await Task.WhenAll(LocalSocket.Others(source).Select(path => AskAsync(path, cancellation)));
+        return [.. found.OfType<RunningInstance>()];
+    }
+
+    /// <summary>Null if none that was started with this configuration runs here, or not as this user.</summary>
+    public static async Task<RunningInstance?> FindOwnAsync(ConfigurationSource source, CancellationToken cancellation) =>
+        LocalSocket.PathFor(source) is { } path && Path.Exists(path) ? await AskAsync(path, cancellation) : null;
+
+    private static async Task<RunningInstance?> AskAsync(string path, CancellationToken cancellation)
+    {
         using var handler = new SocketsHttpHandler
         {
             UseProxy = false,
@@ -44,7 +58,10 @@ internal sealed record RunningInstance(long Generation, LlmProxyOutline Outline)
         try
         {
             using var json = JsonDocument.Parse(await client.GetByteArrayAsync(new Uri("http://localhost" + RunningPage.Path), cancellation));
-            return new RunningInstance(json.RootElement.GetProperty("generation").GetInt64(), LlmProxyOutline.Read(json.RootElement));
+            return new RunningInstance(
+                json.RootElement.GetProperty("generation").GetInt64(),
+                json.RootElement.GetProperty("source").GetString() ?? "",
+                LlmProxyOutline.Read(json.RootElement));
         }
         catch (Exception e) when (e is HttpRequestException or JsonException or KeyNotFoundException or InvalidOperationException
             || (e is OperationCanceledException && !cancellation.IsCancellationRequested))

@@ -14,6 +14,7 @@ internal sealed class LocalSocket
 {
     private const string DataVariable = "LLMPROXY_DATA";
     private const string AddressPrefix = "http://unix:";
+    private const string Ending = ".sock";
 
     /// <summary>What the kernel has room for, with its closing zero.</summary>
     private const int LongestPath = 104;
@@ -35,9 +36,7 @@ internal sealed class LocalSocket
     /// </summary>
     public static string? PathFor(ConfigurationSource source)
     {
-        var folder = Set(DataVariable) ?? Set("STATE_DIRECTORY")?.Split(':')[0]
-            ?? (Set("XDG_RUNTIME_DIR") is { } run ? Path.Combine(run, "llmproxy") : Set("HOME") is { } home ? Path.Combine(home, ".local", "state", "llmproxy") : null);
-        if (OperatingSystem.IsWindows() || folder is null)
+        if (Folder() is not { } folder)
         {
             return null;
         }
@@ -45,8 +44,30 @@ internal sealed class LocalSocket
         // Several instances may run, each with a configuration of its own.
         var what = source.Kind is SourceKind.File or SourceKind.AppSettings ? Path.GetFullPath(source.Path) : source.Kind.ToString();
         var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(what)))[..12];
-        var path = Path.GetFullPath(Path.Combine(folder, name + ".sock"));
+        var path = Path.Combine(folder, name + Ending);
         return Encoding.UTF8.GetByteCount(path) < LongestPath ? path : null;
+    }
+
+    /// <summary>The sockets of instances that are configured otherwise; that of the demo, which is for nobody's use, is left out.</summary>
+    public static IReadOnlyList<string> Others(ConfigurationSource source)
+    {
+        try
+        {
+            return Folder() is { } folder && Directory.Exists(folder)
+                ? [.. Directory.EnumerateFiles(folder, "*" + Ending).Where(path => path != PathFor(source) && path != PathFor(ConfigurationSource.Nothing))]
+                : [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    private static string? Folder()
+    {
+        var folder = Set(DataVariable) ?? Set("STATE_DIRECTORY")?.Split(':')[0]
+            ?? (Set("XDG_RUNTIME_DIR") is { } run ? Path.Combine(run, "llmproxy") : Set("HOME") is { } home ? Path.Combine(home, ".local", "state", "llmproxy") : null);
+        return OperatingSystem.IsWindows() || folder is null ? null : Path.GetFullPath(folder);
     }
 
     /// <summary>Makes room for it; null if it cannot be, or another instance has it.</summary>

@@ -131,6 +131,8 @@ internal sealed class ProxyServer : IAsyncDisposable
     {
         builder.Logging.AddFilter(StopSteps.Category, LogLevel.Information)
             .AddFilter(typeof(LlmProxyReload).FullName, LogLevel.Information)
+            // Who is told that an upstream has gone wants to know that it is back.
+            .AddFilter("LlmProxy.Core.Forwarding.HealthChecks", LogLevel.Information)
             // Said before the start, in the same words as by "llmproxy check".
             .AddFilter("LlmProxy.Core.Configuration", LogLevel.Error)
             .AddConfiguration(builder.Configuration.GetSection("Logging")).SetMinimumLevel(LogLevel.Warning);

@@ -16,7 +16,8 @@ internal sealed class RunningPage(LlmProxyReload reload, ConfigurationSource sou
         json.WriteStartObject();
         json.WriteString("version"u8, ProductVersion.Short);
         json.WriteNumber("generation"u8, reload.Generation);
-        json.WriteString("source"u8, source.Description);
+        // Whoever asks may stand in another folder.
+        json.WriteString("source"u8, source.Path.Length > 0 ? System.IO.Path.GetFullPath(source.Path) : source.Description);
         reload.Outline.WriteTo(json);
         json.WriteEndObject();
     }

@@ -30,19 +30,26 @@ internal sealed partial class SchemaTests
     [TestCase("README.md")]
     [TestCase("LlmProxy.Core/README.md")]
     [TestCase("LlmProxy.Host/README.md")]
-    public void Whole_configurations_in_the_documentation_fit(string file)
+    public void Examples_in_the_documentation_fit(string file)
     {
-        string[] examples =
-        [
-            .. Block().Matches(File.ReadAllText(Path.Combine(SourceTree.Root, file))).Select(match => match.Groups[1].Value)
-                .Where(text => text.Contains("\"Upstreams\"", StringComparison.Ordinal) && text.Contains("\"Models\"", StringComparison.Ordinal)),
-        ];
+        string[] examples = [.. Block().Matches(File.ReadAllText(Path.Combine(SourceTree.Root, file))).Select(match => match.Groups[1].Value)];
         Assert.That(examples, Is.Not.Empty);
         foreach (string example in examples)
         {
-            // Some show members alone.
-            Schema.AssertFits(example.StartsWith('{') ? example : "{" + example + "}", example);
+            Schema.AssertFits(Whole(example), example);
         }
+    }
+
+    /// <summary>Many show a member alone, some an upstream or a model alone.</summary>
+    private static string Whole(string example)
+    {
+        string inside = example.StartsWith('{') ? example.TrimEnd()[1..^1]
+            : TopLevel().IsMatch(example) ? example
+            : example.Contains("\"Kind\"", StringComparison.Ordinal) ? "\"Upstreams\": {" + example + "}"
+            : "\"Models\": {" + example + "}";
+        string upstreams = inside.Contains("\"Upstreams\"", StringComparison.Ordinal) ? "" : "\"Upstreams\": { \"openai\": { \"Kind\": \"OpenAI\" } },";
+        string models = Models().IsMatch(inside) ? "" : "\"Models\": { \"gpt-5-mini\": \"openai/gpt-5-mini\" },";
+        return "{" + upstreams + models + inside + "}";
     }
 
     [TestCase("\"Timeouts\": { \"Idle\": \"300\" }", false)]
@@ -132,4 +139,10 @@ internal sealed partial class SchemaTests
 
     [GeneratedRegex("```jsonc?\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Block();
+
+    [GeneratedRegex("^\"(Upstreams|Models)\"")]
+    private static partial Regex TopLevel();
+
+    [GeneratedRegex("^ *\"Models\"", RegexOptions.Multiline)]
+    private static partial Regex Models();
 }

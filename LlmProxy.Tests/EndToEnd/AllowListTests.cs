@@ -108,4 +108,34 @@ public sealed class AllowListTests : ProxyFixture
         Assert.That(other.Requests, Is.Empty);
         ExpectUpstreamRequests(2);
     }
+
+    [Test]
+    public async Task S15_a_model_that_only_upstreams_without_the_tags_serve_is_not_the_caller_s()
+    {
+        InProcessOnly("the file of the executable is written without tags");
+        Setup.Options.Upstreams["eu"] = new UpstreamOptions { Url = Upstream.Url, Tags = { "eu" } };
+        Setup.Options.Models["european"] = new ModelOptions { Targets = { new TargetOptions { Upstream = "eu", Model = "a" } } };
+        Setup.Options.Keys["tester"].UpstreamTags.Add("eu");
+        Setup.Options.Keys["tester"].Models!.Add("european");
+        ExpectUpstreamRequests(0);
+        await StartAsync();
+        RawResponse list = await GetAsync("/v1/models");
+        Assert.That(list.Text, Does.Contain("\"european\"").And.Not.Contain("gpt-4"));
+        Contract.AssertError(await GetAsync("/v1/models/gpt-4"), 404, "model_not_found", "model");
+        RawResponse refused = await PostAsync(Chat.Request(model: "gpt-4"));
+        Contract.AssertError(refused, 404, "model_not_found", "model");
+        Assert.That(refused.Text, Does.Not.Contain("does not serve"));
+    }
+
+    [Test]
+    public async Task S15_where_models_of_others_are_shown_one_that_the_tags_exclude_is_forbidden()
+    {
+        InProcessOnly("the file of the executable is written without tags");
+        Setup.Options.RevealForbiddenModels = true;
+        Setup.Options.Upstreams["eu"] = new UpstreamOptions { Url = Upstream.Url, Tags = { "eu" } };
+        Setup.Options.Keys["tester"].UpstreamTags.Add("eu");
+        ExpectUpstreamRequests(0);
+        await StartAsync();
+        Contract.AssertError(await PostAsync(Chat.Request(model: "gpt-4")), 403, "model_not_allowed", "model");
+    }
 }

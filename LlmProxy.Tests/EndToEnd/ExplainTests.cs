@@ -134,17 +134,20 @@ public sealed class ExplainTests : ProxyFixture
     {
         Setup.Pipeline = app =>
         {
-            app.MapPost("/explain", http => http.RequestServices.GetRequiredService<LlmProxyExplainer>().ExplainAsync(http, "/v1/chat/completions", http.Request.Query["key"].ToString()));
+            app.MapPost("/explain", http => http.RequestServices.GetRequiredService<LlmProxyExplainer>().ExplainAsync(http, http.Request.Query["path"].FirstOrDefault() ?? "/v1/chat/completions", http.Request.Query["key"].ToString()));
             app.UseLlmProxy();
         };
         ExpectUpstreamRequests(0);
         // Not of what is explained, but of what the fixture asks on each connection at the end.
-        ExpectRecords(3);
+        ExpectRecords(4);
         await StartAsync();
         RawResponse response = await PostAsync(Chat.Request(), "/explain?key=other");
         Assert.That((response.Status, (string?)JsonNode.Parse(response.Text)!["caller"]), Is.EqualTo((200, "other")));
         Contract.AssertError(await PostAsync(Chat.Request(), "/explain?key=nobody"), 404, "key_not_found", "key");
         Contract.AssertError(await PostAsync("{", "/explain?key=other"), 400, "invalid_json");
+        RawResponse nothing = await PostAsync("{}", "/explain?key=other&path=/v1/nothing");
+        Contract.AssertError(nothing, 404, "unknown_url");
+        Assert.That(nothing.Text, Does.Contain("/v1/nothing").And.Not.Contain("/explain"));
     }
 
     private async Task<JsonNode> ExplainAsync(string request)

@@ -148,6 +148,47 @@ internal sealed class FollowTests : HostTest
     }
 
     [Test]
+    public async Task A_copy_is_compared_with_the_instance_that_it_is_to_change()
+    {
+        await using var upstream = new ScriptedUpstream();
+        upstream.Otherwise(Replies.Json(404, "{}"));
+        await WriteAsync("llmproxy.json", Configuration(upstream.Url.ToString(), Key));
+        await WriteAsync("second.json", Configuration(upstream.Url.ToString(), Key));
+        await WriteAsync("next.json", Configuration(upstream.Url.ToString(), Key).Replace("\"small\"", "\"large\"", StringComparison.Ordinal));
+        string[] check = ["check", "--online", "--config", "next.json"];
+        await Start("--urls", "http://127.0.0.1:0").StartedAsync();
+        var one = await RunAsync(null, check);
+        await Start("--urls", "http://127.0.0.1:0", "--config", "second.json").StartedAsync();
+        var several = await RunAsync(null, check);
+        var named = await RunAsync(null, [.. check, "--against", "llmproxy.json"]);
+        var none = await RunAsync(null, [.. check, "--against", "next.json"]);
+        Assert.Multiple(() =>
+        {
+            Assert.That(one.Code, Is.EqualTo(3), one.Results);
+            Assert.That(one.People, Does.Match("Compared with the instance that was started with /.*/llmproxy.json"));
+            Assert.That(one.Results, Does.Contain("  - small").And.Contain("would get 404"));
+            Assert.That(several.Code, Is.Zero, several.Results);
+            Assert.That(several.People, Does.Match("Nothing was compared: .* Name one with --against: .*").And.Contains("second.json").And.Contains("llmproxy.json"));
+            Assert.That((named.Code, named.Results.Contains("  - small", StringComparison.Ordinal)), Is.EqualTo((3, true)));
+            Assert.That(none.Code, Is.EqualTo(1));
+            Assert.That(none.People, Does.Contain("no instance that was started with it runs here"));
+        });
+    }
+
+    [Test]
+    public async Task The_log_says_that_an_upstream_has_gone_and_that_it_is_back()
+    {
+        await using var upstream = new ScriptedUpstream();
+        upstream.Next(Replies.Json(500, "{}"));
+        upstream.Next(Replies.Json(500, "{}"));
+        upstream.Otherwise(Replies.Json(200, """{"object":"list","data":[]}"""));
+        await WriteAsync("llmproxy.json", Configuration(upstream.Url.ToString(), Key).Replace("\"Url\"", "\"Probe\": { \"Every\": \"1s\" }, \"Url\"", StringComparison.Ordinal));
+        var host = await Start("--urls", "http://127.0.0.1:0").StartedAsync();
+        await host.SaysAsync("warn .*Upstream tiny failed two health checks in a row");
+        await host.SaysAsync("info .*Upstream tiny passed a health check and is asked again");
+    }
+
+    [Test]
     public async Task Check_online_is_content_when_all_are_there_and_does_not_ask_for_a_file_that_cannot_be_used()
     {
         await using var upstream = new ScriptedUpstream();
