@@ -7,7 +7,7 @@ namespace LlmProxy.Core.Forwarding;
 internal sealed class AttemptSeries(
     ForwardRequest request, Selection selection, LimitOptions limits, ExchangeClock clock, AttemptSender sender, Action<AttemptNote> note, TimeProvider time)
 {
-    private readonly Lock _noting = new();
+    private readonly Lock? _noting = selection.Route.Hedge is null ? null : new();
     private int _sent;
 
     public ForwardRequest Request => request;
@@ -25,6 +25,12 @@ internal sealed class AttemptSeries(
     /// <summary>Notes what happens to an attempt, one thing after another: two may run at once.</summary>
     public void Note(in AttemptNote happened)
     {
+        if (_noting is null)
+        {
+            note(happened);
+            return;
+        }
+
         lock (_noting)
         {
             note(happened);

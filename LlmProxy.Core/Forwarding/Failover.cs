@@ -12,6 +12,8 @@ internal sealed class Failover(AttemptSeries series)
     // It was led to a target that went out, or became another request's probe, before it got there.
     private static readonly ProxyError _turnedAway = ProxyErrors.NoHealthyUpstream(0);
 
+    private static readonly List<BodyPart> _none = [];
+
     private readonly Selection _selection = series.Selection;
     private HedgedCall? _hedge;
     private ProxyError? _told;
@@ -158,7 +160,7 @@ internal sealed class Failover(AttemptSeries series)
     private ValueTask<Result<UpstreamAnswer>> AskAsync(Candidate candidate, Standing standing, Racer? racer)
     {
         var request = series.Request;
-        List<BodyPart>? parts = [];
+        var parts = _none;
         if (!request.Endpoint.IsBodyless)
         {
             parts = RequestSplice.TryPlan(

@@ -52,7 +52,7 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
         var race = new Race();
         var ahead = new Racer(race, isHedge: false);
         var began = series.Time.GetTimestamp();
-        var asking = ask(first, standing, ahead).AsTask();
+        var asking = BeginAsync(first, standing, ahead);
         if (!await IsSilentAsync(asking) || race.IsWon || Second() is not { } second)
         {
             var alone = await asking;
@@ -63,7 +63,7 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
         IsSpent = true;
         var behind = new Racer(race, isHedge: true);
         var beganSecond = series.Time.GetTimestamp();
-        var hedging = ask(second, Standing.Ready, behind).AsTask();
+        var hedging = BeginAsync(second, Standing.Ready, behind);
         try
         {
             // A hedge that fails changes nothing: the first may still answer.
@@ -98,6 +98,9 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
             End(behind, hedging);
         }
     }
+
+    // Whatever it throws is in the task: the other one is to be ended then.
+    private async Task<Result<UpstreamAnswer>> BeginAsync(Candidate candidate, Standing standing, Racer racer) => await ask(candidate, standing, racer);
 
     private bool MayGoOn(ProxyError error) => error.Cause != FailureCause.None && series.Clock.Reason == CutOff.None;
 

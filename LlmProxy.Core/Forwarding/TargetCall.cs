@@ -39,11 +39,23 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
                         result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
                         Settle(result, attempt);
                     }
+
+                    if (result.Error is { Cause: FailureCause.NotSent or FailureCause.None })
+                    {
+                        series.GiveExtraBack();
+                    }
                 }
             }
 
             isAnswered = result.Error is null;
             end = Tell(result.Error);
+        }
+        catch
+        {
+            // A defect of ours: nobody else would end what was committed to, and give its place back.
+            result.Value?.Dispose();
+            isAnswered = result.Value is not null;
+            throw;
         }
         finally
         {
