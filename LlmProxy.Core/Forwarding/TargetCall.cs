@@ -59,13 +59,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         }
         finally
         {
-            if (!isAnswered)
-            {
-                EndLoad(result.Error);
-                candidate.State.Places.Exit();
-            }
-
-            var telling = candidate.State.Breaker.TellAsync(pass, end);
+            var telling = End(isAnswered, end, result.Error);
             if (!telling.IsCompletedSuccessfully)
             {
                 await telling;
@@ -73,6 +67,17 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
         }
 
         return result;
+    }
+
+    private ValueTask End(bool isAnswered, AttemptEnd end, ProxyError? error)
+    {
+        if (!isAnswered)
+        {
+            EndLoad(error);
+            candidate.State.Places.Exit();
+        }
+
+        return candidate.State.Breaker.TellAsync(pass, end);
     }
 
     private AttemptEnd Tell(ProxyError? error)

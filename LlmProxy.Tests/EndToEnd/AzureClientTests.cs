@@ -110,7 +110,7 @@ public sealed class AzureClientTests : ProxyFixture
     {
         await StartAsync();
         ClientResultException refused = Assert.ThrowsAsync<ClientResultException>(
-            async () => await NewAzureClient().GetChatClient("nothing").CompleteChatAsync("hello"));
+            async () => await NewAzureClient().GetChatClient("nothing").CompleteChatAsync("hello"))!;
         Assert.That((refused.Status, refused.Message), Is.EqualTo((404, refused.Message)));
         Assert.That(refused.Message, Does.Contain("model_not_found"));
         ExpectUpstreamRequests(0);

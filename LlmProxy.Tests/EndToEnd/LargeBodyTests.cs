@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Diagnostics;
+using System.Reflection;
 using System.Text;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
@@ -13,6 +15,11 @@ namespace LlmProxy.Tests.EndToEnd;
 public sealed class LargeBodyTests : ProxyFixture
 {
     private const int Mega = 1 << 20;
+
+    // What is promised is promised of optimised code; without, every step costs about three times as much.
+    private static readonly TimeSpan s_longest = TimeSpan.FromMilliseconds(
+        typeof(RequestFields).Assembly.GetCustomAttribute<DebuggableAttribute>() is { IsJITOptimizerDisabled: true } ? 300 : 100);
+
 
     private static readonly FieldNames s_names = new([]);
 
@@ -34,8 +41,8 @@ public sealed class LargeBodyTests : ProxyFixture
         // The hardest that 5 MB can be: nothing but members.
         ReadOnlySequence<byte> members = new(Members(380_000, 1));
         Assert.That(members.Length, Is.InRange(5_000_000, 6_000_000));
-        Assert.That(Slowest99(members), Is.LessThan(TimeSpan.FromMilliseconds(100)));
-        Assert.That(Slowest99(new ReadOnlySequence<byte>(Members(1, 5_000_000))), Is.LessThan(TimeSpan.FromMilliseconds(100)));
+        Assert.That(Slowest99(members), Is.LessThan(s_longest));
+        Assert.That(Slowest99(new ReadOnlySequence<byte>(Members(1, 5_000_000))), Is.LessThan(s_longest));
     }
 
     [Test]

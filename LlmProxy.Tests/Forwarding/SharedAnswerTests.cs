@@ -52,7 +52,7 @@ internal sealed class SharedAnswerTests
         await WriteAsync(200);
         Assert.That(await Deadline.In(reading), Is.EqualTo(total));
         await Deadline.In(filling);
-        SharedAnswerException lost = Assert.ThrowsAsync<SharedAnswerException>(() => ReadAsync(slow));
+        SharedAnswerException lost = Assert.ThrowsAsync<SharedAnswerException>(() => ReadAsync(slow))!;
         Assert.That(lost.Error.Code, Is.EqualTo("shared_answer_lost"));
         Assert.That(_closed, Is.GreaterThan(0), "nobody joins what is not there from its beginning");
     }
