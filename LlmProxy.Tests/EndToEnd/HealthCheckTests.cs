@@ -27,7 +27,13 @@ public sealed class HealthCheckTests : FailoverFixture
     }
 
     [TearDown]
-    public void NoCheckIsAnAttempt() => Assert.That(Proxy.Records.Sum(r => r.Attempts), Is.EqualTo(Asked + Spare.Requests.Count), "checks are no attempts");
+    public void NoCheckIsAnAttempt()
+    {
+        if (IsStarted)
+        {
+            Assert.That(Proxy.Records.Sum(r => r.Attempts), Is.EqualTo(Asked + Spare.Requests.Count), "checks are no attempts");
+        }
+    }
 
     [Test]
     public async Task Two_failures_in_a_row_take_it_out_and_one_success_brings_it_back()

@@ -26,7 +26,7 @@ public abstract class HedgeFixture : ProxyFixture
     }
 
     [TearDown]
-    public Task AssertNoLeaksAsync() => Leaks.AssertNoneAsync(App);
+    public Task AssertNoLeaksAsync() => IsStarted ? Leaks.AssertNoneAsync(App) : Task.CompletedTask;
 
     protected ScriptedUpstream Add(string name)
     {

@@ -14,7 +14,7 @@ public static class ConfigurationFile
             ["Upstreams"] = Map(options.Upstreams, Upstream),
             ["Models"] = Map(options.Models, Model),
         };
-        Add(file, "Groups", Map(options.Groups, group => List("Models", group.Models)));
+        Add(file, "Groups", Map(options.Groups, group => Tagged(List("Models", group.Models), group.UpstreamTags)));
         Add(file, "Keys", Map(options.Keys, Key));
         Add(file, "Contact", options.Contact);
         Add(file, "AllowAnonymous", options.AllowAnonymous);
@@ -49,6 +49,11 @@ public static class ConfigurationFile
         if (upstream.Probe is { } probe)
         {
             json["Probe"] = Changed(probe, new ProbeOptions());
+        }
+
+        if (upstream.Tags.Count > 0)
+        {
+            json["Tags"] = Strings(upstream.Tags);
         }
 
         if (upstream.Operations.Count > 0)
@@ -107,12 +112,30 @@ public static class ConfigurationFile
             json["Mirror"] = new JsonObject { ["Target"] = Target(copied), ["Percent"] = mirror.Percent };
         }
 
+        AddChoices(json, model);
         if (model.ResponseModel != default)
         {
             json["ResponseModel"] = model.ResponseModel.ToString();
         }
 
         return json;
+    }
+
+    private static void AddChoices(JsonObject json, ModelOptions model)
+    {
+        Add(json, "Balance", model.Balance?.ToString());
+        Add(json, "Sticky", model.Sticky);
+        Add(json, "Coalesce", model.Coalesce);
+        Add(json, "Timeouts", Changed(model.Timeouts, new ModelTimeoutOptions()));
+        if (model.Context is { } tokens)
+        {
+            json["Context"] = tokens;
+        }
+
+        if (model.Hedge is { } hedge)
+        {
+            json["Hedge"] = Changed(hedge, new HedgeOptions());
+        }
     }
 
     private static JsonNode Target(TargetOptions target)
@@ -129,9 +152,19 @@ public static class ConfigurationFile
         return json;
     }
 
+    private static JsonObject Tagged(JsonObject json, IList<string> tags)
+    {
+        if (tags.Count > 0)
+        {
+            json["UpstreamTags"] = Strings(tags);
+        }
+
+        return json;
+    }
+
     private static JsonObject Key(KeyOptions key)
     {
-        JsonObject json = List("Models", key.Models);
+        JsonObject json = Tagged(List("Models", key.Models), key.UpstreamTags);
         json["Hash"] = key.Hash ?? Core.Authentication.ApiKeys.Hash(key.Key!);
         Add(json, "Group", key.Group);
         Add(json, "Debug", key.Debug);

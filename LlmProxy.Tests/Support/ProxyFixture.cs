@@ -34,6 +34,9 @@ public abstract class ProxyFixture
 
     protected IProxyUnderTest Proxy => _proxy ?? throw new InvalidOperationException("The proxy was not started.");
 
+    /// <summary>False where the test was skipped before.</summary>
+    protected bool IsStarted => _proxy is not null;
+
     /// <summary>The proxy as an app in this process.</summary>
     protected InProcessProxy App => (InProcessProxy)Proxy;
 
