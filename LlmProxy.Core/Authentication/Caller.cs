@@ -1,11 +1,33 @@
+using LlmProxy.Core.Configuration;
+
 namespace LlmProxy.Core.Authentication;
 
 /// <summary>Who sends a request, and what they may use. One object per key, shared by all of its requests.</summary>
 internal sealed class Caller(string id, string? group, ModelAllowance[] allowances, bool debug, string[]? upstreamTags = null)
 {
+    private static readonly AllowanceOptions _unlimited = new();
+
     public string Id { get; } = id;
 
     public string? Group { get; } = group;
+
+    /// <summary>For people; the id, unless a store has given it one of its own.</summary>
+    public string Name { get; init; } = id;
+
+    /// <summary>What it may use by itself: what its key says, and where that says nothing what its group says of each key.</summary>
+    public AllowanceOptions Own { get; init; } = _unlimited;
+
+    /// <summary>What it shares with the other callers of its group; null where there is none.</summary>
+    public GroupOptions? Pool { get; init; }
+
+    /// <summary>Whose days and months its own budgets count.</summary>
+    public TimeZoneInfo Zone { get; init; } = TimeZoneInfo.Utc;
+
+    /// <summary>Whose days and months its group's budgets count.</summary>
+    public TimeZoneInfo PoolZone { get; init; } = TimeZoneInfo.Utc;
+
+    /// <summary>A place for what admission finds out about it once and needs with each request. Null until then.</summary>
+    public object? Limits { get; set; }
 
     /// <summary>Answers to it say which upstream gave them.</summary>
     public bool Debug { get; } = debug;
