@@ -21,6 +21,7 @@ internal sealed partial class SchemaWriter
         [typeof(ModelOptions)] = ["Targets"],
         [typeof(TargetOptions)] = ["Upstream", "Model"],
         [typeof(MirrorOptions)] = ["Target"],
+        [typeof(EndUserOptions)] = ["Header"],
     };
 
     private readonly Dictionary<string, string> _docs;
@@ -59,8 +60,12 @@ internal sealed partial class SchemaWriter
                 return Type("string");
             case SwitchShape:
                 return Type("boolean");
-            case WholeNumberShape:
+            case WholeNumberShape or LargeNumberShape:
                 return Type("integer");
+            case MoneyShape:
+                return Type("number");
+            case EndTimeShape:
+                return Text("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))?$|" + Reference);
             case JsonShape:
                 return new JsonObject();
             case AddressShape:
@@ -142,7 +147,7 @@ internal sealed partial class SchemaWriter
 
     private JsonObject Described(JsonNode value, Type owner, string name)
     {
-        string? words = _docs.GetValueOrDefault($"P:{owner.FullName}.{name}")
+        string? words = DocsOf(owner, name)
             ?? (name == "Store" ? "Where keys and usage are kept. This version knows \"None\" alone: keys come from this configuration." : null);
         var described = new JsonObject();
         if (words is not null)
@@ -163,6 +168,20 @@ internal sealed partial class SchemaWriter
         }
 
         return described;
+    }
+
+    /// <summary>Of a member, or of the one that it inherits.</summary>
+    private string? DocsOf(Type owner, string name)
+    {
+        for (Type? type = owner; type is not null; type = type.BaseType)
+        {
+            if (_docs.TryGetValue($"P:{type.FullName}.{name}", out string? words))
+            {
+                return words;
+            }
+        }
+
+        return null;
     }
 
     private JsonObject ChoiceOf(dynamic shape, Type type)
