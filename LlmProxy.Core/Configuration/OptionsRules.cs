@@ -18,6 +18,7 @@ internal static class OptionsRules
         AllowanceRules.CheckTimeZone("TimeZone", options.TimeZone, problems);
         UpstreamRules.Check(options, problems);
         ModelRules.Check(options, problems);
+        PriceRules.Check(options, problems);
         CallerRules.Check(options, problems);
         CorsRules.Check(options.Cors, problems);
         ResilienceRules.Check(options.Failover, problems);

@@ -65,8 +65,6 @@ internal sealed class ExampleTests
             "error  line 4  Listen › TrustedProxies: is not in this version. Leave it out.",
             "error  line 5  Store › Kind: a store is not in this version. Write \"None\", or leave Store out: keys then come from this configuration only.",
             "error  line 9  Upstreams › azure-eu › ApiKey: the environment variable AZURE_KEY is not set.",
-            "error  line 24  UnpricedModels: is not in this version. Leave it out.",
-            "error  line 25  Prices: is not in this version. Leave it out.",
             "error  line 34  Keys › billing › Hash: is not \"sha256:\" and 64 hexadecimal digits.",
             "error  line 34  Keys › open-webui › Hash: is not \"sha256:\" and 64 hexadecimal digits.",
         ];
@@ -80,10 +78,6 @@ internal sealed class ExampleTests
             .Replace("\"TrustedProxies\": [\"10.0.0.0/8\"]", "", StringComparison.Ordinal)
             .Replace("{ \"Kind\": \"PostgreSQL\", \"ConnectionString\": \"${file:/run/secrets/postgres}\" }", "{ \"Kind\": \"None\" }", StringComparison.Ordinal)
             .Replace("${AZURE_KEY}", "${KEY}", StringComparison.Ordinal)
-            .Replace("\"UnpricedModels\": \"Refuse\",", "", StringComparison.Ordinal)
-            .Replace("\"Prices\": {", "", StringComparison.Ordinal)
-            .Replace("\"vllm-*/*\": { \"Input\": 0.10, \"Output\": 0.40 },\n  },", "", StringComparison.Ordinal)
-            .Replace("    \n  },", "", StringComparison.Ordinal)
             .Replace("\"hr-apps\", \"Hash\": \"sha256:…\"", $"\"hr-apps\", \"Hash\": \"{Written.Hash}\"", StringComparison.Ordinal)
             .Replace("\"Hash\": \"sha256:…\"", "\"Key\": \"${KEY}\"", StringComparison.Ordinal);
 

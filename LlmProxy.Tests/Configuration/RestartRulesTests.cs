@@ -9,7 +9,8 @@ internal sealed class RestartRulesTests
     /// <summary>Read with every request, or compiled into each generation.</summary>
     private static readonly string[] _reloaded =
     [
-        "Contact", "Upstreams", "Models", "Groups", "Keys", "AllowAnonymous", "HostIdentity", "RevealForbiddenModels", "Limits", "Failover", "TimeZone",
+        "Contact", "Upstreams", "Models", "Groups", "Keys", "AllowAnonymous", "HostIdentity", "RevealForbiddenModels", "Limits", "Failover",
+        "Prices", "UnpricedModels", "TimeZone",
     ];
 
     [Test]

@@ -22,6 +22,7 @@ internal sealed partial class SchemaWriter
         [typeof(TargetOptions)] = ["Upstream", "Model"],
         [typeof(MirrorOptions)] = ["Target"],
         [typeof(EndUserOptions)] = ["Header"],
+        [typeof(PriceOptions)] = ["Input"],
     };
 
     private readonly Dictionary<string, string> _docs;
@@ -66,6 +67,13 @@ internal sealed partial class SchemaWriter
                 return Type("number");
             case EndTimeShape:
                 return Text("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))?$|" + Reference);
+            case ThresholdsShape thresholds:
+                return new JsonObject
+                {
+                    ["type"] = "object",
+                    ["patternProperties"] = new JsonObject { ["^[1-9][0-9]*$"] = Of(thresholds.EntryShape) },
+                    ["additionalProperties"] = false,
+                };
             case JsonShape:
                 return new JsonObject();
             case AddressShape:
