@@ -67,6 +67,9 @@ internal sealed class Attempt : IDisposable
     /// </summary>
     public bool WasLost => _wasUsedBefore && _connection is { IsAnswered: false };
 
+    /// <summary>A connection has taken something of it.</summary>
+    public bool WasSent => _connection is not null;
+
     /// <summary>The attempt that a request was made for.</summary>
     public static Attempt? Of(HttpRequestMessage message) =>
         message is AttemptMessage { Attempt: { } known } ? known : message.Options.TryGetValue(_key, out var attempt) ? attempt : null;
