@@ -82,6 +82,7 @@ internal sealed partial class LlmProxyMiddleware(
 
         exchange.Caller = caller.Id;
         exchange.Group = caller.Group;
+        exchange.Key = caller;
         if (endpoint.IsLocal)
         {
             return await ListModelsAsync(http, match, caller, snapshot, exchange);
@@ -114,10 +115,22 @@ internal sealed partial class LlmProxyMiddleware(
             exchange.Route = route.Route.Name;
             exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
 
-            // 5. Nothing is limited yet.
+            // Explained instead of sent.
+            if (http.Request.Headers.ContainsKey(ExplainHeader))
+            {
+                return await ExplainAsync(http, match, caller, request, route, exchange);
+            }
+
+            // 5. Nothing is limited yet, but by the room that its row may need.
+            if (accountant.RefusesNew)
+            {
+                return ProxyErrors.InsufficientStorage;
+            }
+
+            Admit(exchange, endpoint, caller, request, http.Request.Headers);
+
             // 6. Which target now?
-            return http.Request.Headers.ContainsKey(ExplainHeader) ? await ExplainAsync(http, match, caller, request, route, exchange)
-                : balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
+            return balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
                 ? await AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
                 : NoTarget(match, request.Fields, route, caller, snapshot);
         }
@@ -138,6 +151,7 @@ internal sealed partial class LlmProxyMiddleware(
         var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Request.Query) : "";
         var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
         exchange.Streamed = forward.WantsStream;
+        forward = forward with { WantsUsage = accountant.WantsUsage(exchange, route) };
 
         // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client.
         exchange.SentUpstream = time.GetTimestamp();

@@ -1,3 +1,5 @@
+using LlmProxy.Core.Routing;
+
 namespace LlmProxy.Core.Accounting;
 
 /// <summary>Opens the books on a request and closes them: metrics, the trace, and the record for the sinks.</summary>
@@ -28,7 +30,12 @@ internal sealed class Accountant(TimeProvider time, ProxyMetrics metrics, ProxyT
     }
 
     /// <summary>Somebody wants to know what it uses, even if its client does not.</summary>
-    public bool WantsUsage(Exchange exchange) => settlement.WantsUsage(exchange);
+    /// <param name="exchange">The request.</param>
+    /// <param name="route">Where it may lead.</param>
+    public bool WantsUsage(Exchange exchange, in RouteMatch route) => settlement.WantsUsage(exchange, route);
+
+    /// <summary>The ledger may have no room for the row of another request, and that is not wanted.</summary>
+    public bool RefusesNew => settlement.RefusesNew;
 
     /// <summary>
     /// Settles what an admitted request used, before the end of its answer goes out: when this returns, its row is safe. On other ways

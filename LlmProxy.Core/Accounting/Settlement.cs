@@ -1,4 +1,5 @@
 using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Routing;
 
 namespace LlmProxy.Core.Accounting;
 
@@ -13,6 +14,28 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
 
     /// <summary>Somebody wants to know what a request uses, even if its client does not.</summary>
     public bool WantsUsage(Exchange exchange) => ledger.IsOn || exchange.Lease is not null || exchange.Price is not null;
+
+    /// <summary>The same before it is known who answers.</summary>
+    public bool WantsUsage(Exchange exchange, in RouteMatch route)
+    {
+        if (ledger.IsOn || exchange.Lease is not null)
+        {
+            return true;
+        }
+
+        foreach (var target in route.Route.Targets)
+        {
+            if (target.PriceFor(route.Star) is not null)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The ledger may have no room for the row of another request, and that is not wanted.</summary>
+    public bool RefusesNew => ledger.RefusesNew;
 
     /// <summary>Where the usage is from, as records say it.</summary>
     public static string SourceOf(Exchange exchange) => !exchange.Usage.IsKnown ? "none" : exchange.IsEstimate ? "estimate" : "upstream";
@@ -46,7 +69,7 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
             exchange.Lease?.Settle(Math.Max(0, exchange.Usage.Input) + Math.Max(0, exchange.Usage.Output), exchange.Cost);
         }
 
-        var side = exchange.Side?.Total(exchange.PromptTokens, exchange.Usage) ?? 0;
+        var side = exchange.Side?.Total(exchange.Usage) ?? 0;
         if (exchange.Cost is > 0 and var cost)
         {
             metrics.Cost(exchange, cost);
@@ -83,7 +106,7 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
         {
             if (exchange.End == Exchange.Ok)
             {
-                rate?.Learn(usage, exchange.PromptTokens, exchange.TextBytes);
+                rate?.Learn(usage, exchange.PromptTokens, exchange.Streamed ? exchange.TextBytes : 0);
             }
 
             return;
@@ -95,7 +118,8 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
             Input = usage.Input >= 0 ? usage.Input : rate?.Prompt(exchange.PromptTokens) ?? exchange.PromptTokens,
             Output = usage.Output >= 0 ? usage.Output
                 : exchange.TextBytes == 0 && exchange.Events == 0 ? 0
-                : rate?.Answer(exchange.TextBytes, exchange.Events) ?? TokenEstimate.OfAnswer(exchange.TextBytes, exchange.Events),
+                : exchange.Streamed && rate is not null ? rate.Answer(exchange.TextBytes, exchange.Events)
+                : TokenEstimate.OfAnswer(exchange.TextBytes, exchange.Events),
         };
     }
 

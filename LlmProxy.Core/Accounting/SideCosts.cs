@@ -10,29 +10,33 @@ namespace LlmProxy.Core.Accounting;
 internal sealed class SideCosts
 {
     private readonly Lock _lock = new();
-    private readonly List<Price?> _running = [];
+    private readonly List<(Target Target, decimal Prompt)> _running = new(2);
     private decimal _cost;
     private Price? _mirror;
 
-    /// <summary>One of those that run side by side has begun.</summary>
-    public void Begin(Price? price)
+    /// <summary>One of those that may run side by side has begun.</summary>
+    /// <param name="target">Who is asked.</param>
+    /// <param name="prompt">What reading the prompt costs there.</param>
+    public void Begin(Target target, decimal prompt)
     {
         lock (_lock)
         {
-            _running.Add(price);
+            _running.Add((target, prompt));
         }
     }
 
     /// <summary>One of them has ended.</summary>
-    /// <param name="price">Its own.</param>
-    /// <param name="used">Null unless it was superseded: what it had used by then.</param>
-    public void End(Price? price, Usage? used)
+    /// <param name="target">Who was asked.</param>
+    /// <param name="cost">What it cost, if it had to end because another was faster; else null.</param>
+    public void End(Target target, decimal? cost)
     {
         lock (_lock)
         {
-            if (_running.Remove(price) && used is { } usage)
+            var at = _running.FindIndex(one => ReferenceEquals(one.Target, target));
+            if (at >= 0)
             {
-                _cost += price?.CostOf(usage, null) ?? 0;
+                _running.RemoveAt(at);
+                _cost += cost ?? 0;
             }
         }
     }
@@ -50,19 +54,18 @@ internal sealed class SideCosts
     /// All of it, once the answer is known. Those that still run are on their way to their end, which nobody waits for: they have
     /// read the prompt. A mirror is taken to use what the answer itself used.
     /// </summary>
-    /// <param name="prompt">Tokens.</param>
-    /// <param name="answer">Of the answer.</param>
-    public decimal Total(long prompt, in Usage answer)
+    /// <param name="answer">What the answer used.</param>
+    public decimal Total(in Usage answer)
     {
         lock (_lock)
         {
-            foreach (var price in _running)
+            foreach (var (_, prompt) in _running)
             {
-                _cost += price?.CostOf(new Usage(prompt, 0, 0), null) ?? 0;
+                _cost += prompt;
             }
 
             _running.Clear();
-            return _cost + (_mirror?.CostOf(answer, null) ?? 0);
+            return _cost + (answer.IsKnown ? _mirror?.CostOf(answer, null) ?? 0 : 0);
         }
     }
 }

@@ -65,7 +65,7 @@ internal sealed class Mirroring(
         // Half of what all bodies may take: copies are the first to be done without.
         var copy = RequestCopy.TryMake(request, bodies, limits.AllRequestBodies / 2);
         var parts = copy is null ? null
-            : RequestSplice.TryPlan(copy.Fields, copy.Body.Length, target.ModelJsonFor(request.Route.Star), request.Route.Route.Edits, asksForUsage: false, out _);
+            : RequestSplice.TryPlan(copy.Fields, copy.Body.Length, target.ModelJsonFor(request.Route.Star), request.Route.Route.Edits, out _);
         if (parts is null)
         {
             copy?.Body.End();

@@ -42,10 +42,10 @@ internal static class RequestSplice
     /// <param name="length">The original's length in bytes.</param>
     /// <param name="model">The model name to send, as a JSON string with its quotes.</param>
     /// <param name="edits">What configuration asks for.</param>
-    /// <param name="asksForUsage">Usage is asked for in the client's place, unless configuration says something of its own there.</param>
     /// <param name="error">A field to be changed is there twice, or ambiguously.</param>
+    /// <param name="asksForUsage">Usage is asked for in the client's place, unless configuration says something of its own there.</param>
     public static List<BodyPart>? TryPlan(
-        RequestFields fields, long length, ReadOnlyMemory<byte> model, RequestEdits edits, bool asksForUsage, out ProxyError? error)
+        RequestFields fields, long length, ReadOnlyMemory<byte> model, RequestEdits edits, out ProxyError? error, bool asksForUsage = false)
     {
         error = Check(fields, edits);
         if (error is not null)
