@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Endpoints;
@@ -17,6 +18,7 @@ internal sealed partial class LlmProxyMiddleware(
     LlmProxySnapshots snapshots,
     RequestReader requests,
     StoredResponses stored,
+    Admitter admitter,
     Balancer balancer,
     Forwarder forwarder,
     Coalescing coalescing,
@@ -109,15 +111,28 @@ internal sealed partial class LlmProxyMiddleware(
             exchange.Route = route.Route.Name;
             exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
 
-            // 5. Nothing is limited yet.
+            // What is only explained goes nowhere.
+            if (http.Request.Headers.ContainsKey(ExplainHeader))
+            {
+                return await ExplainAsync(http, match, caller, request, route, exchange);
+            }
+
+            // 5. May it run now? What it may use is set aside.
+            if (Admit(http, endpoint, caller, request, route, snapshot, exchange) is { } refused)
+            {
+                return refused;
+            }
+
             // 6. Which target now?
-            return http.Request.Headers.ContainsKey(ExplainHeader) ? await ExplainAsync(http, match, caller, request, route, exchange)
-                : balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
+            return balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
                 ? await AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
                 : NoTarget(match, request.Fields, route, caller, snapshot);
         }
         finally
         {
+            // Whatever was not settled has used nothing.
+            exchange.Lease.GiveBack();
+
             // Whoever still sends the body stops now: the answer is over.
             await EndAsync(request.Body, clock);
         }
