@@ -6,21 +6,21 @@ namespace LlmProxy.Core.Configuration;
 /// <summary>What may stand under <c>Prices</c> and in a target's <c>Price</c>.</summary>
 internal static class PriceTable
 {
-    private static readonly MapShape<RateOptions> Tiers = new(new ObjectShape<RateOptions>(static () => new RateOptions(), Rates<RateOptions>()), static () => new());
+    private static readonly MapShape<TierOptions> Tiers = new(new ObjectShape<TierOptions>(static () => new TierOptions(), Rates<TierOptions>()), static () => new());
 
     public static ObjectShape<PriceOptions> Shape { get; } = new(
         static () => new PriceOptions(),
         [
             .. Rates<PriceOptions>(),
             new Member<PriceOptions, decimal>("Request", MoneyShape.Instance, static (o, v) => o.Request = v),
-            new Member<PriceOptions, IReadOnlyList<KeyValuePair<long, RateOptions>>>("Above", new ThresholdsShape(Tiers), static (o, v) =>
+            new Member<PriceOptions, IReadOnlyList<KeyValuePair<long, TierOptions>>>("Above", new ThresholdsShape(Tiers), static (o, v) =>
             {
                 foreach (var (tokens, rates) in v)
                 {
                     o.Above[tokens] = rates;
                 }
             }),
-            Collections.Map<PriceOptions, RateOptions>("Tiers", Tiers, static o => o.Tiers),
+            Collections.Map<PriceOptions, TierOptions>("Tiers", Tiers, static o => o.Tiers),
         ])
     { IsNamedByOperator = true };
 
@@ -36,13 +36,13 @@ internal static class PriceTable
 }
 
 /// <summary>An object whose members are called by numbers of tokens.</summary>
-internal sealed class ThresholdsShape(MapShape<RateOptions> map) : Shape<IReadOnlyList<KeyValuePair<long, RateOptions>>>
+internal sealed class ThresholdsShape(MapShape<TierOptions> map) : Shape<IReadOnlyList<KeyValuePair<long, TierOptions>>>
 {
-    public Shape<RateOptions> EntryShape => map.EntryShape;
+    public Shape<TierOptions> EntryShape => map.EntryShape;
 
     public override string Expected => map.Expected;
 
-    public override bool TryRead(ConfigurationNode node, Reading reading, [MaybeNullWhen(false)] out IReadOnlyList<KeyValuePair<long, RateOptions>> value)
+    public override bool TryRead(ConfigurationNode node, Reading reading, [MaybeNullWhen(false)] out IReadOnlyList<KeyValuePair<long, TierOptions>> value)
     {
         value = null;
         if (!map.TryRead(node, reading, out var named))
@@ -50,7 +50,7 @@ internal sealed class ThresholdsShape(MapShape<RateOptions> map) : Shape<IReadOn
             return false;
         }
 
-        var entries = new List<KeyValuePair<long, RateOptions>>(named.Count);
+        var entries = new List<KeyValuePair<long, TierOptions>>(named.Count);
         foreach (var (name, rates) in named)
         {
             if (long.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var tokens) && tokens > 0)

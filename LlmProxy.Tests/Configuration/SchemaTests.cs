@@ -146,7 +146,7 @@ internal sealed partial class SchemaTests
     [GeneratedRegex("```jsonc?\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Block();
 
-    [GeneratedRegex("^\"(Upstreams|Models)\"")]
+    [GeneratedRegex("^\"(Upstreams|Models|Prices)\"")]
     private static partial Regex TopLevel();
 
     [GeneratedRegex("^ *\"Models\"", RegexOptions.Multiline)]

@@ -16,8 +16,8 @@ internal sealed class PriceTests
         CacheWrite = 3.75m,
         CacheWrite1h = 6,
         Output = 15,
-        Above = { [200_000] = new RateOptions { Input = 6, Output = 22.5m }, [400_000] = new RateOptions { Input = 9 } },
-        Tiers = { ["flex"] = new RateOptions { Input = 1.5m, Output = 7.5m }, ["priority"] = new RateOptions { Input = 6, Output = 30 } },
+        Above = { [200_000] = new TierOptions { Input = 6, Output = 22.5m }, [400_000] = new TierOptions { Input = 9 } },
+        Tiers = { ["flex"] = new TierOptions { Input = 1.5m, Output = 7.5m }, ["priority"] = new TierOptions { Input = 6, Output = 30 } },
     });
 
     // What OpenAI calls prompt tokens holds the cached ones; what Anthropic calls input tokens does not.
