@@ -112,21 +112,9 @@ internal sealed partial class LlmProxyMiddleware(
             exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
 
             // What is only explained goes nowhere.
-            if (http.Request.Headers.ContainsKey(ExplainHeader))
-            {
-                return await ExplainAsync(http, match, caller, request, route, exchange);
-            }
-
-            // 5. May it run now? What it may use is set aside.
-            if (Admit(http, endpoint, caller, request, route, snapshot, exchange) is { } refused)
-            {
-                return refused;
-            }
-
-            // 6. Which target now?
-            return balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
-                ? await AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
-                : NoTarget(match, request.Fields, route, caller, snapshot);
+            return http.Request.Headers.ContainsKey(ExplainHeader)
+                ? await ExplainAsync(http, match, caller, request, route, exchange)
+                : await RunAsync(http, match, caller, snapshot, request, route, clock, exchange);
         }
         finally
         {
@@ -136,6 +124,21 @@ internal sealed partial class LlmProxyMiddleware(
             // Whoever still sends the body stops now: the answer is over.
             await EndAsync(request.Body, clock);
         }
+    }
+
+    private ValueTask<ProxyError?> RunAsync(
+        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, ExchangeClock clock, Exchange exchange)
+    {
+        // 5. May it run now? What it may use is set aside.
+        if (Admit(http, match.Endpoint!, caller, request, route, snapshot, exchange) is { } refused)
+        {
+            return new(refused);
+        }
+
+        // 6. Which target now?
+        return balancer.Select(route, match.Endpoint!.Operation, caller, request, http.Request.Headers) is { } selection
+            ? AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
+            : new(NoTarget(match, request.Fields, route, caller, snapshot));
     }
 
     private async ValueTask<ProxyError?> AnswerAsync(
