@@ -9,9 +9,19 @@ using Endpoint = LlmProxy.Core.Endpoints.Endpoint;
 
 namespace LlmProxy.Core;
 
-/// <summary>What a request sets aside of its caller's limits, and what becomes of that.</summary>
+/// <summary>Whose limits a request has to pass, what it sets aside of them, and what becomes of that.</summary>
 internal sealed partial class LlmProxyMiddleware
 {
+    private static void Note(Exchange exchange, Endpoint endpoint) => (exchange.Operation, exchange.GenAiOperation) = (endpoint.Name, endpoint.GenAiName);
+
+    private static void Note(Exchange exchange, Caller caller) => (exchange.Caller, exchange.Group) = (caller.Id, caller.Group);
+
+    private static void Note(Exchange exchange, in RouteMatch route)
+    {
+        exchange.Route = route.Route.Name;
+        exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
+    }
+
     /// <returns>Which limit stops it; null if it may run.</returns>
     private ProxyError? Admit(HttpContext http, Endpoint endpoint, Caller caller, in ReadRequest request, in RouteMatch route, LlmProxySnapshot snapshot, Exchange exchange)
     {

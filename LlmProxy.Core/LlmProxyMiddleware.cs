@@ -73,8 +73,7 @@ internal sealed partial class LlmProxyMiddleware(
     {
         // 1. Which operation is this?
         var endpoint = match.Endpoint!;
-        exchange.Operation = endpoint.Name;
-        exchange.GenAiOperation = endpoint.GenAiName;
+        Note(exchange, endpoint);
 
         // 2. Who calls?
         if (!Authenticator.Authenticate(http, seen, snapshot.Keys, time).TryGet(out var caller, out var error))
@@ -82,8 +81,7 @@ internal sealed partial class LlmProxyMiddleware(
             return error;
         }
 
-        exchange.Caller = caller.Id;
-        exchange.Group = caller.Group;
+        Note(exchange, caller);
         if (endpoint.IsLocal)
         {
             return await ListModelsAsync(http, match, caller, snapshot, exchange);
@@ -113,8 +111,7 @@ internal sealed partial class LlmProxyMiddleware(
                 return error;
             }
 
-            exchange.Route = route.Route.Name;
-            exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
+            Note(exchange, route);
 
             // What is only explained goes nowhere.
             return http.Request.Headers.ContainsKey(ExplainHeader)

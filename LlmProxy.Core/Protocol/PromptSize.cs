@@ -11,11 +11,9 @@ namespace LlmProxy.Core.Protocol;
 /// <param name="Attached">Tokens that the attachments are taken for.</param>
 internal readonly record struct PromptSize(long TextBytes, long Attached)
 {
-    private const int BytesPerToken = 4;
-
     // What providers take a picture for, 85 to 1,600; a long document or sound is more than that.
-    private const int TokensEach = 1000;
-    private const int BytesPerMore = 1024;
+    private const int TokensEach = TokenEstimate.TokensPerPicture;
+    private const int BytesPerMore = 8192;
 
     // Text that is not interrupted for so long by a space, a quote or a line's end is not written for anybody to read.
     private const int Shortest = 512;
@@ -23,7 +21,7 @@ internal readonly record struct PromptSize(long TextBytes, long Attached)
     private static readonly SearchValues<byte> _base64 = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="u8);
 
     /// <summary>What the whole of it is expected to be.</summary>
-    public long Tokens => ((TextBytes + BytesPerToken - 1) / BytesPerToken) + Attached;
+    public long Tokens => Attached + (TextBytes > 0 ? Math.Max(1, TextBytes / TokenEstimate.BytesPerToken) : 0);
 
     /// <summary>What it cannot pass: no token is less than a byte.</summary>
     public long MostTokens => TextBytes + Attached;
@@ -45,6 +43,11 @@ internal readonly record struct PromptSize(long TextBytes, long Attached)
     // A long run holds every so many-th byte, so a look there finds it; in a text each look ends with its word.
     private static void Look(ReadOnlySpan<byte> part, ref long bytes, ref long attachments, ref bool isInside)
     {
+        if (part.IsEmpty)
+        {
+            return;
+        }
+
         var from = 0;
         for (var at = isInside ? 0 : Math.Min(Shortest, part.Length) - 1; at < part.Length; at = Math.Max(at, from) + Shortest)
         {
