@@ -30,7 +30,7 @@ internal sealed partial class KeyStoreFollower : IHostedService, IAsyncDisposabl
     private volatile bool _isFromFile;
     private bool _isToldOut;
     private bool _isDisposed;
-    private bool _isUnsaved;
+    private volatile bool _isUnsaved;
     private long _saved;
 
     /// <param name="store">Null: there is none, and nothing is done.</param>
@@ -208,7 +208,13 @@ internal sealed partial class KeyStoreFollower : IHostedService, IAsyncDisposabl
 
     private async Task SaveAsync(CancellationToken cancellationToken)
     {
-        _isUnsaved = !await _file!.WriteAsync(new KeyStoreChanges(_keys.Revision, [.. _keys.Keys], [.. _keys.Groups]), _logger, cancellationToken);
+        // Before it is written: what changes meanwhile is due again.
+        _isUnsaved = false;
+        if (!await _file!.WriteAsync(new KeyStoreChanges(_keys.Revision, [.. _keys.Keys], [.. _keys.Groups]), _logger, cancellationToken))
+        {
+            _isUnsaved = true;
+        }
+
         _saved = _time.GetTimestamp();
     }
 

@@ -155,7 +155,7 @@ public sealed class StoredKeyTests : ProxyFixture
         {
             LlmProxyKeys keys = before.Services.GetRequiredService<LlmProxyKeys>();
             await keys.CreateGroupAsync("team", "{\"Models\": [\"gpt-4o-mini\"]}");
-            secret = (await keys.CreateAsync("anna", "{\"Group\": \"team\", \"Budget\": {\"Day\": 1.5}}")).Secret!;
+            secret = (await keys.CreateAsync("anna", "{\"Group\": \"team\", \"Concurrent\": 7}")).Secret!;
             await before.StopAsync();
         }
 
@@ -167,7 +167,7 @@ public sealed class StoredKeyTests : ProxyFixture
 
         _store.IsDown = true;
         await StartAsync();
-        Assert.That((Keys.IsReady, Keys.IsCurrent, Keys.Find("anna")!.Limits.Budget!.Day), Is.EqualTo((true, false, (decimal?)1.5m)));
+        Assert.That((Keys.IsReady, Keys.IsCurrent, Keys.Find("anna")!.Limits.Concurrent), Is.EqualTo((true, false, (int?)7)));
         Assert.That((await AskAsync(secret)).Status, Is.EqualTo(200));
         Contract.AssertError(await AskAsync(ApiKeys.Create()), 503, "auth_unavailable");
 
