@@ -118,6 +118,9 @@ internal sealed partial class LlmProxyMiddleware
     private async ValueTask RefuseAsync(HttpContext http, Dialect dialect, ProxyError error, LlmProxySnapshot snapshot, Exchange exchange)
     {
         Note(exchange, error);
+
+        // Before the client hears of it: what it had set aside is free for its next request.
+        accountant.Settle(exchange);
         if (http.Response.HasStarted)
         {
             // Returning would end it cleanly.
@@ -135,24 +138,25 @@ internal sealed partial class LlmProxyMiddleware
         var overhead = exchange.SentUpstream == 0 ? (TimeSpan?)null : accountant.Overhead(exchange);
         exchange.ResponseBytes = await ErrorReply.WriteAsync(
             http, dialect, error, snapshot.Options.Contact,
-            new ResponseHeaders(exchange.Id, exchange.ClientId, overhead) { RequestIdHeader = dialect.RequestIdHeader });
+            new ResponseHeaders(exchange.Id, exchange.ClientId, overhead)
+            {
+                RequestIdHeader = dialect.RequestIdHeader,
+                Rates = exchange.Lease.IsGiven ? exchange.Lease.Rates() : exchange.Rates,
+                Now = NowFor(dialect),
+            });
     }
 
     private ResponseHeaders HeadersOf(Exchange exchange, Caller caller, Dialect dialect)
     {
-        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId, accountant.Overhead(exchange)) { RequestIdHeader = dialect.RequestIdHeader };
+        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId, accountant.Overhead(exchange))
+        {
+            RequestIdHeader = dialect.RequestIdHeader,
+            Rates = exchange.Lease.Rates(),
+            Now = NowFor(dialect),
+        };
         return caller.Debug
             ? headers with { Upstream = exchange.Upstream, UpstreamModel = exchange.UpstreamModel, Attempts = exchange.Attempts, Generation = exchange.Generation }
             : headers;
-    }
-
-    /// <summary>From here on it has a row in the ledger, whatever becomes of it.</summary>
-    private static void Admit(Exchange exchange, Endpoints.Endpoint endpoint, Caller caller, in ReadRequest request, IHeaderDictionary headers)
-    {
-        exchange.IsAdmitted = true;
-        exchange.IsGenerated = !endpoint.HasId && endpoint.Operation != Operations.CountTokens;
-        exchange.PromptTokens = endpoint.IsBodyless ? 0 : TokenEstimate.OfPrompt(request.Body.Bytes);
-        exchange.EndUser = caller.Pool?.EndUser is { } user ? headers[user.Header].ToString() : null;
     }
 
     private static void NoteTarget(Exchange exchange, in RouteMatch route, Target target)

@@ -12,6 +12,9 @@ internal sealed class Exchange
     /// <summary>The <see cref="End"/> of a success.</summary>
     public const string Ok = "ok";
 
+    /// <summary>What it has set aside of its caller's limits. A field: it is used where it stands.</summary>
+    public Lease Lease;
+
     public required string Id { get; init; }
 
     public string? ClientId { get; set; }
@@ -63,6 +66,9 @@ internal sealed class Exchange
     /// </summary>
     public string? ResponseModel => TargetModel ?? (Route is null || Route.Contains('*', StringComparison.Ordinal) ? null : UpstreamModel);
 
+    /// <summary>What its caller's limits have left, where it was refused for one of them.</summary>
+    public RateView Rates { get; set; }
+
     public int Attempts { get; set; }
 
     /// <summary>The attempts that have ended, once there is more to tell than that the first has answered; null before.</summary>
@@ -100,14 +106,8 @@ internal sealed class Exchange
     /// <summary>Who pays for it; null until that is known.</summary>
     public Caller? Key { get; set; }
 
-    /// <summary>The person behind the key; null where nobody is told apart.</summary>
-    public string? EndUser { get; set; }
-
     /// <summary>It has been admitted: it has a row in the ledger.</summary>
     public bool IsAdmitted { get; set; }
-
-    /// <summary>What was set aside for it; null where nothing limits it.</summary>
-    public Lease? Lease { get; set; }
 
     /// <summary>Its answer is made for it, and costs something; false for what only looks at one.</summary>
     public bool IsGenerated { get; set; }

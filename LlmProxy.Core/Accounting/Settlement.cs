@@ -13,12 +13,12 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
     private const int LongestEndUser = 256;
 
     /// <summary>Somebody wants to know what a request uses, even if its client does not.</summary>
-    public bool WantsUsage(Exchange exchange) => ledger.IsOn || exchange.Lease is not null || exchange.Price is not null;
+    public bool WantsUsage(Exchange exchange) => ledger.IsOn || exchange.Lease.CountsUsage || exchange.Price is not null;
 
     /// <summary>The same before it is known who answers.</summary>
     public bool WantsUsage(Exchange exchange, in RouteMatch route)
     {
-        if (ledger.IsOn || exchange.Lease is not null)
+        if (ledger.IsOn || exchange.Lease.CountsUsage)
         {
             return true;
         }
@@ -54,19 +54,19 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
             // Its leader answers for the tokens: here they would be counted twice.
             exchange.Usage = Usage.None;
             exchange.Cost = 0;
-            exchange.Lease?.Settle(0, 0);
+            exchange.Lease.Settle(0, 0);
         }
         else if (!WasUsed(exchange))
         {
             exchange.Usage = Usage.None;
             exchange.Cost = 0;
-            exchange.Lease?.GiveBack();
+            exchange.Lease.GiveBack();
         }
         else
         {
             Complete(exchange);
             exchange.Cost = !exchange.IsGenerated ? 0 : exchange.Price?.CostOf(exchange.Usage, exchange.Usage.Tier);
-            exchange.Lease?.Settle(Math.Max(0, exchange.Usage.Input) + Math.Max(0, exchange.Usage.Output), exchange.Cost);
+            exchange.Lease.Settle(Math.Max(0, exchange.Usage.Input) + Math.Max(0, exchange.Usage.Output), exchange.Cost);
         }
 
         var side = exchange.Side?.Total(exchange.Usage) ?? 0;
@@ -106,6 +106,7 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
         {
             if (exchange.End == Exchange.Ok)
             {
+                exchange.Lease.Learn(usage);
                 rate?.Learn(usage, exchange.PromptTokens, exchange.Streamed ? exchange.TextBytes : 0);
             }
 
@@ -137,7 +138,7 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
             Key = key.Id,
             KeyName = key.Name,
             Group = key.Group,
-            EndUser = exchange.EndUser is { Length: > LongestEndUser } longer ? longer[..LongestEndUser] : exchange.EndUser,
+            EndUser = exchange.Lease.EndUser is { Length: > LongestEndUser } longer ? longer[..LongestEndUser] : exchange.Lease.EndUser,
             Model = exchange.Route ?? "",
             Upstream = exchange.Upstream,
             UpstreamModel = exchange.UpstreamModel,
@@ -156,13 +157,10 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
             OperatorCost = operatorCost,
             CoalescedWith = exchange.CoalescedWith,
             Tried = exchange.Tried ?? [],
-            KeyDay = DayOf(exchange.StartedAt, key.Zone),
-            GroupDay = DayOf(exchange.StartedAt, key.PoolZone),
+            KeyDay = exchange.Lease.KeyDay,
+            GroupDay = exchange.Lease.GroupDay,
         };
     }
 
     private static long? Known(long count) => count < 0 ? null : count;
-
-    private static DateOnly DayOf(DateTimeOffset moment, TimeZoneInfo zone) => DateOnly.FromDateTime(
-        ReferenceEquals(zone, TimeZoneInfo.Utc) ? moment.UtcDateTime : TimeZoneInfo.ConvertTimeFromUtc(moment.UtcDateTime, zone));
 }
