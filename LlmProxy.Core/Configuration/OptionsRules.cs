@@ -17,6 +17,7 @@ internal static class OptionsRules
 
         UpstreamRules.Check(options, problems);
         ModelRules.Check(options, problems);
+        PriceRules.Check(options, problems);
         CallerRules.Check(options, problems);
         CorsRules.Check(options.Cors, problems);
         ResilienceRules.Check(options.Failover, problems);
