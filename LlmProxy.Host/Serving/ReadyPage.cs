@@ -1,7 +1,9 @@
 using System.Text.Json;
 using LlmProxy.Core;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Host.Sources;
 using LlmProxy.Host.Stopping;
+using LlmProxy.Host.Stores;
 
 namespace LlmProxy.Host.Serving;
 
@@ -9,7 +11,9 @@ namespace LlmProxy.Host.Serving;
 /// <c>/readyz</c>: does it take requests? A configuration that could not replace the one in force is no reason to take none. What
 /// it says beyond that is for this machine and for the admin listener: it names upstreams.
 /// </summary>
-internal sealed class ReadyPage(StopSignals signals, LlmProxyLifetime proxy, LlmProxyReload reload, LlmProxyStatus status, ConfigurationSource source, ServedPorts ports)
+internal sealed class ReadyPage(
+    StopSignals signals, LlmProxyLifetime proxy, LlmProxyReload reload, LlmProxyStatus status, ConfigurationSource source, ServedPorts ports,
+    StoreKind store, StoreHealth? health)
 {
     private bool IsDemo => source.Kind == SourceKind.Nothing;
 
@@ -61,6 +65,21 @@ internal sealed class ReadyPage(StopSignals signals, LlmProxyLifetime proxy, Llm
             json.WriteEndObject();
         }
 
+        WriteStore(json);
         UpstreamsJson.Write(json, status.GetUpstreams());
+    }
+
+    private void WriteStore(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("store"u8);
+        json.WriteString("kind"u8, store.ToString());
+        json.WriteString("state"u8, health?.Trouble is null ? "ok"u8 : "trouble"u8);
+        if (health?.Trouble is { } trouble)
+        {
+            json.WriteString("problem"u8, trouble.Problem);
+            json.WriteString("since"u8, trouble.Since.UtcDateTime);
+        }
+
+        json.WriteEndObject();
     }
 }

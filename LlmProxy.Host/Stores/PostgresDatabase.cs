@@ -16,11 +16,16 @@ internal sealed class PostgresDatabase : IAsyncDisposable
 
     private readonly SemaphoreSlim _preparing = new(1);
     private readonly NpgsqlDataSource _source;
+    private readonly StoreHealth? _health;
     private volatile bool _isPrepared;
 
-    public PostgresDatabase(string connectionString)
+    /// <param name="connectionString">Npgsql's.</param>
+    /// <param name="health">Is told how it goes.</param>
+    /// <exception cref="RefusedException">It is none.</exception>
+    public PostgresDatabase(string connectionString, StoreHealth? health = null)
     {
-        var settings = new NpgsqlConnectionStringBuilder(connectionString);
+        _health = health;
+        var settings = Read(connectionString);
         // What the operator says goes.
         Default("Maximum Pool Size", () => settings.MaxPoolSize = MostConnections);
         Default("Timeout", () => settings.Timeout = ConnectSeconds);
@@ -44,12 +49,45 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     /// <summary>A connection to a database whose tables are there.</summary>
     public async ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
     {
-        if (!_isPrepared)
+        try
+        {
+            if (!_isPrepared)
+            {
+                await PrepareAsync(cancellationToken);
+            }
+
+            var connection = await _source.OpenConnectionAsync(cancellationToken);
+            _health?.Succeeded();
+            return connection;
+        }
+        catch (Exception e)
+        {
+            _health?.Failed(e);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Whether the database can be used, and if so, brings it to the newest version. One that cannot be reached now is no reason not to
+    /// start; one that would refuse for ever is.
+    /// </summary>
+    /// <returns>Null, or what is the matter for now.</returns>
+    /// <exception cref="RefusedException">It cannot be used; the text says why.</exception>
+    public async Task<string?> TryPrepareAsync(CancellationToken cancellationToken)
+    {
+        try
         {
             await PrepareAsync(cancellationToken);
+            return null;
         }
-
-        return await _source.OpenConnectionAsync(cancellationToken);
+        catch (PostgresException e) when (IsFinal(e.SqlState))
+        {
+            throw new RefusedException($"The store refuses: PostgreSQL {e.SqlState}, {e.MessageText}.");
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException or System.Net.Sockets.SocketException)
+        {
+            return $"PostgreSQL cannot be reached now ({(e as PostgresException)?.MessageText ?? "no connection"}). It is tried again; what requests cost waits on disk.";
+        }
     }
 
     /// <summary>Makes the tables, or brings them to the newest version.</summary>
@@ -68,6 +106,23 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         finally
         {
             _preparing.Release();
+        }
+    }
+
+    // Signing in, the name of the database, permissions: nothing that passes by itself.
+    private static bool IsFinal(string state) =>
+        state.StartsWith("28", StringComparison.Ordinal) || state is PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.InsufficientPrivilege;
+
+    private static NpgsqlConnectionStringBuilder Read(string connectionString)
+    {
+        try
+        {
+            return new NpgsqlConnectionStringBuilder(connectionString);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException or KeyNotFoundException)
+        {
+            // Its text may show what stands there, and that is a secret.
+            throw new RefusedException("Store.ConnectionString is none for PostgreSQL. Write \"Host=…;Username=…;Password=…;Database=…\".");
         }
     }
 

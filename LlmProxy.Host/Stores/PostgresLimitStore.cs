@@ -7,7 +7,7 @@ namespace LlmProxy.Host.Stores;
 /// Shares limits out among replicas in PostgreSQL. Each has one row per window: what it has used, what it holds beyond that, and until
 /// when. Every exchange is one round trip and one transaction, which holds the window's row in <c>llmproxy_limits</c> meanwhile.
 /// </summary>
-internal sealed class PostgresLimitStore(PostgresDatabase database, TimeProvider time) : ILimitStore
+internal sealed class PostgresLimitStore(PostgresDatabase database) : ILimitStore
 {
     /// <summary>
     /// How long the count of a replica that is no longer heard of is kept as its own. One that comes back later tells it again, and it
@@ -17,8 +17,6 @@ internal sealed class PostgresLimitStore(PostgresDatabase database, TimeProvider
 
     /// <summary>How long after its end a window may still be told of.</summary>
     private const string KeptEnded = "interval '1 hour'";
-
-    private static readonly TimeSpan _forgetting = TimeSpan.FromMinutes(5);
 
     // All asked for, as rows: $1 meters, $2 periods, $3 limits, $4 used, $5 holds, $6 seconds, $7 ends; $8 who asks.
     private const string Asked = """
@@ -58,8 +56,6 @@ internal sealed class PostgresLimitStore(PostgresDatabase database, TimeProvider
         ORDER BY a.place
         """;
 
-    private long _forgotten = time.GetTimestamp();
-
     public async ValueTask<IReadOnlyList<LimitGrant>> ExchangeAsync(string replica, IReadOnlyList<LimitAsk> asks, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(asks);
@@ -74,55 +70,29 @@ internal sealed class PostgresLimitStore(PostgresDatabase database, TimeProvider
             : string.CompareOrdinal(asks[a].Window, asks[b].Window));
         var grants = new LimitGrant[asks.Count];
         await using var connection = await database.OpenAsync(cancellationToken);
-        await using (var batch = new NpgsqlBatch(connection))
+        await using var batch = new NpgsqlBatch(connection);
+        var values = Values([.. inOrder.Select(i => asks[i])]);
+        batch.BatchCommands.Add(PostgresText.BatchCommand(Take, values));
+        batch.BatchCommands.Add(PostgresText.BatchCommand(Share, [.. values, StoredText.Of(replica)]));
+        batch.BatchCommands.Add(PostgresText.BatchCommand(Tell, [.. values, StoredText.Of(replica)]));
+        await using var rows = await batch.ExecuteReaderAsync(cancellationToken);
+        foreach (var place in inOrder)
         {
-            var values = Values([.. inOrder.Select(i => asks[i])]);
-            batch.BatchCommands.Add(PostgresText.BatchCommand(Take, values));
-            batch.BatchCommands.Add(PostgresText.BatchCommand(Share, [.. values, StoredText.Of(replica)]));
-            batch.BatchCommands.Add(PostgresText.BatchCommand(Tell, [.. values, StoredText.Of(replica)]));
-            await using var rows = await batch.ExecuteReaderAsync(cancellationToken);
-            foreach (var place in inOrder)
+            if (!await rows.ReadAsync(cancellationToken))
             {
-                if (!await rows.ReadAsync(cancellationToken))
-                {
-                    throw new InvalidOperationException("The store answered for fewer limits than it was asked for.");
-                }
-
-                grants[place] = new LimitGrant(rows.GetDecimal(0), rows.GetDecimal(1));
+                throw new InvalidOperationException("The store answered for fewer limits than it was asked for.");
             }
+
+            grants[place] = new LimitGrant(rows.GetDecimal(0), rows.GetDecimal(1));
         }
 
-        await ForgetSometimesAsync(connection, cancellationToken);
         return grants;
     }
 
-    private static object[] Values(LimitAsk[] asks) =>
-    [
-        asks.Select(static a => StoredText.Of(a.Meter)).ToArray(),
-        asks.Select(static a => StoredText.Of(a.Window)).ToArray(),
-        asks.Select(static a => a.Limit).ToArray(),
-        asks.Select(static a => a.Used).ToArray(),
-        asks.Select(static a => a.Hold).ToArray(),
-        asks.Select(static a => a.Expires.TotalSeconds).ToArray(),
-        // Without an end: "infinity".
-        asks.Select(static a => a.Ends?.UtcDateTime ?? DateTime.SpecifyKind(DateTime.MaxValue, DateTimeKind.Utc)).ToArray(),
-    ];
-
-    /// <summary>Takes away what has ended. Rows that another has in hand are left for the next time.</summary>
-    private async Task ForgetSometimesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>Takes away windows that have ended, and the shares of replicas that are no longer heard of, whose count stays. What another has in hand is left for the next time.</summary>
+    public async Task ForgetAsync(CancellationToken cancellationToken)
     {
-        var last = Volatile.Read(ref _forgotten);
-        if (time.GetElapsedTime(last) < _forgetting || Interlocked.CompareExchange(ref _forgotten, time.GetTimestamp(), last) != last)
-        {
-            return;
-        }
-
-        await ForgetAsync(connection, cancellationToken);
-    }
-
-    /// <summary>Takes away windows that have ended, and the shares of replicas that are no longer heard of, whose count stays.</summary>
-    internal static async Task ForgetAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
+        await using var connection = await database.OpenAsync(cancellationToken);
         await using var batch = new NpgsqlBatch(connection);
         batch.BatchCommands.Add(new NpgsqlBatchCommand($"""
             WITH ended AS (
@@ -144,4 +114,16 @@ internal sealed class PostgresLimitStore(PostgresDatabase database, TimeProvider
             """));
         await batch.ExecuteNonQueryAsync(cancellationToken);
     }
+
+    private static object[] Values(LimitAsk[] asks) =>
+    [
+        asks.Select(static a => StoredText.Of(a.Meter)).ToArray(),
+        asks.Select(static a => StoredText.Of(a.Window)).ToArray(),
+        asks.Select(static a => a.Limit).ToArray(),
+        asks.Select(static a => a.Used).ToArray(),
+        asks.Select(static a => a.Hold).ToArray(),
+        asks.Select(static a => a.Expires.TotalSeconds).ToArray(),
+        // Without an end: "infinity".
+        asks.Select(static a => a.Ends?.UtcDateTime ?? DateTime.SpecifyKind(DateTime.MaxValue, DateTimeKind.Utc)).ToArray(),
+    ];
 }

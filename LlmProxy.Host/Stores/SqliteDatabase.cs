@@ -8,7 +8,8 @@ namespace LlmProxy.Host.Stores;
 /// </summary>
 /// <param name="path">The file.</param>
 /// <param name="name">The thread's.</param>
-internal sealed class SqliteDatabase(string path, string name) : IDisposable
+/// <param name="health">Is told how it goes.</param>
+internal sealed class SqliteDatabase(string path, string name, StoreHealth? health) : IDisposable
 {
     /// <summary>Another process may be writing; whoever waits here is no request.</summary>
     private const int PatienceSeconds = 5;
@@ -95,10 +96,13 @@ internal sealed class SqliteDatabase(string path, string name) : IDisposable
     {
         try
         {
-            return work(_connection ??= Open(path));
+            var result = work(_connection ??= Open(path));
+            health?.Succeeded();
+            return result;
         }
-        catch
+        catch (Exception e)
         {
+            health?.Failed(e);
             _connection?.Dispose();
             _connection = null;
             throw;

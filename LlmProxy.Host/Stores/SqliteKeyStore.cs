@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 namespace LlmProxy.Host.Stores;
 
 /// <summary>Keys and groups in SQLite. Changes of this process are seen at once, those of another that has the same file within half a second.</summary>
-internal sealed class SqliteKeyStore(string path, TimeProvider time) : IKeyStore, IDisposable
+internal sealed class SqliteKeyStore(string path, TimeProvider time, StoreHealth? health = null) : IKeyStore, IDisposable
 {
     private static readonly TimeSpan _step = TimeSpan.FromMilliseconds(500);
 
@@ -13,7 +13,7 @@ internal sealed class SqliteKeyStore(string path, TimeProvider time) : IKeyStore
     private static readonly string _updateKey = Update("llmproxy_keys", KeyColumns.Names);
     private static readonly string _updateGroup = Update("llmproxy_groups", KeyColumns.GroupNames);
 
-    private readonly SqliteDatabase _database = new(path, "sqlite keys");
+    private readonly SqliteDatabase _database = new(path, "sqlite keys", health);
     private readonly ChangeSignal _changed = new(time);
 
     public async ValueTask<KeyStoreChanges> ReadAsync(long afterRevision, CancellationToken cancellationToken) =>

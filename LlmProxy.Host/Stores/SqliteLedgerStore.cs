@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 namespace LlmProxy.Host.Stores;
 
 /// <summary>The ledger in SQLite. What writes and what reads have a connection each: a long report holds up no rows.</summary>
-internal sealed class SqliteLedgerStore(string path) : ILedgerStore, IDisposable
+internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null) : ILedgerStore, IDisposable
 {
     /// <summary>In one transaction, between which others get their turn.</summary>
     private const int Step = 1000;
@@ -13,8 +13,8 @@ internal sealed class SqliteLedgerStore(string path) : ILedgerStore, IDisposable
     private static readonly string _insert =
         $"INSERT INTO llmproxy_requests({LedgerColumns.List}) VALUES({SqliteText.Places(LedgerColumns.Names.Length)}) ON CONFLICT(id) DO NOTHING";
 
-    private readonly SqliteDatabase _writing = new(path, "sqlite ledger");
-    private readonly SqliteDatabase _reading = new(path, "sqlite reports");
+    private readonly SqliteDatabase _writing = new(path, "sqlite ledger", health);
+    private readonly SqliteDatabase _reading = new(path, "sqlite reports", health);
 
     private static SqliteTypes Types => SqliteTypes.Instance;
 
