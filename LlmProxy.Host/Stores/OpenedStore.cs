@@ -1,12 +1,7 @@
-using System.Diagnostics.Metrics;
-using LlmProxy.Core;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Configuration;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Host.Stores;
 
@@ -87,8 +82,7 @@ internal sealed class OpenedStore : IDisposable
             return;
         }
 
-        services.AddSingleton(static provider => new StoreHealth(
-            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoreHealth>>(), provider.GetRequiredService<IMeterFactory>(), LlmProxyTelemetry.MeterName));
+        services.AddSingleton<StoreHealth>();
         if (File is { } file)
         {
             services.AddSingleton<IKeyStore>(provider => new SqliteKeyStore(file, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<StoreHealth>()));
@@ -103,9 +97,7 @@ internal sealed class OpenedStore : IDisposable
             services.AddSingleton<ILimitStore>(static provider => provider.GetRequiredService<PostgresLimitStore>());
         }
 
-        services.AddSingleton<IHostedService>(provider => new StoreCare(
-            _instance!.IsAfterCrash, _options.KeepDays, provider.GetRequiredService<ILedgerStore>(), provider.GetService<PostgresLimitStore>(),
-            provider.GetRequiredService<StoreHealth>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<StoreCare>>()));
+        services.AddSingleton<IHostedService>(provider => new StoreCare(_instance!.IsAfterCrash, _options.KeepDays, provider));
     }
 
     /// <summary>After the app has ended: this instance stopped in order.</summary>

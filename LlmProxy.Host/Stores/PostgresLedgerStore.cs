@@ -51,7 +51,7 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
     public async ValueTask<IReadOnlyList<Spend>> ReadSpendAsync(IReadOnlyCollection<string> windows, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        await using var command = connection.Command("SELECT meter, period, cost FROM llmproxy_spend WHERE period = ANY($1)", StoredText.Of(windows));
+        await using var command = connection.Command("SELECT meter, period, cost FROM llmproxy_spend WHERE period = ANY($1)", [StoredText.Of(windows)]);
         return await command.ReadAsync(static row => new Spend(row.GetString(0), row.GetString(1), row.GetDecimal(2)), cancellationToken);
     }
 

@@ -1,44 +1,73 @@
+using System.Diagnostics.Metrics;
+using LlmProxy.Core;
 using LlmProxy.Core.Accounting;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Host.Stores;
 
-/// <summary>What a store needs now and then: a look at its file after a crash, old rows deleted, ended windows forgotten.</summary>
-/// <param name="checksAtStart">Whether the file is looked at: whoever wrote to it last did not end by itself.</param>
-/// <param name="keepDays">How many days rows are kept; null: for ever.</param>
-/// <param name="ledger">The rows.</param>
-/// <param name="limits">Where limits are shared; null: nowhere.</param>
-/// <param name="health">Is told what was found.</param>
-/// <param name="time">The clock.</param>
-/// <param name="logger">The log.</param>
-internal sealed partial class StoreCare(
-    bool checksAtStart, int? keepDays, ILedgerStore ledger, PostgresLimitStore? limits, StoreHealth health, TimeProvider time, ILogger<StoreCare> logger) : BackgroundService
+/// <summary>
+/// What a store needs now and then: a look at its file after a crash, old rows deleted, ended windows forgotten. It also says in the log
+/// and in metrics how the store is.
+/// </summary>
+internal sealed partial class StoreCare : BackgroundService
 {
+    /// <summary>Rows are deleted once in so many steps: hourly.</summary>
+    private const int StepsPerDeletion = 12;
+
     /// <summary>How often.</summary>
     private static readonly TimeSpan _step = TimeSpan.FromMinutes(5);
 
-    /// <summary>Rows are deleted once in so many steps: hourly.</summary>
-    private const int StepsPerDeletion = 12;
+    private readonly bool _checksAtStart;
+    private readonly int? _keepDays;
+    private readonly ILedgerStore _ledger;
+    private readonly PostgresLimitStore? _limits;
+    private readonly StoreHealth _health;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+
+    /// <param name="checksAtStart">Whether the file is looked at: whoever wrote to it last did not end by itself.</param>
+    /// <param name="keepDays">How many days rows are kept; null: for ever.</param>
+    /// <param name="services">The app's.</param>
+    public StoreCare(bool checksAtStart, int? keepDays, IServiceProvider services)
+    {
+        (_checksAtStart, _keepDays) = (checksAtStart, keepDays);
+        _ledger = services.GetRequiredService<ILedgerStore>();
+        _limits = services.GetService<PostgresLimitStore>();
+        _health = services.GetRequiredService<StoreHealth>();
+        _time = services.GetRequiredService<TimeProvider>();
+        _logger = services.GetRequiredService<ILogger<StoreCare>>();
+        services.GetRequiredService<IMeterFactory>().Create(LlmProxyTelemetry.MeterName)
+            .CreateObservableCounter("llmproxy.store.failures", () => _health.Failures, "{failure}", "What the store was asked for and did not do.");
+        _health.Changed = trouble =>
+        {
+            if (trouble is not null)
+            {
+                Log.Trouble(_logger, trouble.Problem);
+            }
+            else
+            {
+                Log.Back(_logger);
+            }
+        };
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
         {
-            if (checksAtStart && ledger is SqliteLedgerStore file)
+            if (_checksAtStart && _ledger is SqliteLedgerStore file)
             {
                 await TryAsync(() => CheckAsync(file, stoppingToken));
             }
 
-            using var timer = new PeriodicTimer(_step, time);
+            using var timer = new PeriodicTimer(_step, _time);
             for (var step = 0; await timer.WaitForNextTickAsync(stoppingToken); step++)
             {
-                if (limits is not null)
+                if (_limits is not null)
                 {
-                    await TryAsync(() => limits.ForgetAsync(stoppingToken));
+                    await TryAsync(() => _limits.ForgetAsync(stoppingToken));
                 }
 
-                if (keepDays is { } days && step % StepsPerDeletion == 0)
+                if (_keepDays is { } days && step % StepsPerDeletion == 0)
                 {
                     await TryAsync(() => DeleteAsync(days, stoppingToken));
                 }
@@ -52,23 +81,23 @@ internal sealed partial class StoreCare(
 
     private async Task CheckAsync(SqliteLedgerStore file, CancellationToken cancellationToken)
     {
-        var began = time.GetTimestamp();
+        var began = _time.GetTimestamp();
         if (await file.CheckAsync(thoroughly: false, cancellationToken) is { Count: > 0 } found)
         {
-            health.Damaged(found);
+            _health.Damaged(found);
         }
         else
         {
-            Log.Whole(logger, time.GetElapsedTime(began));
+            Log.Whole(_logger, _time.GetElapsedTime(began));
         }
     }
 
     private async Task DeleteAsync(int days, CancellationToken cancellationToken)
     {
-        var before = time.GetUtcNow().AddDays(-days);
-        if (await ledger.DeleteBeforeAsync(before, cancellationToken) is > 0 and var rows)
+        var before = _time.GetUtcNow().AddDays(-days);
+        if (await _ledger.DeleteBeforeAsync(before, cancellationToken) is > 0 and var rows)
         {
-            Log.Deleted(logger, rows, before);
+            Log.Deleted(_logger, rows, before);
         }
     }
 
@@ -80,7 +109,7 @@ internal sealed partial class StoreCare(
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            // Said by the store's health already; the next step tries again.
+            // Its health has been told; the next step tries again.
         }
     }
 
@@ -91,5 +120,11 @@ internal sealed partial class StoreCare(
 
         [LoggerMessage(2, LogLevel.Information, "{Rows} rows of the ledger from before {Before} were deleted.")]
         public static partial void Deleted(ILogger logger, int rows, DateTimeOffset before);
+
+        [LoggerMessage(3, LogLevel.Error, "The store is in trouble: {Problem} Requests are served all the same; what they cost waits on disk.")]
+        public static partial void Trouble(ILogger logger, string problem);
+
+        [LoggerMessage(4, LogLevel.Information, "The store is back.")]
+        public static partial void Back(ILogger logger);
     }
 }

@@ -1,27 +1,23 @@
-using System.Diagnostics.Metrics;
 using Microsoft.Data.Sqlite;
-using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace LlmProxy.Host.Stores;
 
 /// <summary>Whether the store does what it is asked, for readiness, the log and metrics. Serving does not depend on it.</summary>
-internal sealed partial class StoreHealth
+internal sealed class StoreHealth(TimeProvider time)
 {
     private readonly Lock _lock = new();
-    private readonly TimeProvider _time;
-    private readonly ILogger _logger;
-    private readonly Counter<long> _failures;
+    private long _failures;
     private bool _isDamaged;
 
-    public StoreHealth(TimeProvider time, ILogger<StoreHealth> logger, IMeterFactory meters, string meter)
-    {
-        (_time, _logger) = (time, logger);
-        _failures = meters.Create(meter).CreateCounter<long>("llmproxy.store.failures", "{failure}", "What the store was asked for and did not do.");
-    }
-
     /// <summary>What is the matter, and since when; null if nothing is.</summary>
-    public (string Problem, DateTimeOffset Since)? Trouble { get; private set; }
+    public StoreTrouble? Trouble { get; private set; }
+
+    /// <summary>How often it did not do what it was asked.</summary>
+    public long Failures => Volatile.Read(ref _failures);
+
+    /// <summary>Told when something begins to be the matter, and, with null, when that is over.</summary>
+    public Action<StoreTrouble?>? Changed { get; set; }
 
     public void Succeeded()
     {
@@ -33,57 +29,49 @@ internal sealed partial class StoreHealth
         lock (_lock)
         {
             // What is damaged stays so, whatever else can still be read.
-            if (Trouble is { } trouble && !_isDamaged)
+            if (Trouble is not null && !_isDamaged)
             {
                 Trouble = null;
-                Log.Back(_logger, _time.GetUtcNow() - trouble.Since);
+                Changed?.Invoke(null);
             }
         }
     }
 
     public void Failed(Exception e)
     {
-        if (e is OperationCanceledException)
+        if (e is not OperationCanceledException)
         {
-            return;
+            Interlocked.Increment(ref _failures);
+            Note(Explain(e), e is SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_CORRUPT or SQLitePCL.raw.SQLITE_NOTADB });
         }
-
-        _failures.Add(1);
-        Note(Explain(e), e is SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_CORRUPT or SQLitePCL.raw.SQLITE_NOTADB });
     }
 
     /// <summary>A check has found the file damaged.</summary>
-    public void Damaged(IReadOnlyList<string> found) => Note($"The database is damaged: {found[0]} ({found.Count} findings). \"llmproxy check --store\" tells all; put a backup in its place.", isDamaged: true);
+    public void Damaged(IReadOnlyList<string> found) =>
+        Note($"The database is damaged ({found.Count} findings, the first: {found[0]}). Put a backup in its place.", isDamaged: true);
 
     private static string Explain(Exception e) => e switch
     {
-        RefusedException => e.Message,
-        SqliteException sqlite => $"SQLite: {sqlite.Message}",
-        PostgresException postgres => $"PostgreSQL: {postgres.SqlState} {postgres.MessageText}",
+        SqliteException sqlite => sqlite.Message,
+        PostgresException postgres => $"PostgreSQL says {postgres.SqlState}: {postgres.MessageText}.",
         NpgsqlException => "PostgreSQL cannot be reached.",
-        _ => $"{e.GetType().Name}: {e.Message}",
+        _ => e.Message,
     };
 
     private void Note(string problem, bool isDamaged)
     {
         lock (_lock)
         {
-            if (Trouble is null || (isDamaged && !_isDamaged))
-            {
-                Log.Trouble(_logger, problem);
-            }
-
+            var isNew = Trouble is null || (isDamaged && !_isDamaged);
             _isDamaged |= isDamaged;
-            Trouble = (problem, Trouble?.Since ?? _time.GetUtcNow());
+            Trouble = new StoreTrouble(problem, Trouble?.Since ?? time.GetUtcNow());
+            if (isNew)
+            {
+                Changed?.Invoke(Trouble);
+            }
         }
     }
-
-    private static partial class Log
-    {
-        [LoggerMessage(1, LogLevel.Error, "The store is in trouble: {Problem} Requests are served all the same; what they cost waits on disk.")]
-        public static partial void Trouble(ILogger logger, string problem);
-
-        [LoggerMessage(2, LogLevel.Warning, "The store is back after {Duration}.")]
-        public static partial void Back(ILogger logger, TimeSpan duration);
-    }
 }
+
+/// <summary>What is the matter with the store, for people, and since when.</summary>
+internal sealed record StoreTrouble(string Problem, DateTimeOffset Since);

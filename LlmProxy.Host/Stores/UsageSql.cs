@@ -7,17 +7,18 @@ namespace LlmProxy.Host.Stores;
 /// <summary>What is asked about rows, as SQL: the parts that databases understand alike. Values are parameters, always.</summary>
 internal static class UsageSql
 {
-    // The order of Read.
-    private const string Sums = """
-        COUNT(*),
-        SUM(CASE WHEN ended <> 'ok' THEN 1 ELSE 0 END),
-        SUM(COALESCE(input_tokens, 0)), SUM(COALESCE(cached_input_tokens, 0)), SUM(COALESCE(cache_write_tokens, 0)), SUM(COALESCE(output_tokens, 0)),
-        SUM(COALESCE(cost, 0)), SUM(operator_cost),
-        SUM(CASE WHEN cost IS NULL AND COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0) > 0 THEN 1 ELSE 0 END),
-        SUM(CASE WHEN usage_source = 'estimate' THEN 1 ELSE 0 END)
-        """;
+    // The order of Read. Counts are cast: what a sum of whole numbers is differs from database to database.
+    private static readonly string _sums = string.Join(", ",
+    [
+        Count("COUNT(*)"),
+        Count("SUM(CASE WHEN ended <> 'ok' THEN 1 ELSE 0 END)"),
+        Count("SUM(input_tokens)"), Count("SUM(cached_input_tokens)"), Count("SUM(cache_write_tokens)"), Count("SUM(output_tokens)"),
+        "SUM(cost)", "SUM(operator_cost)",
+        Count("SUM(CASE WHEN cost IS NULL AND COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0) > 0 THEN 1 ELSE 0 END)"),
+        Count("SUM(CASE WHEN usage_source = 'estimate' THEN 1 ELSE 0 END)"),
+    ]);
 
-    /// <summary>The sums of a query: its <see cref="UsageQuery.By"/> first, then <see cref="Sums"/>.</summary>
+    /// <summary>The sums of a query: its <see cref="UsageQuery.By"/> first, then what <see cref="Read"/> takes.</summary>
     /// <param name="query">The query.</param>
     /// <param name="bucket">The column of <see cref="UsageKey.Time"/>.</param>
     /// <param name="condition">See <see cref="Condition"/>.</param>
@@ -30,7 +31,7 @@ internal static class UsageSql
             sql.Append(column).Append(", ");
         }
 
-        sql.Append(Sums).Append(" FROM llmproxy_requests").Append(condition);
+        sql.Append(_sums).Append(" FROM llmproxy_requests").Append(condition);
         if (columns.Length > 0)
         {
             // By number: a bucket is an expression. Empty ones first, whatever a database does by itself.
@@ -103,9 +104,11 @@ internal static class UsageSql
             Estimated = Number(9),
         };
 
-        long Number(int column) => row.IsDBNull(keys + column) ? 0 : (long)row.GetDecimal(keys + column);
+        long Number(int column) => Columns.ReadNumber(row, keys + column) ?? 0;
         decimal Money(int column) => row.IsDBNull(keys + column) ? 0 : types.ReadMoney(row, keys + column);
     }
+
+    private static string Count(string sum) => $"CAST({sum} AS BIGINT)";
 
     private static string ColumnOf(UsageKey by) => by switch
     {
