@@ -135,12 +135,22 @@ internal sealed partial class LlmProxyMiddleware
         var overhead = exchange.SentUpstream == 0 ? (TimeSpan?)null : accountant.Overhead(exchange);
         exchange.ResponseBytes = await ErrorReply.WriteAsync(
             http, dialect, error, snapshot.Options.Contact,
-            new ResponseHeaders(exchange.Id, exchange.ClientId, overhead) { RequestIdHeader = dialect.RequestIdHeader });
+            new ResponseHeaders(exchange.Id, exchange.ClientId, overhead)
+            {
+                RequestIdHeader = dialect.RequestIdHeader,
+                Rates = exchange.Lease.IsGiven ? exchange.Lease.Rates() : exchange.Rates,
+                Now = NowFor(dialect),
+            });
     }
 
     private ResponseHeaders HeadersOf(Exchange exchange, Caller caller, Dialect dialect)
     {
-        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId, accountant.Overhead(exchange)) { RequestIdHeader = dialect.RequestIdHeader };
+        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId, accountant.Overhead(exchange))
+        {
+            RequestIdHeader = dialect.RequestIdHeader,
+            Rates = exchange.Lease.Rates(),
+            Now = NowFor(dialect),
+        };
         return caller.Debug
             ? headers with { Upstream = exchange.Upstream, UpstreamModel = exchange.UpstreamModel, Attempts = exchange.Attempts, Generation = exchange.Generation }
             : headers;
@@ -243,6 +253,7 @@ internal sealed partial class LlmProxyMiddleware
     {
         Note(exchange, outcome);
         exchange.CoalescedWith = part?.Settle(isWhole: outcome.Error is null);
+        Settle(exchange, outcome);
         if (outcome.Error is null)
         {
             selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Admission;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Forwarding;
@@ -64,6 +65,9 @@ internal static class LlmProxyServices
         services.AddSingleton<LoopGuard>();
         services.AddSingleton<RequestReader>();
         services.AddSingleton(new StoredResponses());
+        services.AddSingleton(provider => new Meters(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<AnswerBook>();
+        services.AddSingleton<Admitter>();
         AddForwarding(services);
         services.AddSingleton<Relay>();
         services.AddAccounting();

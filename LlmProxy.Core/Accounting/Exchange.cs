@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LlmProxy.Core.Admission;
 using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Accounting;
@@ -8,6 +9,9 @@ internal sealed class Exchange
 {
     /// <summary>The <see cref="End"/> of a success.</summary>
     public const string Ok = "ok";
+
+    /// <summary>What it has set aside of its caller's limits. A field: it is used where it stands.</summary>
+    public Lease Lease;
 
     public required string Id { get; init; }
 
@@ -59,6 +63,9 @@ internal sealed class Exchange
     /// on, so there the model sent is the model configured.
     /// </summary>
     public string? ResponseModel => TargetModel ?? (Route is null || Route.Contains('*', StringComparison.Ordinal) ? null : UpstreamModel);
+
+    /// <summary>What its caller's limits have left, where it was refused for one of them.</summary>
+    public RateView Rates { get; set; }
 
     public int Attempts { get; set; }
 

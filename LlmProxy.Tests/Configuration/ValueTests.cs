@@ -116,7 +116,6 @@ internal sealed class ValueTests
     [TestCase("\"Keys\": [ ]", "Keys: needs an object { … }, not a list.")]
     [TestCase("\"Groups\": { \"g\": { \"Models\": \"gpt-5\" } }", "Groups › g › Models: needs a list [ … ], not text.")]
     [TestCase("\"Groups\": { \"g\": { \"Models\": null } }", "Groups › g › Models: null is no value here: leave the member out, or write a list [ … ].")]
-    [TestCase("\"TimeZone\": \"UTC\"", "TimeZone: is not in this version. Leave it out.")]
     public void A_value_of_the_wrong_kind_is_refused_and_not_converted(string member, string problem)
     {
         Assert.That(Written.Refused(Written.Root(member)), Is.EqualTo(new[] { "error  line 2  " + problem }));
