@@ -49,8 +49,10 @@ internal sealed class ProxyServer : IAsyncDisposable
         var proxy = app.Services.GetRequiredService<LlmProxyLifetime>();
         var reload = app.Services.GetRequiredService<LlmProxyReload>();
         var ports = new ServedPorts(plan.IsLoopback, plan.Admin?.Port);
-        var pages = new OwnPages(configuration.IsDemo,
-            new ReadyPage(signals, proxy, reload, app.Services.GetRequiredService<LlmProxyStatus>(), configuration.Source, ports, store.Kind, app.Services.GetService<StoreHealth>()), new RunningPage(reload, configuration.Source));
+        var ready = new ReadyPage(
+            signals, proxy, reload, app.Services.GetRequiredService<LlmProxyStatus>(), configuration.Source, ports,
+            new StorePage(store.Kind, app.Services.GetService<StoreHealth>(), app.Services.GetRequiredService<LlmProxyKeys>(), app.Services.GetRequiredService<LlmProxyUsage>()));
+        var pages = new OwnPages(configuration.IsDemo, ready, new RunningPage(reload, configuration.Source));
         ProxyPipeline.Build(app, pages, ports, signals, configuration.Options.Cors);
 
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(StopSteps.Category);

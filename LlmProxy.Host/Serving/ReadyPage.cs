@@ -1,9 +1,7 @@
 using System.Text.Json;
 using LlmProxy.Core;
-using LlmProxy.Core.Configuration;
 using LlmProxy.Host.Sources;
 using LlmProxy.Host.Stopping;
-using LlmProxy.Host.Stores;
 
 namespace LlmProxy.Host.Serving;
 
@@ -12,20 +10,20 @@ namespace LlmProxy.Host.Serving;
 /// it says beyond that is for this machine and for the admin listener: it names upstreams.
 /// </summary>
 internal sealed class ReadyPage(
-    StopSignals signals, LlmProxyLifetime proxy, LlmProxyReload reload, LlmProxyStatus status, ConfigurationSource source, ServedPorts ports,
-    StoreKind store, StoreHealth? health)
+    StopSignals signals, LlmProxyLifetime proxy, LlmProxyReload reload, LlmProxyStatus status, ConfigurationSource source, ServedPorts ports, StorePage store)
 {
     private bool IsDemo => source.Kind == SourceKind.Nothing;
 
     public async Task AnswerAsync(HttpContext http)
     {
         var isStopping = signals.IsStopping;
-        http.Response.StatusCode = isStopping ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
+        var isReady = !isStopping && store.KnowsItsKeys;
+        http.Response.StatusCode = !isReady ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
         http.Response.ContentType = "application/json";
         http.Response.Headers.CacheControl = "no-store";
         await using var json = new Utf8JsonWriter(http.Response.BodyWriter);
         json.WriteStartObject();
-        json.WriteString("status"u8, isStopping ? "stopping"u8 : "ready"u8);
+        json.WriteString("status"u8, isStopping ? "stopping"u8 : isReady ? "ready"u8 : "no_keys_yet"u8);
         json.WriteNumber("in_flight"u8, proxy.ActiveRequests);
         json.WriteBoolean("demo"u8, IsDemo);
         if (IsDemo)
@@ -65,21 +63,7 @@ internal sealed class ReadyPage(
             json.WriteEndObject();
         }
 
-        WriteStore(json);
+        store.WriteTo(json);
         UpstreamsJson.Write(json, status.GetUpstreams());
-    }
-
-    private void WriteStore(Utf8JsonWriter json)
-    {
-        json.WriteStartObject("store"u8);
-        json.WriteString("kind"u8, store.ToString());
-        json.WriteString("state"u8, health?.Trouble is null ? "ok"u8 : "trouble"u8);
-        if (health?.Trouble is { } trouble)
-        {
-            json.WriteString("problem"u8, trouble.Problem);
-            json.WriteString("since"u8, trouble.Since.UtcDateTime);
-        }
-
-        json.WriteEndObject();
     }
 }

@@ -1,3 +1,4 @@
+using LlmProxy.Core;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
@@ -17,11 +18,11 @@ internal sealed class OpenedStore : IDisposable
     private readonly StoreOptions _options;
     private readonly string? _data;
     private readonly bool _isTemporary;
-    private readonly InstanceFolder? _instance;
+    private readonly RunMark? _mark;
 
-    private OpenedStore(StoreOptions options, string? data, bool isTemporary, InstanceFolder? instance, string? warning)
+    private OpenedStore(StoreOptions options, string? data, bool isTemporary, RunMark? mark, string? warning)
     {
-        (_options, _data, _isTemporary, _instance) = (options, data, isTemporary, instance);
+        (_options, _data, _isTemporary, _mark) = (options, data, isTemporary, mark);
         Warning = warning;
     }
 
@@ -32,9 +33,6 @@ internal sealed class OpenedStore : IDisposable
 
     /// <summary>The SQLite file; null if there is none.</summary>
     public string? File => Kind == StoreKind.SQLite ? Path.Combine(_data!, DatabaseName) : null;
-
-    /// <summary>Where this instance writes its journal; null if nothing is kept.</summary>
-    public string? Journal => _instance?.Path;
 
     /// <summary>Opens what is configured.</summary>
     /// <param name="configured">Null: the default.</param>
@@ -64,7 +62,7 @@ internal sealed class OpenedStore : IDisposable
         // Where there is a database already, keys and budgets are in it: it is not done without.
         catch (Exception e) when ((e is RefusedException or IOException or UnauthorizedAccessException || IsLibraryMissing(e)) && !IsThere(data))
         {
-            return new OpenedStore(new StoreOptions { Kind = StoreKind.None }, data: null, isTemporary: false, instance: null,
+            return new OpenedStore(new StoreOptions { Kind = StoreKind.None }, data: null, isTemporary: false, mark: null,
                 $"Nothing is kept beyond this run, neither keys nor usage: {(IsLibraryMissing(e) ? NoLibrary : e.Message)} "
                 + "Name a folder in LLMPROXY_DATA, or write \"Store\": \"None\" if that is meant.");
         }
@@ -97,13 +95,19 @@ internal sealed class OpenedStore : IDisposable
             services.AddSingleton<ILimitStore>(static provider => provider.GetRequiredService<PostgresLimitStore>());
         }
 
-        services.AddSingleton<IHostedService>(provider => new StoreCare(_instance!.IsAfterCrash, _options.KeepDays, provider));
+        services.AddLlmProxyKeySnapshot(Path.Combine(_data!, "keys.snapshot"));
+        services.AddLlmProxyLedger(ledger =>
+        {
+            ledger.Directory = Path.Combine(_data!, "journal");
+            (ledger.Journal, ledger.WhenFull, ledger.KeepDays) = (_options.Journal, _options.WhenFull, _options.KeepDays);
+        });
+        services.AddSingleton<IHostedService>(provider => new StoreCare(_mark!.IsAfterCrash, provider));
     }
 
     /// <summary>After the app has ended: this instance stopped in order.</summary>
     public void Dispose()
     {
-        _instance?.Dispose();
+        _mark?.Dispose();
         if (_isTemporary)
         {
             try
@@ -121,12 +125,12 @@ internal sealed class OpenedStore : IDisposable
     {
         if (options.Kind == StoreKind.None)
         {
-            return new OpenedStore(options, data: null, isTemporary: false, instance: null, warning: null);
+            return new OpenedStore(options, data: null, isTemporary: false, mark: null, warning: null);
         }
 
         var folder = data ?? throw new RefusedException("There is no folder for the store: neither LLMPROXY_DATA nor STATE_DIRECTORY nor HOME is set.");
         DataFolder.Make(folder);
-        var instance = InstanceFolder.Take(folder);
+        var mark = RunMark.Set(folder);
         try
         {
             string? warning = null;
@@ -140,11 +144,11 @@ internal sealed class OpenedStore : IDisposable
                 warning = await database.TryPrepareAsync(cancellationToken);
             }
 
-            return new OpenedStore(options, folder, isTemporary, instance, warning);
+            return new OpenedStore(options, folder, isTemporary, mark, warning);
         }
         catch
         {
-            instance.Dispose();
+            mark.Dispose();
             throw;
         }
     }

@@ -92,7 +92,9 @@ internal static class PostgresSchema
 
     private static async Task<int> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var exists = new NpgsqlCommand("SELECT to_regclass('llmproxy_schema') IS NOT NULL", connection);
+        // Read as rows are: what a server remembers of names may be from before another replica made the tables.
+        await using var exists = new NpgsqlCommand(
+            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_tables WHERE tablename = 'llmproxy_schema' AND schemaname = ANY(current_schemas(false)))", connection);
         if (await exists.ExecuteScalarAsync(cancellationToken) is not true)
         {
             return 0;

@@ -5,19 +5,15 @@ using LlmProxy.Core.Accounting;
 namespace LlmProxy.Host.Stores;
 
 /// <summary>
-/// What a store needs now and then: a look at its file after a crash, old rows deleted, ended windows forgotten. It also says in the log
-/// and in metrics how the store is.
+/// What a store needs beside its use: a look at its file after a crash, ended windows forgotten. It also says in the log and in metrics
+/// how the store is.
 /// </summary>
 internal sealed partial class StoreCare : BackgroundService
 {
-    /// <summary>Rows are deleted once in so many steps: hourly.</summary>
-    private const int StepsPerDeletion = 12;
-
     /// <summary>How often.</summary>
     private static readonly TimeSpan _step = TimeSpan.FromMinutes(5);
 
     private readonly bool _checksAtStart;
-    private readonly int? _keepDays;
     private readonly ILedgerStore _ledger;
     private readonly PostgresLimitStore? _limits;
     private readonly StoreHealth _health;
@@ -25,11 +21,10 @@ internal sealed partial class StoreCare : BackgroundService
     private readonly ILogger _logger;
 
     /// <param name="checksAtStart">Whether the file is looked at: whoever wrote to it last did not end by itself.</param>
-    /// <param name="keepDays">How many days rows are kept; null: for ever.</param>
     /// <param name="services">The app's.</param>
-    public StoreCare(bool checksAtStart, int? keepDays, IServiceProvider services)
+    public StoreCare(bool checksAtStart, IServiceProvider services)
     {
-        (_checksAtStart, _keepDays) = (checksAtStart, keepDays);
+        _checksAtStart = checksAtStart;
         _ledger = services.GetRequiredService<ILedgerStore>();
         _limits = services.GetService<PostgresLimitStore>();
         _health = services.GetRequiredService<StoreHealth>();
@@ -60,16 +55,11 @@ internal sealed partial class StoreCare : BackgroundService
             }
 
             using var timer = new PeriodicTimer(_step, _time);
-            for (var step = 0; await timer.WaitForNextTickAsync(stoppingToken); step++)
+            while (await timer.WaitForNextTickAsync(stoppingToken))
             {
                 if (_limits is not null)
                 {
                     await TryAsync(() => _limits.ForgetAsync(stoppingToken));
-                }
-
-                if (_keepDays is { } days && step % StepsPerDeletion == 0)
-                {
-                    await TryAsync(() => DeleteAsync(days, stoppingToken));
                 }
             }
         }
@@ -92,15 +82,6 @@ internal sealed partial class StoreCare : BackgroundService
         }
     }
 
-    private async Task DeleteAsync(int days, CancellationToken cancellationToken)
-    {
-        var before = _time.GetUtcNow().AddDays(-days);
-        if (await _ledger.DeleteBeforeAsync(before, cancellationToken) is > 0 and var rows)
-        {
-            Log.Deleted(_logger, rows, before);
-        }
-    }
-
     private static async Task TryAsync(Func<Task> work)
     {
         try
@@ -118,13 +99,10 @@ internal sealed partial class StoreCare : BackgroundService
         [LoggerMessage(1, LogLevel.Information, "The database was checked after an unclean stop, in {Duration}: it is whole.")]
         public static partial void Whole(ILogger logger, TimeSpan duration);
 
-        [LoggerMessage(2, LogLevel.Information, "{Rows} rows of the ledger from before {Before} were deleted.")]
-        public static partial void Deleted(ILogger logger, int rows, DateTimeOffset before);
-
-        [LoggerMessage(3, LogLevel.Error, "The store is in trouble: {Problem} Requests are served all the same; what they cost waits on disk.")]
+        [LoggerMessage(2, LogLevel.Error, "The store is in trouble: {Problem} Requests are served all the same; what they cost waits on disk.")]
         public static partial void Trouble(ILogger logger, string problem);
 
-        [LoggerMessage(4, LogLevel.Information, "The store is back.")]
+        [LoggerMessage(3, LogLevel.Information, "The store is back.")]
         public static partial void Back(ILogger logger);
     }
 }

@@ -1,7 +1,6 @@
 using LlmProxy.Core.Accounting;
 using LlmProxy.Host;
 using LlmProxy.Host.Stores;
-using LlmProxy.Tests.Support;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
@@ -158,25 +157,38 @@ internal sealed class SqliteFileTests
     }
 
     [Test]
-    public void P23_Each_instance_has_a_journal_folder_of_its_own_and_knows_whether_the_last_one_ended_in_order()
+    public void P23_An_instance_knows_whether_one_before_it_did_not_end_in_order_however_many_run()
     {
-        using (var first = InstanceFolder.Take(_folder.Path))
+        using (var first = RunMark.Set(_folder.Path))
+        using (var second = RunMark.Set(_folder.Path))
         {
-            using var second = InstanceFolder.Take(_folder.Path);
-            Assert.That((Path.GetFileName(first.Path), Path.GetFileName(second.Path)), Is.EqualTo(("journal-1", "journal-2")));
             Assert.That((first.IsAfterCrash, second.IsAfterCrash), Is.EqualTo((false, false)));
         }
 
-        File.WriteAllText(Path.Combine(_folder.Path, "journal-1", "lock"), "running\n");
-        using var next = InstanceFolder.Take(_folder.Path);
-        Assert.That((Path.GetFileName(next.Path), next.IsAfterCrash), Is.EqualTo(("journal-1", true)));
-        var abandoned = InstanceFolder.TakeAbandoned(_folder.Path);
-        Assert.That(abandoned.Select(static one => Path.GetFileName(one.Path)), Is.EqualTo(new[] { "journal-2" }));
-        abandoned[0].Dispose();
+        using (var next = RunMark.Set(_folder.Path))
+        {
+            Assert.That(next.IsAfterCrash, Is.False, "both ended in order");
+        }
+
+        // The second of two was killed.
+        File.WriteAllText(Path.Combine(_folder.Path, "running-2"), "running\n");
+        using var after = RunMark.Set(_folder.Path);
+        using var beside = RunMark.Set(_folder.Path);
+        Assert.That((after.IsAfterCrash, beside.IsAfterCrash), Is.EqualTo((true, false)), "said once");
     }
 
     [Test]
-    public void S05_What_a_key_is_stored_as_is_its_hash_and_nobody_else_can_look()
+    public void P23_So_many_instances_on_one_directory_that_something_is_wrong_are_refused()
+    {
+        RunMark[] all = [.. Enumerable.Range(0, 16).Select(_ => RunMark.Set(_folder.Path))];
+        Assert.That(() => RunMark.Set(_folder.Path), Throws.TypeOf<RefusedException>().With.Message.StartsWith("16 instances have "));
+        all.ToList().ForEach(static one => one.Dispose());
+    }
+
+    [Test]
+    [Platform(Exclude = "Win")]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public void S05_Nobody_else_can_look_into_the_folder()
     {
         DataFolder.Make(Path.Combine(_folder.Path, "a", "b"));
         Assert.That(File.GetUnixFileMode(Path.Combine(_folder.Path, "a", "b")), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute));
