@@ -74,6 +74,7 @@ internal static class LlmProxyServices
         services.AddSingleton<RequestReader>();
         services.AddSingleton(new StoredResponses());
         services.AddSingleton(provider => new Meters(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new LlmProxyLimits(provider.GetRequiredService<LlmProxySnapshots>(), new LimitStates(provider.GetRequiredService<Meters>())));
         services.AddSingleton<AnswerBook>();
         services.AddSingleton<Admitter>();
         AddForwarding(services);
@@ -99,6 +100,7 @@ internal static class LlmProxyServices
 
     private static void AddKeys(IServiceCollection services)
     {
+        services.AddSingleton<FailedAttempts>();
         services.AddSingleton(provider =>
         {
             var snapshots = provider.GetRequiredService<LlmProxySnapshots>();
