@@ -22,7 +22,7 @@ internal sealed class KilledProxyTests : HostTest
     private const int Rounds = 20;
     private const int Clients = 12;
 
-    private readonly ConcurrentDictionary<string, (string Request, int Output)> _whole = new();
+    private readonly ConcurrentDictionary<string, int> _whole = new();
     private int _asked;
 
     [Test]
@@ -64,10 +64,10 @@ internal sealed class KilledProxyTests : HostTest
         {
             Assert.That(missing, Is.Empty, "seen whole by a client and not in the ledger");
             Assert.That(rows, Has.Count.LessThanOrEqualTo(_asked), "no more rows than the upstream was asked");
-            Assert.That(_whole.Where(one => rows.TryGetValue(one.Key, out var row) && (row.Output, row.Source) != (one.Value.Output, "upstream")), Is.Empty, "another usage than the upstream told");
+            Assert.That(_whole.Where(one => rows.TryGetValue(one.Key, out var row) && (row.Output, row.Source) != (one.Value, "upstream")), Is.Empty, "another usage than the upstream told");
             Assert.That(
                 _whole.Keys.Intersect(rows.Keys).Sum(id => rows[id].Cost),
-                Is.EqualTo(_whole.Values.Sum(one => (10 + one.Output) * 1_000_000L)), "in billionths of a dollar");
+                Is.EqualTo(_whole.Values.Sum(output => (10 + output) * 10_000_000L)), "in ten-billionths of a dollar, as that store keeps them");
             Assert.That(Spend(), Is.EqualTo(rows.Values.Sum(row => row.Cost ?? 0)), "what the key has spent is the sum of its rows");
         }
     }
@@ -85,7 +85,7 @@ internal sealed class KilledProxyTests : HostTest
                 if (response.StatusCode == HttpStatusCode.OK && (!stream || text.EndsWith("data: [DONE]\n\n", StringComparison.Ordinal)))
                 {
                     int output = int.Parse(text.Split("out-")[1].Split('-')[0], CultureInfo.InvariantCulture);
-                    _whole[response.Headers.GetValues("x-request-id").Single()] = ("", output);
+                    _whole[response.Headers.GetValues("x-request-id").Single()] = output;
                 }
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
