@@ -41,7 +41,7 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
                 return ProxyErrors.SpendUnknown;
             }
 
-            known = answers.Of(limits.Key.Meter, route.Resolved);
+            known = answers.Of(limits.Meter, route.Resolved);
             if (!new Estimate(caller, limits, endpoint, route, request, unpriced).Make(prompt, known.Usual).TryGet(out claim, out var error))
             {
                 return error;
@@ -49,7 +49,7 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
         }
 
         var now = meters.Now();
-        var key = now.At(limits.Key.Calendar);
+        var key = now.At(limits.Calendar);
         var pool = limits.Pool is { } group ? now.At(group.Calendar) : key;
         if (limits.IsLimited && TryTake(limits, meter, claim, key, pool) is { } refused)
         {
@@ -90,23 +90,31 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
     private static ProxyError? TryTake(CallerLimits limits, Meter? user, in Claim claim, in Moment key, in Moment pool)
     {
         // Where nothing is limited nothing is set aside, and what is shared by many is not waited for.
-        var own = limits.Key.Ceilings.HasAny ? limits.Key : null;
-        var group = limits.Pool is { Ceilings.HasAny: true } shared ? shared : null;
+        var own = limits.Ceilings.HasAny ? limits.Meter : null;
+        var group = limits.Pool is { } shared && shared.Ceilings.HasAny ? shared : null;
         user = limits.UserCeilings.HasAny ? user : null;
-        Shortfall? shortfall;
+        Shortfall shortfall;
         Holder holder;
-        own?.Meter.Turn.Enter();
+        own?.Turn.Enter();
         group?.Meter.Turn.Enter();
         user?.Turn.Enter();
         try
         {
-            (shortfall, holder) =
-                own?.Meter.Check(own.Ceilings, claim, key) is { } first ? (first, Holder.Key)
-                : group?.Meter.Check(group.Ceilings, claim, pool) is { } second ? (second, Holder.Group)
-                : (user?.Check(limits.UserCeilings, claim, pool), Holder.User);
-            if (shortfall is null)
+            if (own is not null && own.IsShort(limits.Ceilings, claim, key, out shortfall))
             {
-                own?.Meter.Take(own.Ceilings, claim, key);
+                holder = Holder.Key;
+            }
+            else if (group is not null && group.Meter.IsShort(group.Ceilings, claim, pool, out shortfall))
+            {
+                holder = Holder.Group;
+            }
+            else if (user is not null && user.IsShort(limits.UserCeilings, claim, pool, out shortfall))
+            {
+                holder = Holder.User;
+            }
+            else
+            {
+                own?.Take(limits.Ceilings, claim, key);
                 group?.Meter.Take(group.Ceilings, claim, pool);
                 user?.Take(limits.UserCeilings, claim, pool);
                 return null;
@@ -116,11 +124,11 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
         {
             user?.Turn.Exit();
             group?.Meter.Turn.Exit();
-            own?.Meter.Turn.Exit();
+            own?.Turn.Exit();
         }
 
         return holder == Holder.Key
-            ? Refusals.Of(shortfall.Value, holder, limits.Key.Calendar, key.Day)
-            : Refusals.Of(shortfall.Value, holder, limits.Pool!.Calendar, pool.Day);
+            ? Refusals.Of(shortfall, holder, limits.Calendar, key.Day)
+            : Refusals.Of(shortfall, holder, limits.Pool!.Calendar, pool.Day);
     }
 }

@@ -89,7 +89,7 @@ internal struct Lease
         }
 
         var now = _meters!.Now();
-        Settle(limits.Key.Meter, limits.Key.Ceilings, limits.Key.Calendar, _keyDay!, now, used, isGivenBack);
+        Settle(limits.Meter, limits.Ceilings, limits.Calendar, _keyDay!, now, used, isGivenBack);
         if (limits.Pool is { } pool)
         {
             Settle(pool.Meter, pool.Ceilings, pool.Calendar, _poolDay!, now, used, isGivenBack);
@@ -100,6 +100,6 @@ internal struct Lease
         }
     }
 
-    private readonly void Settle(Meter meter, Ceilings ceilings, Calendar calendar, CivilDay day, in Instant now, in Claim used, bool isGivenBack) =>
+    private readonly void Settle(Meter meter, in Ceilings ceilings, Calendar calendar, CivilDay day, in Instant now, in Claim used, bool isGivenBack) =>
         meter.Settle(ceilings, _claim, used, isGivenBack, new Moment(_second, day), now.At(calendar));
 }

@@ -40,6 +40,20 @@ internal readonly record struct PromptSize(long TextBytes, long Attached)
         return new PromptSize(body.Length - bytes, (attachments * TokensEach) + (bytes / BytesPerMore));
     }
 
+    // Nearly always one of a few bytes in a row is a space or a mark.
+    private static bool IsText(ReadOnlySpan<byte> part, int at)
+    {
+        foreach (var one in part[at..Math.Min(at + 16, part.Length)])
+        {
+            if (one is < (byte)'+' or (byte)',' or (byte)'.' or (byte)':' or > (byte)'z')
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     // A long run holds every so many-th byte, so a look there finds it; in a text each look ends with its word.
     private static void Look(ReadOnlySpan<byte> part, ref long bytes, ref long attachments, ref bool isInside)
     {
@@ -51,6 +65,11 @@ internal readonly record struct PromptSize(long TextBytes, long Attached)
         var from = 0;
         for (var at = isInside ? 0 : Math.Min(Shortest, part.Length) - 1; at < part.Length; at = Math.Max(at, from) + Shortest)
         {
+            if (!isInside && IsText(part, at))
+            {
+                continue;
+            }
+
             var behind = part[at..].IndexOfAnyExcept(_base64);
             var end = behind < 0 ? part.Length : at + behind;
             var begin = part[from..at].LastIndexOfAnyExcept(_base64) + 1 + from;

@@ -166,10 +166,10 @@ internal sealed class BudgetTests
     private (decimal Day, decimal Month, decimal Total) Left(Caller caller)
     {
         Core.Admission.CallerLimits limits = _admitting.Admitter.LimitsOf(caller);
-        Core.Admission.Moment now = _admitting.Meters.Now().At(limits.Key.Calendar);
+        Core.Admission.Moment now = _admitting.Meters.Now().At(limits.Calendar);
         decimal Of(Core.Admission.Dimension dimension)
         {
-            var (taken, reserved) = limits.Key.Meter.Look(dimension, now);
+            var (taken, reserved) = limits.Meter.Look(dimension, now);
             return Core.Admission.Money.ToDollars(taken - reserved);
         }
 
