@@ -1,5 +1,7 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Relaying;
 using LlmProxy.Core.Requests;
@@ -14,7 +16,7 @@ internal sealed partial class LlmProxyMiddleware
 {
     private static void Note(Exchange exchange, Endpoint endpoint) => (exchange.Operation, exchange.GenAiOperation) = (endpoint.Name, endpoint.GenAiName);
 
-    private static void Note(Exchange exchange, Caller caller) => (exchange.Caller, exchange.Group) = (caller.Id, caller.Group);
+    private static void Note(Exchange exchange, Caller caller) => (exchange.Caller, exchange.Group, exchange.Key) = (caller.Id, caller.Group, caller);
 
     private static void Note(Exchange exchange, in RouteMatch route)
     {
@@ -25,33 +27,25 @@ internal sealed partial class LlmProxyMiddleware
     /// <returns>Which limit stops it; null if it may run.</returns>
     private ProxyError? Admit(HttpContext http, Endpoint endpoint, Caller caller, in ReadRequest request, in RouteMatch route, LlmProxySnapshot snapshot, Exchange exchange)
     {
+        if (accountant.RefusesNew)
+        {
+            return ProxyErrors.InsufficientStorage;
+        }
+
         var refused = admitter.Reserve(caller, endpoint, route, request, http.Request.Headers, snapshot.Options.UnpricedModels, ref exchange.Lease);
         if (refused is not null)
         {
             exchange.Rates = admitter.RatesOf(caller, http.Request.Headers);
+            return refused;
         }
 
-        return refused;
+        // From here on it has a row in the ledger, whatever becomes of it.
+        exchange.IsAdmitted = true;
+        exchange.IsGenerated = Estimate.IsCharged(endpoint);
+        exchange.PromptTokens = exchange.Lease.PromptEstimate;
+        return null;
     }
 
     // Anthropic's clients, who look for the request id under another name, look for a time as well.
     private DateTimeOffset? NowFor(Dialect dialect) => dialect.RequestIdHeader is null ? null : time.GetUtcNow();
-
-    /// <summary>Before the end of an answer goes out: what was used takes the place of what was set aside.</summary>
-    private static void Settle(Exchange exchange, RelayOutcome outcome)
-    {
-        if (exchange.CoalescedWith is not null)
-        {
-            // Who began the call pays for it.
-            exchange.Lease.Settle(0, 0);
-            return;
-        }
-
-        var usage = outcome.Usage;
-        exchange.Lease.Settle(usage.IsKnown ? Math.Max(0, usage.Input) + Math.Max(0, usage.Output) : exchange.Lease.PromptEstimate + outcome.Events, null);
-        if (outcome.Error is null)
-        {
-            exchange.Lease.Learn(usage);
-        }
-    }
 }

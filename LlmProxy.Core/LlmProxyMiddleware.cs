@@ -120,9 +120,6 @@ internal sealed partial class LlmProxyMiddleware(
         }
         finally
         {
-            // Whatever was not settled has used nothing.
-            exchange.Lease.GiveBack();
-
             // Whoever still sends the body stops now: the answer is over.
             await EndAsync(request.Body, clock);
         }
@@ -153,6 +150,7 @@ internal sealed partial class LlmProxyMiddleware(
         var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Request.Query) : "";
         var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
         exchange.Streamed = forward.WantsStream;
+        forward = forward with { WantsUsage = accountant.WantsUsage(exchange, route) };
 
         // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client.
         exchange.SentUpstream = time.GetTimestamp();

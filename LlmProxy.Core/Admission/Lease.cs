@@ -37,6 +37,9 @@ internal struct Lease
     /// <summary>Something was admitted by it.</summary>
     public readonly bool IsGiven => _limits is not null;
 
+    /// <summary>Somebody has to know what the request uses: it counts for a limit of tokens or a budget.</summary>
+    public readonly bool CountsUsage => _limits is { CountsTokens: true } or { HasBudget: true };
+
     /// <summary>The day of the admission where the key lives: all of the request is booked to that day.</summary>
     public readonly DateOnly KeyDay => _keyDay?.Date ?? default;
 

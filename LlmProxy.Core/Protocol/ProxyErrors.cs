@@ -125,6 +125,9 @@ internal static class ProxyErrors
     public static ProxyError Busy { get; } =
         new(503, "overloaded", "The proxy serves as many requests as it may at one time. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
 
+    public static ProxyError InsufficientStorage { get; } =
+        new(503, "insufficient_storage", "The proxy has no room left to keep account of requests. Try again later.") { Blame = Blame.Proxy, RetryAfterMs = 10 * SoonMs };
+
     public static ProxyError Forbidden { get; } =
         new(403, "forbidden", "You may not use this API.") { IsFinal = true };
 
