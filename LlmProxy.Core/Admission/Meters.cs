@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace LlmProxy.Core.Admission;
 
 /// <summary>Everybody's meters. What nobody has used for long, and what holds nothing that anybody has to know, is forgotten.</summary>
-internal sealed class Meters(TimeProvider time)
+internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null)
 {
     private const int FirstSweep = 20_000;
 
@@ -15,6 +15,9 @@ internal sealed class Meters(TimeProvider time)
     private readonly ConcurrentDictionary<string, Calendar> _calendars = new(StringComparer.Ordinal);
     private int _count;
     private int _nextSweep = FirstSweep;
+
+    /// <summary>With other replicas; null where there are none.</summary>
+    public LimitSharing? Sharing { get; } = sharing is { IsOn: true } ? sharing : null;
 
     /// <summary>How many there are.</summary>
     public int Count => Volatile.Read(ref _count);
@@ -38,7 +41,7 @@ internal sealed class Meters(TimeProvider time)
 
     private Meter Create(string name)
     {
-        var made = new Meter(name);
+        var made = new Meter(name, Sharing);
         var meter = _byName.GetOrAdd(name, made);
         if (meter == made && Interlocked.Increment(ref _count) >= Volatile.Read(ref _nextSweep))
         {

@@ -16,7 +16,7 @@ internal readonly record struct PromptSize(long TextBytes, long Attached)
     private const int BytesPerMore = 8192;
 
     // Text that is not interrupted for so long by a space, a quote or a line's end is not written for anybody to read.
-    private const int Shortest = 512;
+    private const int Shortest = 1024;
 
     private static readonly SearchValues<byte> _base64 = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="u8);
 
