@@ -129,11 +129,15 @@ internal sealed partial class LlmProxyMiddleware(
         HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, ExchangeClock clock, Exchange exchange)
     {
         // 5. May it run now? What it may use is set aside.
-        if (Admit(http, match.Endpoint!, caller, request, route, snapshot, exchange) is { } refused)
-        {
-            return new(refused);
-        }
+        return Admit(http, match.Endpoint!, caller, request, route, snapshot, exchange, out var mayAsk) is not { } refused
+            ? ChooseAsync(http, match, caller, snapshot, request, route, clock, exchange)
+            : mayAsk ? AskAndRunAsync(http, match, caller, snapshot, request, route, clock, exchange)
+            : new(refused);
+    }
 
+    private ValueTask<ProxyError?> ChooseAsync(
+        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, ExchangeClock clock, Exchange exchange)
+    {
         // 6. Which target now?
         return balancer.Select(route, match.Endpoint!.Operation, caller, request, http.Request.Headers) is { } selection
             ? AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)

@@ -73,9 +73,7 @@ internal static class LlmProxyServices
         services.AddSingleton<LoopGuard>();
         services.AddSingleton<RequestReader>();
         services.AddSingleton(new StoredResponses());
-        services.AddSingleton(provider => new Meters(provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<AnswerBook>();
-        services.AddSingleton<Admitter>();
+        AddAdmission(services);
         AddForwarding(services);
         services.AddSingleton<Relay>();
         services.AddAccounting();
@@ -95,6 +93,22 @@ internal static class LlmProxyServices
             provider.GetRequiredService<Accountant>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyReload>>()));
         services.AddSingleton<IHostedService, ReloadWatch>();
         AddHealth(services);
+    }
+
+    private static void AddAdmission(IServiceCollection services)
+    {
+        services.AddSingleton(provider =>
+        {
+            var snapshots = provider.GetRequiredService<LlmProxySnapshots>();
+            return new LimitSharing(
+                provider.GetService<ILimitStore>(), () => snapshots.Current.Options.Store?.WhenCutOff ?? default,
+                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LimitSharing>>());
+        });
+        services.AddSingleton<IHostedService>(static provider => provider.GetRequiredService<LimitSharing>());
+        services.AddSingleton(provider => new Meters(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LimitSharing>()));
+        services.AddSingleton<AnswerBook>();
+        services.AddSingleton<Admitter>();
+        services.AddSingleton<IHostedService, SpendBefore>();
     }
 
     private static void AddKeys(IServiceCollection services)

@@ -81,7 +81,7 @@ public class AdmissionBenchmarks
 
     private bool Admit(Caller caller)
     {
-        var refused = _admitter.Reserve(caller, _endpoint, _route, _request, _headers, UnpricedModels.Refuse, ref _lease);
+        var refused = _admitter.Reserve(caller, _endpoint, _route, _request, _headers, UnpricedModels.Refuse, ref _lease, out _);
         _lease.Settle(1200, 0.0042m);
         return refused is null;
     }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 
 namespace LlmProxy.Core.Admission;
 
@@ -15,6 +16,7 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null)
     private readonly ConcurrentDictionary<string, Calendar> _calendars = new(StringComparer.Ordinal);
     private int _count;
     private int _nextSweep = FirstSweep;
+    private volatile bool _awaitsSpend;
 
     /// <summary>With other replicas; null where there are none.</summary>
     public LimitSharing? Sharing { get; } = sharing is { IsOn: true } ? sharing : null;
@@ -23,7 +25,7 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null)
     public int Count => Volatile.Read(ref _count);
 
     /// <summary>What was spent before the start is counted; as long as it is not, nobody knows what is left of a budget.</summary>
-    public bool IsSpendKnown { get; private set; } = true;
+    public bool IsSpendKnown => !_awaitsSpend;
 
     /// <summary>The meter of that name, which is made if there is none.</summary>
     public Meter Of(string name) => _byName.TryGetValue(name, out var meter) ? meter : Create(name);
@@ -38,6 +40,32 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null)
         zone.Equals(TimeZoneInfo.Utc) ? Calendar.Utc : _calendars.GetOrAdd(zone.Id, static (_, place) => new Calendar(place), zone);
 
     public Instant Now() => new(time.GetTimestamp() / time.TimestampFrequency, time.GetUtcNow().UtcTicks);
+
+    /// <summary>What was spent before is read: until <see cref="SpendIsKnown"/> nobody knows what is left of a budget.</summary>
+    public void AwaitSpend() => _awaitsSpend = true;
+
+    public void SpendIsKnown() => _awaitsSpend = false;
+
+    /// <summary>Counts what was spent, of which no request here tells: before the start, or by prices that were put right.</summary>
+    /// <param name="meter">As the ledger names it.</param>
+    /// <param name="window">A day (<c>2026-11-25</c>), a month (<c>2026-11</c>) or <c>total</c>.</param>
+    /// <param name="dollars">Below 0 for what was less.</param>
+    public void Add(string meter, string window, decimal dollars)
+    {
+        var money = Money.FromDollars(dollars);
+        if (window == "total")
+        {
+            Of(meter).Add(Dimension.Total, 0, money);
+        }
+        else if (DateOnly.TryParseExact(window, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day))
+        {
+            Of(meter).Add(Dimension.Day, day.DayNumber, money);
+        }
+        else if (DateOnly.TryParseExact(window, "yyyy-MM", CultureInfo.InvariantCulture, DateTimeStyles.None, out var month))
+        {
+            Of(meter).Add(Dimension.Month, (month.Year * 12L) + month.Month - 1, money);
+        }
+    }
 
     private Meter Create(string name)
     {

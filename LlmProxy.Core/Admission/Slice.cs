@@ -10,6 +10,9 @@ internal sealed class Slice(Meter meter, Dimension dimension)
     private const long LargestShare = 8;
     private const long Ahead = 3;
 
+    // Exchanges without any use, after which nothing is kept ready any more.
+    private const int LongestQuiet = 5;
+
     private long _window;
     private long _granted;
     private long _expires;
@@ -18,6 +21,7 @@ internal sealed class Slice(Meter meter, Dimension dimension)
     private long _base;
     private long _recent;
     private long _pace;
+    private int _quiet;
     private long _wanted;
     private long _lastAsked;
     private bool _isGrantedLess;
@@ -57,9 +61,13 @@ internal sealed class Slice(Meter meter, Dimension dimension)
     /// <returns>False if it was asked for a moment ago and there was not enough: nobody waits for the same answer again.</returns>
     public bool Want(long amount, long milliseconds)
     {
-        var isNew = !_isGrantedLess || milliseconds - _lastAsked >= LimitSharing.IntervalMs;
+        if (_isGrantedLess && milliseconds - _lastAsked < LimitSharing.IntervalMs)
+        {
+            return false;
+        }
+
         _wanted = Math.Max(_wanted, amount);
-        return isNew;
+        return true;
     }
 
     /// <summary>It was used before it was shared: the store knows of that from elsewhere.</summary>
@@ -77,7 +85,9 @@ internal sealed class Slice(Meter meter, Dimension dimension)
             (_window, _granted, _base, _told, _usedByAll) = (pot.Window, 0, 0, 0, 0);
         }
 
-        _pace = Math.Max(_recent, _pace * 3 / 4);
+        _quiet = _recent > 0 ? 0 : _quiet + 1;
+        _pace = _quiet >= LongestQuiet ? 0 : Math.Max(_recent, _pace * 3 / 4);
+        _recent = 0;
         var ahead = Math.Max(_wanted, Math.Min(_pace * Ahead, Math.Max(1, Limit / LargestShare)));
         if (_pace == 0 && _wanted == 0)
         {
@@ -94,7 +104,6 @@ internal sealed class Slice(Meter meter, Dimension dimension)
         }
 
         _granted = Math.Min(_granted, pot.Used + hold);
-        _recent = 0;
         _lastAsked = milliseconds;
         return new SliceAsk(this, _window, pot.Used, used, hold, second + LimitSharing.ExpirySeconds, _wanted);
     }

@@ -33,7 +33,7 @@ internal sealed class AdmissionAllocationTests
         {
             for (var i = 0; i < Rounds; i++)
             {
-                if (admitting.Admitter.Reserve(caller, EndpointTable.Rows[0], route, request, headers, UnpricedModels.Refuse, ref slot.Lease) is { } error)
+                if (admitting.Admitter.Reserve(caller, EndpointTable.Rows[0], route, request, headers, UnpricedModels.Refuse, ref slot.Lease, out _) is { } error)
                 {
                     Assert.Fail(error.Message);
                 }
