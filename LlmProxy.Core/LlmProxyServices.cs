@@ -106,6 +106,7 @@ internal static class LlmProxyServices
         });
         services.AddSingleton<IHostedService>(static provider => provider.GetRequiredService<LimitSharing>());
         services.AddSingleton(provider => new Meters(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LimitSharing>()));
+        services.AddSingleton(provider => new LlmProxyLimits(provider.GetRequiredService<LlmProxySnapshots>(), new LimitStates(provider.GetRequiredService<Meters>())));
         services.AddSingleton<AnswerBook>();
         services.AddSingleton<Admitter>();
         services.AddSingleton<IHostedService, SpendBefore>();
@@ -113,6 +114,7 @@ internal static class LlmProxyServices
 
     private static void AddKeys(IServiceCollection services)
     {
+        services.AddSingleton<FailedAttempts>();
         services.AddSingleton(provider =>
         {
             var snapshots = provider.GetRequiredService<LlmProxySnapshots>();

@@ -65,10 +65,10 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, LlmProxy
 
     private static partial class Log
     {
-        [LoggerMessage(1, LogLevel.Error, "What was spent before could not be read from the ledger yet. Requests with a budget are refused until it is.")]
+        [LoggerMessage(1, LogLevel.Warning, "What was spent before could not be read from the ledger yet. Requests with a budget are refused until it is.")]
         public static partial void Waits(ILogger logger);
 
-        [LoggerMessage(2, LogLevel.Error, "What was spent before could not be read from the ledger yet. Until it is, budgets count from nothing.")]
+        [LoggerMessage(2, LogLevel.Warning, "What was spent before could not be read from the ledger yet. Until it is, budgets count from nothing.")]
         public static partial void Unknown(ILogger logger);
     }
 }
