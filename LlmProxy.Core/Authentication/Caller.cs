@@ -5,7 +5,7 @@ namespace LlmProxy.Core.Authentication;
 /// <summary>Who sends a request, and what they may use. One object per key, shared by all of its requests.</summary>
 internal sealed class Caller(string id, string? group, ModelAllowance[] allowances, bool debug, string[]? upstreamTags = null)
 {
-    private static readonly AllowanceOptions _unlimited = new();
+    private static readonly EachKeyOptions _unlimited = new();
 
     public string Id { get; } = id;
 

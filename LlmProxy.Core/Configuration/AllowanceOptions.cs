@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Configuration;
 
 /// <summary>How much somebody may use. What is null is not limited.</summary>
-public class AllowanceOptions
+public abstract class AllowanceOptions
 {
     /// <summary>Requests that may begin in any minute, from 1.</summary>
     public int? RequestsPerMinute { get; set; }
@@ -21,6 +21,9 @@ public class AllowanceOptions
     /// </summary>
     public ReserveMode? Reserve { get; set; }
 }
+
+/// <summary>How much each key of a group may use.</summary>
+public sealed class EachKeyOptions : AllowanceOptions;
 
 /// <summary>How much a request sets aside of tokens and money until its usage is known.</summary>
 public enum ReserveMode

@@ -4,7 +4,7 @@ namespace LlmProxy.Core.Configuration;
 public sealed class GroupOptions : AllowanceOptions
 {
     /// <summary>What each of its keys may use, where the key itself says nothing else. A request must pass both. Default null: no more than the pool.</summary>
-    public AllowanceOptions? EachKey { get; set; }
+    public EachKeyOptions? EachKey { get; set; }
 
     /// <summary>Tells the people behind its keys apart, each with an allowance of their own. Default null: no.</summary>
     public EndUserOptions? EndUser { get; set; }

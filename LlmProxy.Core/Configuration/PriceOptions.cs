@@ -1,7 +1,7 @@
 namespace LlmProxy.Core.Configuration;
 
 /// <summary>Prices of a model at an upstream, in US dollars per million tokens.</summary>
-public class RateOptions
+public abstract class RateOptions
 {
     /// <summary>Of the input that is neither read from a cache nor written to one. Required.</summary>
     public decimal? Input { get; set; }
@@ -19,6 +19,9 @@ public class RateOptions
     public decimal? Output { get; set; }
 }
 
+/// <summary>Prices that hold for some requests only.</summary>
+public sealed class TierOptions : RateOptions;
+
 /// <summary>All that decides what a request costs.</summary>
 public sealed class PriceOptions : RateOptions
 {
@@ -29,13 +32,13 @@ public sealed class PriceOptions : RateOptions
     /// Prices of requests whose input is longer than so many tokens (the key), for all of their tokens; the largest that is passed
     /// counts. What is null there is as without it. Default: none.
     /// </summary>
-    public IDictionary<long, RateOptions> Above { get; } = new SortedDictionary<long, RateOptions>();
+    public IDictionary<long, TierOptions> Above { get; } = new SortedDictionary<long, TierOptions>();
 
     /// <summary>
     /// Prices by the service tier that the answer names (<c>flex</c>, <c>priority</c>, <c>batch</c>). What is null there is as without
     /// it. Default: none.
     /// </summary>
-    public IDictionary<string, RateOptions> Tiers { get; } = new Dictionary<string, RateOptions>(StringComparer.Ordinal);
+    public IDictionary<string, TierOptions> Tiers { get; } = new Dictionary<string, TierOptions>(StringComparer.Ordinal);
 }
 
 /// <summary>What becomes of a request with a budget for a model that has no price.</summary>
