@@ -48,6 +48,7 @@ internal static class RootTable
             Collections.Map<LlmProxyOptions, ModelOptions>("Models", new(ModelShape.Instance, static () => new()), static o => o.Models),
             Collections.Map<LlmProxyOptions, GroupOptions>("Groups", new(CallerTable.Group, static () => new()), static o => o.Groups),
             Collections.Map<LlmProxyOptions, KeyOptions>("Keys", new(CallerTable.Key, static () => new()), static o => o.Keys),
+            new Member<LlmProxyOptions, AdminOptions>("Admin", AdminTable.Shape, static (o, v) => o.Admin = v),
             new Member<LlmProxyOptions, bool>("AllowAnonymous", SwitchShape.Instance, static (o, v) => o.AllowAnonymous = v),
             new Member<LlmProxyOptions, HostIdentityOptions>("HostIdentity", CallerTable.HostIdentity, static (o, v) => o.HostIdentity = v),
             new Member<LlmProxyOptions, bool>("RevealForbiddenModels", SwitchShape.Instance, static (o, v) => o.RevealForbiddenModels = v),

@@ -61,6 +61,6 @@ internal sealed class ReadyPage(StopSignals signals, LlmProxyLifetime proxy, Llm
             json.WriteEndObject();
         }
 
-        UpstreamsJson.Write(json, status.GetUpstreams());
+        status.WriteTo(json);
     }
 }
