@@ -17,11 +17,17 @@ public interface IKeyStore
     /// <param name="cancellationToken">Ends the wait.</param>
     ValueTask WaitAsync(long revision, CancellationToken cancellationToken);
 
-    /// <summary>Inserts a key whose <see cref="StoredKey.Revision"/> is 0, or replaces the one of that revision.</summary>
-    /// <returns>False if that revision is no longer there, or another key has the same id, name (unless that one is revoked) or hash; nothing is changed then.</returns>
-    ValueTask<bool> SaveAsync(StoredKey key, CancellationToken cancellationToken);
+    /// <summary>
+    /// Of each key, inserts it if its <see cref="StoredKey.Revision"/> is 0, else replaces the one of that revision. All of them or none.
+    /// </summary>
+    /// <returns>
+    /// False if a revision is no longer there, or another key, in the store or among these, has the same id, name (unless one of the
+    /// two is revoked) or hash; nothing is changed then.
+    /// </returns>
+    ValueTask<bool> SaveAsync(IReadOnlyList<StoredKey> keys, CancellationToken cancellationToken);
 
-    /// <summary>Likewise a group.</summary>
+    /// <summary>Inserts a group whose <see cref="StoredGroup.Revision"/> is 0, or replaces the one of that revision.</summary>
+    /// <returns>False if that revision is no longer there, or a group of that name is there already, removed or not; nothing is changed then.</returns>
     ValueTask<bool> SaveAsync(StoredGroup group, CancellationToken cancellationToken);
 }
 

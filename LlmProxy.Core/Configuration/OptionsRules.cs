@@ -17,7 +17,9 @@ internal static class OptionsRules
 
         UpstreamRules.Check(options, problems);
         ModelRules.Check(options, problems);
+        PriceRules.Check(options, problems);
         CallerRules.Check(options, problems);
+        AdminTable.Check(options, problems);
         CorsRules.Check(options.Cors, problems);
         ResilienceRules.Check(options.Failover, problems);
         CheckShutdown(options.Shutdown, problems);

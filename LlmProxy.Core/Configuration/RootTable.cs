@@ -49,6 +49,11 @@ internal static class RootTable
             Collections.Map<LlmProxyOptions, GroupOptions>("Groups", new(CallerTable.Group, static () => new()), static o => o.Groups),
             Collections.Map<LlmProxyOptions, KeyOptions>("Keys", new(CallerTable.Key, static () => new()), static o => o.Keys),
             new Member<LlmProxyOptions, AdminOptions>("Admin", AdminTable.Shape, static (o, v) => o.Admin = v),
+            Collections.Map<LlmProxyOptions, PriceOptions>("Prices", new(PriceTable.Shape, static () => new()), static o => o.Prices),
+            new Member<LlmProxyOptions, UnpricedModels>(
+                "UnpricedModels",
+                new ChoiceShape<UnpricedModels>([("Refuse", UnpricedModels.Refuse), ("Allow", UnpricedModels.Allow)]),
+                static (o, v) => o.UnpricedModels = v),
             new Member<LlmProxyOptions, bool>("AllowAnonymous", SwitchShape.Instance, static (o, v) => o.AllowAnonymous = v),
             new Member<LlmProxyOptions, HostIdentityOptions>("HostIdentity", CallerTable.HostIdentity, static (o, v) => o.HostIdentity = v),
             new Member<LlmProxyOptions, bool>("RevealForbiddenModels", SwitchShape.Instance, static (o, v) => o.RevealForbiddenModels = v),
@@ -57,7 +62,7 @@ internal static class RootTable
             new Member<LlmProxyOptions, ShutdownOptions>("Shutdown", Shutdown, static (o, v) => o.Shutdown = v),
             new Member<LlmProxyOptions, CorsOptions>("Cors", Cors, static (o, v) => o.Cors = v),
         ],
-        "Prices", "UnpricedModels", "TimeZone");
+        "TimeZone");
 }
 
 /// <summary>Where keys and usage are kept. This version keeps nothing, and says so to whoever counts on more.</summary>

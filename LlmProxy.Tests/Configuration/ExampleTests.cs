@@ -65,8 +65,6 @@ internal sealed class ExampleTests
             "error  line 4  Listen › TrustedProxies: is not in this version. Leave it out.",
             "error  line 5  Store › Kind: a store is not in this version. Write \"None\", or leave Store out: keys then come from this configuration only.",
             "error  line 9  Upstreams › azure-eu › ApiKey: the environment variable AZURE_KEY is not set.",
-            "error  line 24  UnpricedModels: is not in this version. Leave it out.",
-            "error  line 25  Prices: is not in this version. Leave it out.",
             "error  line 29  Groups › engineering › Budget: is not in this version. Leave it out.",
             "error  line 30  Groups › engineering › EachKey: is not in this version. Leave it out.",
             "error  line 31  Groups › hr-apps › TokensPerMinute: is not in this version. Leave it out.",
@@ -84,10 +82,6 @@ internal sealed class ExampleTests
             .Replace("\"TrustedProxies\": [\"10.0.0.0/8\"]", "", StringComparison.Ordinal)
             .Replace("{ \"Kind\": \"PostgreSQL\", \"ConnectionString\": \"${file:/run/secrets/postgres}\" }", "{ \"Kind\": \"None\" }", StringComparison.Ordinal)
             .Replace("${AZURE_KEY}", "${KEY}", StringComparison.Ordinal)
-            .Replace("\"UnpricedModels\": \"Refuse\",", "", StringComparison.Ordinal)
-            .Replace("\"Prices\": {", "", StringComparison.Ordinal)
-            .Replace("\"vllm-*/*\": { \"Input\": 0.10, \"Output\": 0.40 },\n  },", "", StringComparison.Ordinal)
-            .Replace("    \n  },", "", StringComparison.Ordinal)
             .Replace(", \"Budget\": { \"Month\": 40000 },", "", StringComparison.Ordinal)
             .Replace("\"EachKey\": { \"Budget\": { \"Day\": 40, \"Month\": 400 }, \"RequestsPerMinute\": 120, \"Concurrent\": 12 } }", "}", StringComparison.Ordinal)
             .Replace(", \"TokensPerMinute\": 500000", "", StringComparison.Ordinal)

@@ -21,6 +21,7 @@ internal sealed partial class SchemaWriter
         [typeof(ModelOptions)] = ["Targets"],
         [typeof(TargetOptions)] = ["Upstream", "Model"],
         [typeof(MirrorOptions)] = ["Target"],
+        [typeof(PriceOptions)] = ["Input"],
     };
 
     private readonly Dictionary<string, string> _docs;
@@ -61,6 +62,15 @@ internal sealed partial class SchemaWriter
                 return Type("boolean");
             case WholeNumberShape:
                 return Type("integer");
+            case MoneyShape:
+                return Type("number");
+            case ThresholdsShape thresholds:
+                return new JsonObject
+                {
+                    ["type"] = "object",
+                    ["patternProperties"] = new JsonObject { ["^[1-9][0-9]*$"] = Of(thresholds.EntryShape) },
+                    ["additionalProperties"] = false,
+                };
             case JsonShape:
                 return new JsonObject();
             case AddressShape:
@@ -142,7 +152,7 @@ internal sealed partial class SchemaWriter
 
     private JsonObject Described(JsonNode value, Type owner, string name)
     {
-        string? words = _docs.GetValueOrDefault($"P:{owner.FullName}.{name}")
+        string? words = DocsOf(owner, name)
             ?? (name == "Store" ? "Where keys and usage are kept. This version knows \"None\" alone: keys come from this configuration." : null);
         var described = new JsonObject();
         if (words is not null)
@@ -163,6 +173,20 @@ internal sealed partial class SchemaWriter
         }
 
         return described;
+    }
+
+    /// <summary>Of a member, or of the one that it inherits.</summary>
+    private string? DocsOf(Type owner, string name)
+    {
+        for (Type? type = owner; type is not null; type = type.BaseType)
+        {
+            if (_docs.TryGetValue($"P:{type.FullName}.{name}", out string? words))
+            {
+                return words;
+            }
+        }
+
+        return null;
     }
 
     private JsonObject ChoiceOf(dynamic shape, Type type)
