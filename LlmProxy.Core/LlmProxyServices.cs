@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Admin;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Forwarding;
@@ -81,6 +82,14 @@ internal static class LlmProxyServices
             provider.GetRequiredService<Accountant>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyReload>>()));
         services.AddSingleton<IHostedService, ReloadWatch>();
         AddHealth(services);
+        AddAdmin(services);
+    }
+
+    private static void AddAdmin(IServiceCollection services)
+    {
+        services.AddSingleton<StatePages>();
+        services.AddSingleton<AdminRoutes>();
+        services.AddSingleton<AdminApi>();
     }
 
     private static void AddHealth(IServiceCollection services)

@@ -13,6 +13,7 @@ internal static class RestartRules
         Note("Shutdown", "Pause", started.Shutdown.Pause == now.Shutdown.Pause);
         Note("Shutdown", "Deadline", started.Shutdown.Deadline == now.Shutdown.Deadline);
         Note("Cors", "Origins", started.Cors.Origins.SequenceEqual(now.Cors.Origins));
+        Note("Admin", "OnApiPort", started.Admin.OnApiPort == now.Admin.OnApiPort);
         return found;
 
         void Note(string owner, string name, bool isSame)

@@ -82,7 +82,7 @@ internal sealed class AdminClient : IAsyncDisposable
     /// <exception cref="RefusedException">It was refused, or nobody answered.</exception>
     public async Task<JsonElement> SendContentAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellation)
     {
-        using var response = await SendAsync(method, path, content, cancellation);
+        using var response = await AskAsync(method, path, content, cancellation);
         try
         {
             using var body = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(cancellation), cancellationToken: cancellation);
@@ -97,7 +97,7 @@ internal sealed class AdminClient : IAsyncDisposable
     /// <summary>Copies an answer as it comes, for what is too long to be held.</summary>
     public async Task CopyAsync(string path, Stream output, CancellationToken cancellation)
     {
-        using var response = await SendAsync(HttpMethod.Get, path, null, cancellation);
+        using var response = await AskAsync(HttpMethod.Get, path, null, cancellation);
         await response.Content.CopyToAsync(output, cancellation);
     }
 
@@ -110,7 +110,7 @@ internal sealed class AdminClient : IAsyncDisposable
         }
     }
 
-    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellation)
+    private async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(method, new Uri(_server, Prefix + path)) { Content = content };
         if (_key is not null)
