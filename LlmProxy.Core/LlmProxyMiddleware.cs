@@ -75,7 +75,7 @@ internal sealed partial class LlmProxyMiddleware(
         exchange.GenAiOperation = endpoint.GenAiName;
 
         // 2. Who calls?
-        if (!Authenticator.Authenticate(http, seen, snapshot.Keys).TryGet(out var caller, out var error))
+        if (!Authenticator.Authenticate(http, seen, snapshot.Keys, time).TryGet(out var caller, out var error))
         {
             return error;
         }
@@ -85,6 +85,11 @@ internal sealed partial class LlmProxyMiddleware(
         if (endpoint.IsLocal)
         {
             return await ListModelsAsync(http, match, caller, snapshot, exchange);
+        }
+
+        if ((caller.Operations & endpoint.Operation) == 0)
+        {
+            return ProxyErrors.OperationNotAllowed(endpoint.Name);
         }
 
         using var clock = new ExchangeClock(wheel, http.RequestAborted);

@@ -199,7 +199,7 @@ public sealed class LlmProxyOutline
 
     private static IEnumerable<KeyValuePair<string, Caller>> CallersOf(LlmProxySnapshot snapshot)
     {
-        foreach (var caller in snapshot.Keys.Callers.OrderBy(static c => c.Id, StringComparer.Ordinal))
+        foreach (var caller in snapshot.Keys.Callers.Where(static c => c.Refusal is null).OrderBy(static c => c.Id, StringComparer.Ordinal))
         {
             yield return new(KeyName(caller.Id), caller);
         }

@@ -46,6 +46,9 @@ public sealed class KeyOptions : AllowanceOptions
     /// <summary>From then on it is refused. A date without a time is the end of that day in its <see cref="TimeZone"/>. Default null: never.</summary>
     public DateTimeOffset? Expires { get; set; }
 
+    /// <summary>The day that was written as <see cref="Expires"/>, until it is known in which time zone it ends.</summary>
+    internal DateOnly? LastDay { get; set; }
+
     /// <summary>Refused for now. Default false.</summary>
     public bool Disabled { get; set; }
 

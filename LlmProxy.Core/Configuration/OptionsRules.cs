@@ -15,6 +15,7 @@ internal static class OptionsRules
             CheckContact(contact, problems);
         }
 
+        AllowanceRules.CheckTimeZone("TimeZone", options.TimeZone, problems);
         UpstreamRules.Check(options, problems);
         ModelRules.Check(options, problems);
         PriceRules.Check(options, problems);

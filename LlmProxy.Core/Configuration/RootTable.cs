@@ -49,6 +49,7 @@ internal static class RootTable
             Collections.Map<LlmProxyOptions, GroupOptions>("Groups", new(CallerTable.Group, static () => new()), static o => o.Groups),
             Collections.Map<LlmProxyOptions, KeyOptions>("Keys", new(CallerTable.Key, static () => new()), static o => o.Keys),
             new Member<LlmProxyOptions, AdminOptions>("Admin", AdminTable.Shape, static (o, v) => o.Admin = v),
+            new Member<LlmProxyOptions, string>("TimeZone", TextShape.Instance, static (o, v) => o.TimeZone = v),
             Collections.Map<LlmProxyOptions, PriceOptions>("Prices", new(PriceTable.Shape, static () => new()), static o => o.Prices),
             new Member<LlmProxyOptions, UnpricedModels>(
                 "UnpricedModels",
@@ -61,8 +62,7 @@ internal static class RootTable
             new Member<LlmProxyOptions, FailoverOptions>("Failover", ResilienceTable.Failover, static (o, v) => o.Failover = v),
             new Member<LlmProxyOptions, ShutdownOptions>("Shutdown", Shutdown, static (o, v) => o.Shutdown = v),
             new Member<LlmProxyOptions, CorsOptions>("Cors", Cors, static (o, v) => o.Cors = v),
-        ],
-        "TimeZone");
+        ]);
 }
 
 /// <summary>Where keys and usage are kept. This version keeps nothing, and says so to whoever counts on more.</summary>

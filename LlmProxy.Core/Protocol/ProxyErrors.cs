@@ -32,6 +32,30 @@ internal static class ProxyErrors
     public static ProxyError InvalidApiKey { get; } =
         new(401, "invalid_api_key", "No valid API key was sent. Send one as \"Authorization: Bearer KEY\".");
 
+    public static ProxyError KeyDisabled { get; } =
+        new(401, "key_disabled", "Your API key is disabled.");
+
+    public static ProxyError KeyExpired(DateTimeOffset end) =>
+        new(401, "key_expired", $"Your API key was valid until {end.UtcDateTime:yyyy-MM-dd HH:mm} UTC.");
+
+    public static ProxyError KeyRevoked { get; } =
+        new(401, "key_revoked", "Your API key was revoked.");
+
+    public static ProxyError KeyUnusable { get; } =
+        new(403, "key_unusable", "What is stored of your API key cannot be read by this version of the proxy. Not your fault; ask whoever runs it.") { IsFinal = true };
+
+    public static ProxyError GroupGone(string group) =>
+        new(403, "group_gone", $"The group \"{group}\" of your API key does not exist any more.") { IsFinal = true };
+
+    public static ProxyError OperationNotAllowed(string operation) =>
+        new(403, "operation_not_allowed", $"Your API key may not use {operation}.") { IsFinal = true };
+
+    public static ProxyError AuthUnavailable { get; } =
+        new(503, "auth_unavailable", "Keys cannot be looked up at the moment, and this one is not known from before. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
+
+    public static ProxyError TooManyFailures(int retryAfterMs) =>
+        new(429, "too_many_auth_failures", "Too many requests with a key that is not valid came from your address. Send a valid one.") { RetryAfterMs = retryAfterMs };
+
     public static ProxyError AmbiguousCredentials { get; } =
         new(400, "ambiguous_credentials", "The request carries two different API keys. Send one.");
 

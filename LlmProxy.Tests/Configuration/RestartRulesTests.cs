@@ -10,7 +10,7 @@ internal sealed class RestartRulesTests
     private static readonly string[] _reloaded =
     [
         "Contact", "Upstreams", "Models", "Groups", "Keys", "AllowAnonymous", "HostIdentity", "RevealForbiddenModels", "Limits", "Failover",
-        "Prices", "UnpricedModels",
+        "Prices", "UnpricedModels", "TimeZone",
     ];
 
     [Test]

@@ -21,6 +21,7 @@ internal sealed partial class SchemaWriter
         [typeof(ModelOptions)] = ["Targets"],
         [typeof(TargetOptions)] = ["Upstream", "Model"],
         [typeof(MirrorOptions)] = ["Target"],
+        [typeof(EndUserOptions)] = ["Header"],
         [typeof(PriceOptions)] = ["Input"],
     };
 
@@ -60,10 +61,12 @@ internal sealed partial class SchemaWriter
                 return Type("string");
             case SwitchShape:
                 return Type("boolean");
-            case WholeNumberShape:
+            case WholeNumberShape or LargeNumberShape:
                 return Type("integer");
             case MoneyShape:
                 return Type("number");
+            case EndTimeShape:
+                return Text("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))?$|" + Reference);
             case ThresholdsShape thresholds:
                 return new JsonObject
                 {

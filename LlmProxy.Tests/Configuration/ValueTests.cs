@@ -118,7 +118,6 @@ internal sealed class ValueTests
     [TestCase("\"Groups\": { \"g\": { \"Models\": null } }", "Groups › g › Models: null is no value here: leave the member out, or write a list [ … ].")]
     [TestCase("\"Store\": \"SQLite\"", "Store: a store is not in this version. Write \"None\", or leave Store out: keys then come from this configuration only.")]
     [TestCase("\"Store\": { \"Kind\": \"None\", \"Path\": \"x\" }", "Store › Path: \"Path\" means nothing for the store \"None\". Leave it out.")]
-    [TestCase("\"TimeZone\": \"UTC\"", "TimeZone: is not in this version. Leave it out.")]
     public void A_value_of_the_wrong_kind_is_refused_and_not_converted(string member, string problem)
     {
         Assert.That(Written.Refused(Written.Root(member)), Is.EqualTo(new[] { "error  line 2  " + problem }));

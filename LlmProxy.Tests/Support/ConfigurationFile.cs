@@ -5,7 +5,7 @@ using LlmProxy.Core.Configuration;
 namespace LlmProxy.Tests.Support;
 
 /// <summary>Writes options as the file that an operator would have written; what is at its default is left out.</summary>
-public static class ConfigurationFile
+public static partial class ConfigurationFile
 {
     public static string Write(LlmProxyOptions options)
     {
@@ -14,9 +14,10 @@ public static class ConfigurationFile
             ["Upstreams"] = Map(options.Upstreams, Upstream),
             ["Models"] = Map(options.Models, Model),
         };
-        Add(file, "Groups", Map(options.Groups, group => Tagged(List("Models", group.Models), group.UpstreamTags)));
+        Add(file, "Groups", Map(options.Groups, Group));
         Add(file, "Keys", Map(options.Keys, Key));
         Add(file, "Contact", options.Contact);
+        Add(file, "TimeZone", options.TimeZone);
         Add(file, "AllowAnonymous", options.AllowAnonymous);
         Add(file, "RevealForbiddenModels", options.RevealForbiddenModels);
         Add(file, "Limits", Limits(options.Limits));
@@ -149,25 +150,6 @@ public static class ConfigurationFile
             }
         }
 
-        return json;
-    }
-
-    private static JsonObject Tagged(JsonObject json, IList<string> tags)
-    {
-        if (tags.Count > 0)
-        {
-            json["UpstreamTags"] = Strings(tags);
-        }
-
-        return json;
-    }
-
-    private static JsonObject Key(KeyOptions key)
-    {
-        JsonObject json = Tagged(List("Models", key.Models), key.UpstreamTags);
-        json["Hash"] = key.Hash ?? Core.Authentication.ApiKeys.Hash(key.Key!);
-        Add(json, "Group", key.Group);
-        Add(json, "Debug", key.Debug);
         return json;
     }
 
