@@ -46,8 +46,56 @@ internal sealed class AdminRequest(HttpContext http, string[] values, JsonElemen
         return value.GetString();
     }
 
-    /// <summary>A member of the body is there, be it null.</summary>
-    public bool Has(string name) => body.ValueKind == JsonValueKind.Object && body.TryGetProperty(name, out _);
+    /// <summary>An object of the body, as it was written; null if it is not there or null.</summary>
+    public string? Object(string name, ref ProxyError? error)
+    {
+        if (body.ValueKind != JsonValueKind.Object || !body.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        if (value.ValueKind != JsonValueKind.Object)
+        {
+            error ??= ProxyErrors.InvalidType(name, "an object");
+            return null;
+        }
+
+        return value.GetRawText();
+    }
+
+    /// <summary>A whole number of the body; null if it is not there or null.</summary>
+    public long? Number(string name, ref ProxyError? error)
+    {
+        if (body.ValueKind != JsonValueKind.Object || !body.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
+        {
+            return null;
+        }
+
+        if (value.ValueKind != JsonValueKind.Number || !value.TryGetInt64(out var number))
+        {
+            error ??= ProxyErrors.InvalidType(name, "a whole number");
+            return null;
+        }
+
+        return number;
+    }
+
+    /// <summary>A duration of the body, in one number with its unit; null if it is not there or null.</summary>
+    public TimeSpan? Duration(string name, ref ProxyError? error)
+    {
+        if (Text(name, ref error) is not { } text)
+        {
+            return null;
+        }
+
+        if (ShortTime.Parse(text) is { } duration)
+        {
+            return duration;
+        }
+
+        error ??= AdminErrors.InvalidValue(name, "a time with its unit, for example 30m, 24h or 7d");
+        return null;
+    }
 
     /// <summary>An instant of the body, or of a text.</summary>
     public DateTimeOffset? Instant(string name, string? text, ref ProxyError? error)

@@ -75,28 +75,11 @@ internal static class UsageReading
             return null;
         }
 
-        if (Ago(text) is { } ago)
+        if (ShortTime.Parse(text) is { } ago)
         {
             return now - ago;
         }
 
         return request.Instant(name, text, ref error);
-    }
-
-    private static TimeSpan? Ago(string text)
-    {
-        if (!int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
-        {
-            return null;
-        }
-
-        const int MostDays = 36_500;
-        return text[^1] switch
-        {
-            'd' when count <= MostDays => TimeSpan.FromDays(count),
-            'h' when count <= MostDays * 24 => TimeSpan.FromHours(count),
-            'm' when count <= MostDays * 24 => TimeSpan.FromMinutes(count),
-            _ => null,
-        };
     }
 }

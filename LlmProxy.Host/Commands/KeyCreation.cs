@@ -102,20 +102,20 @@ internal sealed class KeySettingOptions
         }
     }
 
-    /// <summary>Writes those that were given, as members of the body.</summary>
+    /// <summary>Writes those that were given, as the member <c>settings</c> of the body.</summary>
     public void Write(Utf8JsonWriter body, ParseResult parsed)
     {
+        body.WriteStartObject("settings"u8);
         if (parsed.GetValue(_group) is { } group)
         {
-            body.WriteString("group"u8, group);
+            body.WriteString("Group"u8, group);
         }
 
         if (parsed.GetValue(_expires) is { } expires)
         {
-            body.WriteString("expires"u8, expires);
+            body.WriteString("Expires"u8, expires);
         }
 
-        body.WriteStartObject("settings"u8);
         WriteLists(body, parsed);
         Number("RequestsPerMinute", parsed.GetValue(_requests));
         Number("TokensPerMinute", parsed.GetValue(_tokens));
