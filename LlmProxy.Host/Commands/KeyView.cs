@@ -27,11 +27,27 @@ internal static class KeyView
         output.WriteLine($"  id       {Visible.Line(Text(key, "id"))}  {Visible.Line(Text(key, "name") + group)}{until}{(Text(key, "state") is "active" or "" ? "" : $", {Text(key, "state")}")}");
         output.WriteLine($"  models   {Visible.Line(Models(key))}");
         output.WriteLine($"  limits   {(Limits(key) is { Count: > 0 } limits ? string.Join(", ", limits) : "none")}");
-        if (key.TryGetProperty("left", out var left) && left.ValueKind == JsonValueKind.Array && left.GetArrayLength() > 0)
+        if (key.TryGetProperty("left", out var left) && left.ValueKind == JsonValueKind.Array)
         {
-            output.WriteLine($"  left     {Visible.Line(string.Join(", ", left.EnumerateArray().Select(static l => l.GetString())))}");
+            foreach (var (limit, i) in left.EnumerateArray().Select(static (limit, i) => (limit, i)))
+            {
+                output.WriteLine($"  {(i == 0 ? "left" : ""),-8} {Visible.Line(Left(limit))}");
+            }
         }
     }
+
+    private static string Left(JsonElement limit)
+    {
+        var money = Text(limit, "limit_of") == "usd";
+        var (rest, all) = (Number(limit.GetProperty("left").GetDecimal(), money), Number(limit.GetProperty("limit").GetDecimal(), money));
+        var whose = Text(limit, "meter").StartsWith("group/", StringComparison.Ordinal) ? " of the group" : "";
+        var until = Text(limit, "resets") is { Length: >= 16 } resets && Text(limit, "window") is "day" or "month" ? $", until {resets[..10]} {resets[11..16]} UTC" : "";
+        return $"{rest} of {all} {(money ? "USD" : Text(limit, "limit_of"))} a {Text(limit, "window")}{whose}{until}"
+            .Replace(" a total", " in all", StringComparison.Ordinal).Replace(" concurrent a now", " at once", StringComparison.Ordinal);
+    }
+
+    private static string Number(decimal value, bool isMoney) =>
+        value.ToString(isMoney ? (value is > 0 and < 1 ? "0.00####" : "N2") : "N0", System.Globalization.CultureInfo.InvariantCulture);
 
     public static string Text(JsonElement key, string name) =>
         key.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() ?? "" : "";
