@@ -118,6 +118,9 @@ internal sealed partial class LlmProxyMiddleware
     private async ValueTask RefuseAsync(HttpContext http, Dialect dialect, ProxyError error, LlmProxySnapshot snapshot, Exchange exchange)
     {
         Note(exchange, error);
+
+        // Before the client hears of it: what it had set aside is free for its next request.
+        accountant.Settle(exchange);
         if (http.Response.HasStarted)
         {
             // Returning would end it cleanly.
@@ -135,12 +138,22 @@ internal sealed partial class LlmProxyMiddleware
         var overhead = exchange.SentUpstream == 0 ? (TimeSpan?)null : accountant.Overhead(exchange);
         exchange.ResponseBytes = await ErrorReply.WriteAsync(
             http, dialect, error, snapshot.Options.Contact,
-            new ResponseHeaders(exchange.Id, exchange.ClientId, overhead) { RequestIdHeader = dialect.RequestIdHeader });
+            new ResponseHeaders(exchange.Id, exchange.ClientId, overhead)
+            {
+                RequestIdHeader = dialect.RequestIdHeader,
+                Rates = exchange.Lease.IsGiven ? exchange.Lease.Rates() : exchange.Rates,
+                Now = NowFor(dialect),
+            });
     }
 
     private ResponseHeaders HeadersOf(Exchange exchange, Caller caller, Dialect dialect)
     {
-        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId, accountant.Overhead(exchange)) { RequestIdHeader = dialect.RequestIdHeader };
+        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId, accountant.Overhead(exchange))
+        {
+            RequestIdHeader = dialect.RequestIdHeader,
+            Rates = exchange.Lease.Rates(),
+            Now = NowFor(dialect),
+        };
         return caller.Debug
             ? headers with { Upstream = exchange.Upstream, UpstreamModel = exchange.UpstreamModel, Attempts = exchange.Attempts, Generation = exchange.Generation }
             : headers;
@@ -152,6 +165,7 @@ internal sealed partial class LlmProxyMiddleware
         exchange.Provider = target.Upstream.Provider;
         exchange.TargetModel = target.Model;
         exchange.UpstreamModel = DisplayText.Name(target.ModelFor(route.Star));
+        exchange.Price = target.PriceFor(route.Star);
     }
 
     private void Note(Exchange exchange, ForwardRequest forward, Caller caller, in AttemptNote attempt)
@@ -162,6 +176,11 @@ internal sealed partial class LlmProxyMiddleware
         {
             case AttemptStage.Began:
                 exchange.Attempts++;
+                if (attempt.IsHedge || route.Route.Hedge is not null)
+                {
+                    (exchange.Side ??= new SideCosts()).Begin(attempt.Target, attempt.Target.PriceFor(route.Star)?.CostOf(new Usage(exchange.PromptTokens, 0, 0), null) ?? 0);
+                }
+
                 if (!attempt.IsHedge && exchange.FirstEvent == 0)
                 {
                     NoteTarget(exchange, route, attempt.Target);
@@ -171,7 +190,13 @@ internal sealed partial class LlmProxyMiddleware
             case AttemptStage.FailedOver:
                 accountant.FailedOver(upstream, attempt.Error!.Code);
                 return;
+            case AttemptStage.Copied:
+                (exchange.Side ??= new SideCosts()).Copied(attempt.Target.PriceFor(route.Star));
+                return;
         }
+
+        exchange.WasSent |= attempt.WasSent;
+        exchange.Side?.End(attempt.Target, CostOfSuperseded(exchange, attempt, route));
 
         if (attempt.Error is null)
         {
@@ -211,6 +236,10 @@ internal sealed partial class LlmProxyMiddleware
         }
     }
 
+    /// <summary>What one cost that had to end because another was faster: what it had said of it by then, or the prompt, which it has read.</summary>
+    private static decimal? CostOfSuperseded(Exchange exchange, in AttemptNote attempt, in RouteMatch route) => attempt is not { IsSuperseded: true, WasSent: true } ? null
+        : attempt.Target.PriceFor(route.Star)?.CostOf(attempt.Usage.Input >= 0 ? attempt.Usage : new Usage(exchange.PromptTokens, 0, 0), attempt.Usage.Tier) ?? 0;
+
     /// <summary>Waits for the call that several share; its attempts are noted by who began it.</summary>
     private async ValueTask<Result<UpstreamAnswer>> ShareAsync(SharedPart part, ForwardRequest forward, Caller caller, ExchangeClock clock, Exchange exchange)
     {
@@ -239,7 +268,7 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     /// <summary>Before the end of an answer goes out: what the next request of the same conversation has to find, and who pays.</summary>
-    private static void Note(Exchange exchange, RelayOutcome outcome, Selection selection, SharedPart? part)
+    private void Note(Exchange exchange, RelayOutcome outcome, Selection selection, SharedPart? part)
     {
         Note(exchange, outcome);
         exchange.CoalescedWith = part?.Settle(isWhole: outcome.Error is null);
@@ -247,6 +276,8 @@ internal sealed partial class LlmProxyMiddleware
         {
             selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);
         }
+
+        accountant.Settle(exchange);
     }
 
     private static void Note(Exchange exchange, RelayOutcome outcome)
@@ -261,7 +292,13 @@ internal sealed partial class LlmProxyMiddleware
         exchange.Status = outcome.Error is { Status: StatusCodes.Status499ClientClosedRequest } gone && outcome.Bytes == 0
             ? gone.Status
             : StatusCodes.Status200OK;
-        exchange.Usage = outcome.Usage;
+        if (!exchange.IsSettled)
+        {
+            exchange.Usage = outcome.Usage;
+            exchange.RawUsage = outcome.RawUsage;
+            exchange.TextBytes = exchange.IsGenerated ? outcome.TextBytes : 0;
+        }
+
         exchange.ResponseBytes = outcome.Bytes;
         exchange.Events = outcome.Events;
         exchange.LastEvent = outcome.LastEvent;

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Endpoints;
@@ -17,6 +18,7 @@ internal sealed partial class LlmProxyMiddleware(
     LlmProxySnapshots snapshots,
     RequestReader requests,
     StoredResponses stored,
+    Admitter admitter,
     Balancer balancer,
     Forwarder forwarder,
     Coalescing coalescing,
@@ -71,8 +73,7 @@ internal sealed partial class LlmProxyMiddleware(
     {
         // 1. Which operation is this?
         var endpoint = match.Endpoint!;
-        exchange.Operation = endpoint.Name;
-        exchange.GenAiOperation = endpoint.GenAiName;
+        Note(exchange, endpoint);
 
         // 2. Who calls?
         if (!Authenticator.Authenticate(http, seen, snapshot.Keys, time).TryGet(out var caller, out var error))
@@ -80,8 +81,7 @@ internal sealed partial class LlmProxyMiddleware(
             return error;
         }
 
-        exchange.Caller = caller.Id;
-        exchange.Group = caller.Group;
+        Note(exchange, caller);
         if (endpoint.IsLocal)
         {
             return await ListModelsAsync(http, match, caller, snapshot, exchange);
@@ -111,21 +111,33 @@ internal sealed partial class LlmProxyMiddleware(
                 return error;
             }
 
-            exchange.Route = route.Route.Name;
-            exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
+            Note(exchange, route);
 
-            // 5. Nothing is limited yet.
-            // 6. Which target now?
-            return http.Request.Headers.ContainsKey(ExplainHeader) ? await ExplainAsync(http, match, caller, request, route, exchange)
-                : balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
-                ? await AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
-                : NoTarget(match, request.Fields, route, caller, snapshot);
+            // What is only explained goes nowhere.
+            return http.Request.Headers.ContainsKey(ExplainHeader)
+                ? await ExplainAsync(http, match, caller, request, route, exchange)
+                : await RunAsync(http, match, caller, snapshot, request, route, clock, exchange);
         }
         finally
         {
             // Whoever still sends the body stops now: the answer is over.
             await EndAsync(request.Body, clock);
         }
+    }
+
+    private ValueTask<ProxyError?> RunAsync(
+        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, ExchangeClock clock, Exchange exchange)
+    {
+        // 5. May it run now? What it may use is set aside.
+        if (Admit(http, match.Endpoint!, caller, request, route, snapshot, exchange) is { } refused)
+        {
+            return new(refused);
+        }
+
+        // 6. Which target now?
+        return balancer.Select(route, match.Endpoint!.Operation, caller, request, http.Request.Headers) is { } selection
+            ? AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
+            : new(NoTarget(match, request.Fields, route, caller, snapshot));
     }
 
     private async ValueTask<ProxyError?> AnswerAsync(
@@ -138,6 +150,7 @@ internal sealed partial class LlmProxyMiddleware(
         var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Request.Query) : "";
         var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
         exchange.Streamed = forward.WantsStream;
+        forward = forward with { WantsUsage = accountant.WantsUsage(exchange, route) };
 
         // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client.
         exchange.SentUpstream = time.GetTimestamp();

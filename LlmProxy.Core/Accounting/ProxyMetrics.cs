@@ -10,6 +10,8 @@ namespace LlmProxy.Core.Accounting;
 /// </summary>
 internal sealed class ProxyMetrics
 {
+    private const long NanosPerDollar = 1_000_000_000;
+
     private static readonly KeyValuePair<string, object?> InputTokens = new(Label.TokenType, "input");
     private static readonly KeyValuePair<string, object?> OutputTokens = new(Label.TokenType, "output");
 
@@ -31,11 +33,17 @@ internal sealed class ProxyMetrics
     private readonly Tally _doneWithoutFinish = new(Label.Upstream);
     private readonly Tally _clientRetries = new(Label.Group);
 
+    // In billionths of a dollar: a sum of binary fractions would drift.
+    private readonly Tally _costs = new(Label.RequestModel, Label.Group);
+
     private Func<IEnumerable<(string Name, bool IsUp)>> _upstreams = static () => [];
     private long _active;
     private long _reloadFailures;
     private long _recordsDropped;
     private long _recordsFailed;
+    private Func<long> _rowsWaiting = static () => 0;
+    private long _rowsLost;
+    private long _rowsDropped;
 
     public ProxyMetrics(IMeterFactory meters, TimeProvider time)
     {
@@ -73,6 +81,16 @@ internal sealed class ProxyMetrics
     public void RecordDropped() => Interlocked.Increment(ref _recordsDropped);
 
     public void RecordsFailed(int count) => Interlocked.Add(ref _recordsFailed, count);
+
+    /// <summary>A row of the ledger found no place.</summary>
+    public void RowLost() => Interlocked.Increment(ref _rowsLost);
+
+    /// <summary>Something in a journal could not be read.</summary>
+    public void RowDropped() => Interlocked.Increment(ref _rowsDropped);
+
+    public void ObserveLedger(Func<long> waiting) => Volatile.Write(ref _rowsWaiting, waiting);
+
+    public void Cost(Exchange exchange, decimal cost) => _costs.Add(exchange.Route, exchange.Group, (long)(cost * NanosPerDollar));
 
     public void Begin() => Interlocked.Increment(ref _active);
 
@@ -125,12 +143,12 @@ internal sealed class ProxyMetrics
         AddIfKnown(ref tags, Label.ResponseModel, exchange.ResponseModel);
         if (exchange.Usage.Input >= 0)
         {
-            RecordTokens(tags, InputTokens, exchange.Usage.Input);
+            RecordTokens(tags, InputTokens, exchange.Usage.Input, exchange.IsEstimate);
         }
 
         if (exchange.Usage.Output >= 0)
         {
-            RecordTokens(tags, OutputTokens, exchange.Usage.Output);
+            RecordTokens(tags, OutputTokens, exchange.Usage.Output, exchange.IsEstimate);
         }
 
         if (exchange.Streamed && exchange.FirstEvent != 0)
@@ -151,9 +169,14 @@ internal sealed class ProxyMetrics
         }
     }
 
-    private void RecordTokens(TagList tags, in KeyValuePair<string, object?> type, long count)
+    private void RecordTokens(TagList tags, in KeyValuePair<string, object?> type, long count, bool isEstimate)
     {
         tags.Add(type);
+        if (isEstimate)
+        {
+            tags.Add(Label.UsageSource, "estimate");
+        }
+
         _tokens.Record(count, tags);
     }
 
@@ -196,8 +219,18 @@ internal sealed class ProxyMetrics
             MetricNames.RecordsFailed, () => Interlocked.Read(ref _recordsFailed), "{record}",
             "Records of requests that a sink did not take.");
 
-        // Nothing has a price yet, and no budget is set: what nobody limits is infinite, and an alert on "little left" stays silent.
-        meter.CreateObservableCounter(MetricNames.Cost, static () => 0d, "{USD}", "What requests cost, in US dollars.");
+        meter.CreateObservableGauge(
+            MetricNames.LedgerWaiting, () => Volatile.Read(ref _rowsWaiting)(), "{row}", "Rows of the ledger that its store does not have yet.");
+        meter.CreateObservableCounter(
+            MetricNames.LedgerLost, () => Interlocked.Read(ref _rowsLost), "{row}", "Rows of the ledger that found no room in the journal.");
+        meter.CreateObservableCounter(
+            MetricNames.LedgerDropped, () => Interlocked.Read(ref _rowsDropped), "{file}", "Files of the journal that could not be read whole.");
+        meter.CreateObservableCounter(
+            MetricNames.Cost,
+            () => _costs.Observe([]).Select(static c => new Measurement<double>(c.Value / (double)NanosPerDollar, c.Tags)),
+            "{USD}", "What requests cost, in US dollars.");
+
+        // No budget is set: what nobody limits is infinite, and an alert on "little left" stays silent.
         meter.CreateObservableGauge(
             MetricNames.BudgetRemaining, static () => double.PositiveInfinity, "{USD}", "What is left of a budget, in US dollars.");
 

@@ -13,8 +13,8 @@ internal sealed class Tally(string label, string? secondLabel = null)
 {
     private readonly ConcurrentDictionary<(string? First, string? Second), StrongBox<long>> _counts = new();
 
-    public void Add(string? first, string? second = null) =>
-        Interlocked.Increment(ref _counts.GetOrAdd((first, second), static _ => new StrongBox<long>()).Value);
+    public void Add(string? first, string? second = null, long count = 1) =>
+        Interlocked.Add(ref _counts.GetOrAdd((first, second), static _ => new StrongBox<long>()).Value, count);
 
     /// <summary>What was counted, and 0 for each of the <paramref name="known"/> names without a count; never nothing at all.</summary>
     public IEnumerable<Measurement<long>> Observe(IEnumerable<string> known)

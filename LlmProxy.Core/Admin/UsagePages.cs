@@ -17,7 +17,7 @@ internal sealed class UsagePages(LlmProxyUsage usage, TimeProvider time)
 
     private async ValueTask<AdminAnswer> SumAsync(AdminRequest request)
     {
-        if (!usage.IsKept)
+        if (!usage.IsOn)
         {
             return AdminErrors.NoStore;
         }
@@ -28,12 +28,12 @@ internal sealed class UsagePages(LlmProxyUsage usage, TimeProvider time)
         }
 
         var totals = await usage.SumAsync(query, request.Cancellation);
-        return AdminAnswer.Ok(json => UsageJson.Write(json, query, totals, usage.Waiting));
+        return AdminAnswer.Ok(json => UsageJson.Write(json, query, totals, usage.WaitingRows));
     }
 
     private ValueTask<AdminAnswer> ReadAsync(AdminRequest request)
     {
-        if (!usage.IsKept)
+        if (!usage.IsOn)
         {
             return new(AdminErrors.NoStore);
         }
@@ -59,17 +59,32 @@ internal sealed class UsagePages(LlmProxyUsage usage, TimeProvider time)
 
     private async ValueTask<AdminAnswer> RepriceAsync(AdminRequest request)
     {
-        if (!usage.IsKept)
+        if (!usage.IsOn)
         {
             return AdminErrors.NoStore;
         }
 
-        return UsageReading.Read(request, time.GetUtcNow()).TryGet(out var query, out var error)
-            ? Changed(await usage.RepriceAsync(query, request.Cancellation))
-            : error;
+        if (!UsageReading.Read(request, time.GetUtcNow()).TryGet(out var query, out var error))
+        {
+            return error;
+        }
+
+        var isTrial = request.Query("trial") == "true";
+        var done = await usage.RepriceAsync(query, isTrial, request.Cancellation);
+        return AdminAnswer.Ok(json =>
+        {
+            json.WriteStartObject();
+            json.WriteNumber("rows"u8, done.Rows);
+            json.WriteNumber("changed"u8, done.Changed);
+            json.WriteNumber("unpriced"u8, done.Unpriced);
+            json.WriteNumber("before"u8, done.Before);
+            json.WriteNumber("after"u8, done.After);
+            json.WriteBoolean("trial"u8, isTrial);
+            json.WriteEndObject();
+        });
     }
 
-    private async ValueTask<AdminAnswer> EraseAsync(AdminRequest request) => usage.IsKept
+    private async ValueTask<AdminAnswer> EraseAsync(AdminRequest request) => usage.IsOn
         ? Changed(await usage.EraseEndUserAsync(request.Value(0), request.Cancellation))
         : AdminErrors.NoStore;
 

@@ -1,8 +1,9 @@
 namespace LlmProxy.Core.Authentication;
 
 /// <summary>
-/// Keeps keys and groups beside those of the configuration. Register one in DI. No request waits for it: all of it is read when the
-/// app starts, what changes is read again at once or within a second, and while it cannot be reached what was read last counts.
+/// Keeps keys and groups beside those of the configuration. Register one in DI, before <c>AddLlmProxy</c> if the configuration has no
+/// keys. No request waits for it: all of it is read when the app starts, what changes is read again at once or within a second, and
+/// while it cannot be reached what was read last counts.
 /// </summary>
 /// <remarks>Any method may throw; that is logged, counted, and tried again.</remarks>
 public interface IKeyStore

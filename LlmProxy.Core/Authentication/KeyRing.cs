@@ -111,6 +111,12 @@ internal sealed class KeyRing
         return Stored.FindKey(id) is { } stored ? Of(stored) : AllowsAnonymous && id == Anonymous.Id ? Anonymous : null;
     }
 
+    /// <summary>The caller of the stored key with this id; null if there is none.</summary>
+    public Caller? Of(string id) => Stored.FindKey(id) is { } stored ? Of(stored) : null;
+
+    /// <summary>The key of the configuration that has this hash; null if none has.</summary>
+    public Caller? OwnerOf(byte[] hash) => _callers.TryGetValue(KeyHash.From(hash), out var entry) ? entry.Caller : null;
+
     /// <summary>The caller for a user of the host app; a claimed group that does not exist counts as none.</summary>
     public Caller ForUser(string id, string? claimedGroup)
     {

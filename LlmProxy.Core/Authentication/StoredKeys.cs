@@ -16,6 +16,7 @@ internal sealed class StoredKeys
     private readonly Lock _lock = new();
     private long _version;
     private long _groupsVersion;
+    private long _revision;
     private volatile bool _isOut;
 
     /// <summary>Counts the times that anything has changed.</summary>
@@ -25,7 +26,7 @@ internal sealed class StoredKeys
     public long GroupsVersion => Volatile.Read(ref _groupsVersion);
 
     /// <summary>Of the newest change that is known; 0: none.</summary>
-    public long Revision { get; private set; }
+    public long Revision => Volatile.Read(ref _revision);
 
     /// <summary>There is a store and it cannot be asked: a key that is not known may still be one of its.</summary>
     public bool IsOut
@@ -76,10 +77,17 @@ internal sealed class StoredKeys
     public StoredGroup? FindGroupRow(string name) => _groups.GetValueOrDefault(name)?.Group;
 
     /// <summary>Takes in what the store says has changed. The same change a second time changes nothing.</summary>
-    public void Apply(KeyStoreChanges changes)
+    /// <param name="changes">The changes.</param>
+    /// <param name="isWhole">That is all that the store has: what is not among it is gone.</param>
+    public void Apply(KeyStoreChanges changes, bool isWhole = false)
     {
         lock (_lock)
         {
+            if (isWhole)
+            {
+                Drop(changes);
+            }
+
             foreach (var key in changes.Keys)
             {
                 Apply(key);
@@ -90,18 +98,50 @@ internal sealed class StoredKeys
                 _groups[group.Name] = new StoredGroupEntry(group, this);
             }
 
-            if (changes.Groups.Count > 0)
+            if (isWhole || changes.Groups.Count > 0)
             {
                 Interlocked.Increment(ref _groupsVersion);
             }
 
-            if (changes.Groups.Count + changes.Keys.Count > 0)
+            if (isWhole || changes.Groups.Count + changes.Keys.Count > 0)
             {
                 // Last: who has read it before has looked up before.
                 Interlocked.Increment(ref _version);
             }
 
-            Revision = Math.Max(Revision, changes.Revision);
+            Volatile.Write(ref _revision, isWhole ? changes.Revision : Math.Max(Revision, changes.Revision));
+        }
+    }
+
+    private void Drop(KeyStoreChanges all)
+    {
+        var ids = all.Keys.ToDictionary(static key => key.Id, static key => key.Revision, StringComparer.Ordinal);
+        foreach (var (id, entry) in _byId)
+        {
+            if (ids.TryGetValue(id, out var revision) && revision == entry.Key.Revision)
+            {
+                continue;
+            }
+
+            _byId.TryRemove(id, out _);
+            foreach (var text in (ReadOnlySpan<string?>)[entry.Key.Hash, entry.Key.FormerHash])
+            {
+                if (KeyHash.TryParse(text, out var hash))
+                {
+                    _byHash.TryRemove(KeyHash.From(hash), out _);
+                }
+            }
+
+            if (_byName.TryGetValue(entry.Key.Name, out var named) && named == entry)
+            {
+                _byName.TryRemove(entry.Key.Name, out _);
+            }
+        }
+
+        var groups = all.Groups.Select(static group => group.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var name in _groups.Keys.Where(name => !groups.Contains(name)))
+        {
+            _groups.TryRemove(name, out _);
         }
     }
 

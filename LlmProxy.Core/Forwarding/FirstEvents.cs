@@ -18,8 +18,9 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
     /// <param name="response">Whose the stream is.</param>
     /// <param name="body">The stream.</param>
     /// <param name="known">Usage that is known beforehand.</param>
+    /// <param name="rawKnown">The same as the upstream wrote it.</param>
     /// <param name="cancellation">The exchange's.</param>
-    public async ValueTask<Result<UpstreamAnswer>> ReadAsync(HttpResponseMessage response, Stream body, Usage known, CancellationToken cancellation)
+    public async ValueTask<Result<UpstreamAnswer>> ReadAsync(HttpResponseMessage response, Stream body, Usage known, ReadOnlyMemory<byte> rawKnown, CancellationToken cancellation)
     {
         var buffer = new GrowingBuffer(FirstRead);
         try
@@ -39,7 +40,7 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
                     var pending = waiting.AsTask();
                     if (!pending.IsCompleted && await Task.WhenAny(pending, held.Asked) != pending)
                     {
-                        return Commit(response, ref buffer, new ResumedStream(body, pending), hasOutput: false, known);
+                        return Commit(response, ref buffer, new ResumedStream(body, pending), hasOutput: false, known, rawKnown);
                     }
 
                     count = await pending;
@@ -58,7 +59,7 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
                 buffer.Advance(count);
                 if (IsDecided(buffer.Written, out var error))
                 {
-                    return error ?? (Result<UpstreamAnswer>)Commit(response, ref buffer, body, hasOutput: _held <= MostHeld, known);
+                    return error ?? (Result<UpstreamAnswer>)Commit(response, ref buffer, body, hasOutput: _held <= MostHeld, known, rawKnown);
                 }
             }
         }
@@ -98,7 +99,7 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
         return error is not null || _held > MostHeld;
     }
 
-    private UpstreamAnswer Commit(HttpResponseMessage response, ref GrowingBuffer buffer, Stream rest, bool hasOutput, Usage known)
+    private UpstreamAnswer Commit(HttpResponseMessage response, ref GrowingBuffer buffer, Stream rest, bool hasOutput, Usage known, ReadOnlyMemory<byte> rawKnown)
     {
         var length = buffer.Length;
         return new UpstreamAnswer(response, AnswerKind.Events, buffer.Detach(), length, rest)
@@ -106,6 +107,7 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
             HasOutput = hasOutput,
             StoredId = _inspector.StoredId,
             KnownUsage = known,
+            KnownRawUsage = rawKnown,
         };
     }
 }

@@ -19,7 +19,10 @@ internal sealed class Forwarder(AttemptSender sender, Mirroring mirroring, TimeP
         // Before: once somebody has committed, the body is given back and nobody knows its places any more.
         if (selection.Route.Mirror is not null)
         {
-            mirroring.Offer(request, selection, limits);
+            if (mirroring.Offer(request, selection, limits) is { } mirror)
+            {
+                note(new AttemptNote(AttemptStage.Copied, mirror, null, 0));
+            }
         }
 
         return new Failover(new AttemptSeries(request, selection, limits, clock, sender, note, time)).RunAsync();

@@ -38,12 +38,13 @@ internal sealed class Mirroring(
     /// <param name="request">Its body is still there.</param>
     /// <param name="selection">Whose it is.</param>
     /// <param name="limits">Sizes.</param>
-    public void Offer(ForwardRequest request, Selection selection, LimitOptions limits)
+    /// <returns>The target that a copy is sent to; null if none is.</returns>
+    public Target? Offer(ForwardRequest request, Selection selection, LimitOptions limits)
     {
         if (request.Route.Route.Mirror is not { } mirror || !Suits(mirror.Target, request, selection)
             || (mirror.Percent < 100 && Random.Shared.Next(100) >= mirror.Percent))
         {
-            return;
+            return null;
         }
 
         var target = mirror.Target;
@@ -51,14 +52,14 @@ internal sealed class Mirroring(
         if (!selection.State.TryBeginMirror(MostAtOnce))
         {
             note(target.Upstream.Name, Busy);
-            return;
+            return null;
         }
 
         if (!places.TryEnter())
         {
             selection.State.EndMirror();
             note(target.Upstream.Name, Busy);
-            return;
+            return null;
         }
 
         // Half of what all bodies may take: copies are the first to be done without.
@@ -71,7 +72,7 @@ internal sealed class Mirroring(
             places.Exit();
             selection.State.EndMirror();
             note(target.Upstream.Name, NoRoom);
-            return;
+            return null;
         }
 
         // It may outlast the exchange, and with that the generation of the configuration that has its upstream.
@@ -79,6 +80,7 @@ internal sealed class Mirroring(
         ThreadPool.UnsafeQueueUserWorkItem(
             static copied => _ = copied.Self.RunAsync(copied),
             new Copied(this, copy! with { TraceParent = null, TraceState = null }, target, parts, limits, places, selection.State), preferLocal: false);
+        return target;
     }
 
     public void Dispose()

@@ -159,7 +159,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
             series.CountSent();
         }
 
-        series.Note(NoteOf(AttemptStage.Ended, error, _began) with { Usage = attempt.Usage, Answer = answer });
+        series.Note(NoteOf(AttemptStage.Ended, error, _began) with { Usage = attempt.Usage, Answer = answer, WasSent = attempt.WasSent });
     }
 
     private AttemptNote NoteOf(AttemptStage stage, ProxyError? error, long began) =>

@@ -49,6 +49,7 @@ internal sealed class UpstreamAnswer : IDisposable
         HasOutput = shared.HasOutput;
         StoredId = shared.StoredId;
         KnownUsage = shared.KnownUsage;
+        KnownRawUsage = shared.KnownRawUsage;
     }
 
     public AnswerKind Kind { get; }
@@ -78,6 +79,9 @@ internal sealed class UpstreamAnswer : IDisposable
 
     /// <summary>Usage that its events do not tell.</summary>
     public Usage KnownUsage { get; init; } = Usage.None;
+
+    /// <summary>That usage as the upstream wrote it.</summary>
+    public ReadOnlyMemory<byte> KnownRawUsage { get; init; }
 
     /// <summary>Gives back the buffer of what was read, once it has been passed on.</summary>
     public void ReleaseRead()

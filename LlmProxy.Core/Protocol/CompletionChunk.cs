@@ -38,6 +38,19 @@ internal struct CompletionChunk
 
     public Usage Usage { get; private set; } = Usage.None;
 
+    /// <summary>Where its usage object stands in the data.</summary>
+    public SseRange RawUsage { get; private set; }
+
+    /// <summary>The service tier; null if it names none.</summary>
+    public string? Tier { get; set; }
+
+    /// <summary>Bytes of text in its output.</summary>
+    public int TextBytes { get; private set; }
+
+    /// <summary>It has usage and no choices: what <c>include_usage</c> asks for.</summary>
+    public readonly bool IsUsageAlone => Usage.IsKnown && _hasChoices && _choices == 0;
+
+    private bool _hasChoices;
     private int _choices;
     private int _deltas;
     private bool _hasOtherOutput;
@@ -64,7 +77,7 @@ internal struct CompletionChunk
         {
             if (reader.Is("choices"u8))
             {
-                isKnown = true;
+                isKnown = _hasChoices = true;
                 reader.Read();
                 ReadChoices(ref reader, ref began, ref finished);
             }
@@ -84,6 +97,12 @@ internal struct CompletionChunk
             {
                 reader.Read();
                 Model = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
+                reader.Skip();
+            }
+            else if (reader.Is("service_tier"u8))
+            {
+                reader.Read();
+                Tier = ServiceTier.Read(ref reader, Tier);
                 reader.Skip();
             }
             else if (reader.Is("obfuscation"u8))
@@ -112,7 +131,9 @@ internal struct CompletionChunk
             return;
         }
 
+        var start = (int)reader.TokenStartIndex;
         Usage = UsageReader.Read(ref reader);
+        RawUsage = new SseRange(start, (int)reader.BytesConsumed - start);
         if (Usage.IsKnown)
         {
             IsOutput = _hasOtherOutput = true;
@@ -251,6 +272,7 @@ internal struct CompletionChunk
             case JsonTokenType.String when reader.ValueSpan.Length > 0:
                 IsOutput = HasContent = true;
                 _deltas++;
+                TextBytes += reader.ValueSpan.Length;
                 DeltaValue = RangeOf(ref reader);
                 break;
             case JsonTokenType.Number or JsonTokenType.True:
@@ -259,6 +281,7 @@ internal struct CompletionChunk
             case JsonTokenType.StartArray or JsonTokenType.StartObject:
                 var inner = reader;
                 reader.Skip();
+                TextBytes += TextIn(inner, reader.BytesConsumed);
                 if (inner.Read() && inner.TokenType is not (JsonTokenType.EndArray or JsonTokenType.EndObject))
                 {
                     IsOutput = HasContent = _hasOtherOutput = true;
@@ -266,6 +289,26 @@ internal struct CompletionChunk
 
                 break;
         }
+    }
+
+    /// <summary>The text of tool calls: what they are called and what they are given. Ids and types are not the model's words.</summary>
+    private static int TextIn(Utf8JsonReader reader, long end)
+    {
+        var bytes = 0;
+        var isText = false;
+        while (reader.BytesConsumed < end && reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.PropertyName)
+            {
+                isText = reader.Is("arguments"u8) || reader.Is("name"u8) || reader.Is("text"u8);
+            }
+            else if (reader.TokenType == JsonTokenType.String && isText)
+            {
+                bytes += reader.ValueSpan.Length;
+            }
+        }
+
+        return bytes;
     }
 
     private readonly SseRange RangeOf(ref Utf8JsonReader reader) =>

@@ -11,7 +11,11 @@ internal struct JsonAnswer
     /// <summary>The value of <c>error</c> in a response object that has failed; empty in all others.</summary>
     public readonly SseRange ResponseError => _isResponse ? _error : default;
 
-    public Usage Usage { get; private set; } = Usage.None;
+    /// <summary>With the service tier, wherever the answer names it.</summary>
+    public readonly Usage Usage => _usage.Tier is null && _tier is not null ? _usage with { Tier = _tier } : _usage;
+
+    /// <summary>Where its usage object stands; empty if it has none.</summary>
+    public SseRange RawUsage { get; private set; }
 
     /// <summary>The value of <c>model</c>, quotes included; empty if there is none.</summary>
     public SseRange Model { get; private set; }
@@ -21,6 +25,8 @@ internal struct JsonAnswer
 
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000 };
 
+    private Usage _usage = Usage.None;
+    private string? _tier;
     private SseRange _error;
     private bool _isResponse;
 
@@ -120,7 +126,7 @@ internal struct JsonAnswer
 
     private void NoteMember(ReadOnlySpan<byte> name, ReadOnlySpan<byte> body, int start, int end)
     {
-        if (name.Length is not (2 or 5 or 6))
+        if (name.Length is not (2 or 5 or 6 or 12))
         {
             return;
         }
@@ -132,8 +138,15 @@ internal struct JsonAnswer
             {
                 var reader = new Utf8JsonReader(body[start..end], _options);
                 reader.Read();
-                Usage = UsageReader.Read(ref reader);
+                _usage = UsageReader.Read(ref reader);
+                RawUsage = new SseRange(start, end - start);
             }
+        }
+        else if (name.SequenceEqual("service_tier"u8))
+        {
+            var reader = new Utf8JsonReader(body[start..end], _options);
+            reader.Read();
+            _tier = ServiceTier.Read(ref reader, _tier);
         }
         else if (name.SequenceEqual("error"u8))
         {
@@ -161,8 +174,15 @@ internal struct JsonAnswer
             reader.Read();
             if (reader.TokenType == JsonTokenType.StartObject)
             {
-                Usage = UsageReader.Read(ref reader);
+                var start = (int)reader.TokenStartIndex;
+                _usage = UsageReader.Read(ref reader);
+                RawUsage = new SseRange(start, (int)reader.BytesConsumed - start);
             }
+        }
+        else if (reader.Is("service_tier"u8))
+        {
+            reader.Read();
+            _tier = ServiceTier.Read(ref reader, _tier);
         }
         else if (reader.Is("error"u8))
         {

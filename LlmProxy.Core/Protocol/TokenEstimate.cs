@@ -8,8 +8,8 @@ namespace LlmProxy.Core.Protocol;
 /// </summary>
 /// <remarks>
 /// Four bytes make a token in English, in code and in JSON; a Chinese letter has three bytes and is somewhat less than a token; a
-/// Cyrillic word of six letters has twelve and is about three. Images and sound in base64 would make megabytes of it: they are
-/// told by having no byte that base64 does not have for the length of a block, and count as one picture each.
+/// Cyrillic word of six letters has twelve and is about three. Images and sound in base64 would make megabytes of it: see
+/// <see cref="PromptSize"/>.
 /// </remarks>
 internal static class TokenEstimate
 {
@@ -19,34 +19,9 @@ internal static class TokenEstimate
     /// <summary>What a picture counts for, as providers count one of usual size.</summary>
     public const int TokensPerPicture = 1_000;
 
-    // Text has a blank, a quote or a comma in its first few bytes, so that looking at a block of it ends there.
-    private const int Block = 1024;
-
-    private static readonly SearchValues<byte> _base64 = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-"u8);
-
     /// <summary>Tokens of a prompt: at least 1 for a body that is not empty.</summary>
     /// <param name="body">All of it, as JSON.</param>
-    public static long OfPrompt(in ReadOnlySequence<byte> body)
-    {
-        long text = 0;
-        long pictures = 0;
-        var isInPicture = false;
-        foreach (var memory in body)
-        {
-            var rest = memory.Span;
-            while (rest.Length > 0)
-            {
-                var block = rest[..Math.Min(Block, rest.Length)];
-                var isPicture = block.Length == Block && block.IndexOfAnyExcept(_base64) < 0;
-                pictures += isPicture && !isInPicture ? 1 : 0;
-                text += isPicture ? 0 : block.Length;
-                isInPicture = isPicture;
-                rest = rest[block.Length..];
-            }
-        }
-
-        return body.IsEmpty ? 0 : Math.Max(1, text / BytesPerToken) + (pictures * TokensPerPicture);
-    }
+    public static long OfPrompt(in ReadOnlySequence<byte> body) => PromptSize.Of(body).Tokens;
 
     /// <summary>Tokens of an answer's text.</summary>
     /// <param name="bytes">Of the text as JSON, without what stands around it.</param>

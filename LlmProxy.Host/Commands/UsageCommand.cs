@@ -55,14 +55,17 @@ internal static class UsageCommand
     private static Command CreateReprice()
     {
         var filters = new UsageFilters();
+        var trial = new Option<bool>("--dry-run") { Description = "Only says what would change." };
         var (server, file, json) = (CommonOptions.AdminServer(), CommonOptions.Configuration(), CommonOptions.Json());
-        var command = new Command("reprice", "Works out again what rows cost, by the prices that are configured now. Budgets follow.") { server, file, json };
+        var command = new Command("reprice", "Works out again what rows cost, by the prices that are configured now. Budgets follow.") { trial, server, file, json };
         filters.AddTo(command);
         command.SetAction(async (parsed, cancellation) =>
         {
             await using var admin = await AdminClient.OpenAsync(parsed.GetValue(server), parsed.GetValue(file), cancellation);
-            var answer = await admin.SendAsync(HttpMethod.Post, "/usage/reprice" + filters.Query(parsed), null, cancellation);
-            Print(answer, parsed.GetValue(json), "rows have another cost now.");
+            var isTrial = parsed.GetValue(trial);
+            var answer = await admin.SendAsync(HttpMethod.Post, "/usage/reprice" + filters.Query(parsed) + (isTrial ? "&trial=true" : ""), null, cancellation);
+            var (before, after) = (answer.GetProperty("before").GetDecimal(), answer.GetProperty("after").GetDecimal());
+            Print(answer, parsed.GetValue(json), $"rows {(isTrial ? "would have" : "have")} another cost: {TextTable.Dollars(before)} USD before, {TextTable.Dollars(after)} after, {answer.GetProperty("unpriced").GetInt64()} without a price.");
             return ExitCode.Done;
         });
         return command;

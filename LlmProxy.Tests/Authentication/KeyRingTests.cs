@@ -60,8 +60,21 @@ internal sealed class KeyRingTests
     public void A_made_key_is_random_and_its_hash_is_lower_case()
     {
         var made = Enumerable.Range(0, 1_000).Select(_ => ApiKeys.Create()).ToArray();
-        Assert.That(made, Is.Unique.And.All.Match("^sk-llmp-[0-9A-Za-z]{32}$"));
+        Assert.That(made, Is.Unique.And.All.Match("^sk-llmp-[0-9A-Za-z]{38}$").And.All.Matches<string>(ApiKeys.IsWhole));
         Assert.That(ApiKeys.Hash("abc"), Is.EqualTo("sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
+    }
+
+    [Test]
+    public void A_mistyped_key_is_told_from_a_wrong_one()
+    {
+        string key = ApiKeys.Create();
+        for (int i = "sk-llmp-".Length; i < key.Length; i++)
+        {
+            string typed = key[..i] + (key[i] == 'a' ? 'b' : 'a') + key[(i + 1)..];
+            Assert.That(ApiKeys.IsWhole(typed), Is.False, typed);
+        }
+
+        Assert.That((ApiKeys.IsWhole(key[..^1]), ApiKeys.IsWhole(key + "0"), ApiKeys.IsWhole("")), Is.EqualTo((false, false, false)));
     }
 
     private static KeyRing Ring() => new(Options(), name => name);

@@ -1,0 +1,126 @@
+using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Requests;
+using LlmProxy.Core.Routing;
+using Microsoft.AspNetCore.Http;
+using Endpoint = LlmProxy.Core.Endpoints.Endpoint;
+
+namespace LlmProxy.Core.Admission;
+
+/// <summary>
+/// May it run now? The front door of the fifth stage. What a request may use is set aside before it goes anywhere, of every limit or
+/// of none: of any number that come at once, as many are let in as there is room for.
+/// </summary>
+internal sealed class Admitter(Meters meters, AnswerBook answers)
+{
+    private const int LongestUser = 256;
+
+    /// <summary>Sets aside what a request may use.</summary>
+    /// <param name="caller">Whose limits it has to pass.</param>
+    /// <param name="endpoint">What it asks for.</param>
+    /// <param name="route">Where it may go: the dearest target counts.</param>
+    /// <param name="request">What it says of its length.</param>
+    /// <param name="headers">May name an end user.</param>
+    /// <param name="unpriced">What becomes of it if it has a budget and its model has no price.</param>
+    /// <param name="lease">What was set aside; nothing if there is an error.</param>
+    /// <returns>Which limit has no room; null if it may run.</returns>
+    public ProxyError? Reserve(
+        Caller caller, Endpoint endpoint, in RouteMatch route, in ReadRequest request, IHeaderDictionary headers, UnpricedModels unpriced, ref Lease lease)
+    {
+        var limits = LimitsOf(caller);
+        var user = limits.Users is { } users ? UserOf(headers, limits.UserHeader) : null;
+        var meter = user is null ? null : limits.Users!.Of(user);
+        var prompt = Estimate.IsCharged(endpoint) ? PromptSize.Of(request.Body.Bytes) : default;
+        ModelAnswers? known = null;
+        var claim = default(Claim);
+        if ((limits.CountsTokens || limits.HasBudget) && Estimate.IsCharged(endpoint))
+        {
+            if (limits.HasBudget && !meters.IsSpendKnown)
+            {
+                return ProxyErrors.SpendUnknown;
+            }
+
+            known = answers.Of(limits.Key.Meter, route.Resolved);
+            if (!new Estimate(caller, limits, endpoint, route, request, unpriced).Make(prompt, known.Usual).TryGet(out claim, out var error))
+            {
+                return error;
+            }
+        }
+
+        var now = meters.Now();
+        var key = now.At(limits.Key.Calendar);
+        var pool = limits.Pool is { } group ? now.At(group.Calendar) : key;
+        if (limits.IsLimited && TryTake(limits, meter, claim, key, pool) is { } refused)
+        {
+            return refused;
+        }
+
+        lease = new Lease(limits, meters, meter, known, claim, key, pool) { EndUser = user, PromptEstimate = prompt.Tokens };
+        return null;
+    }
+
+    /// <summary>What a caller has left, for whom nothing was set aside.</summary>
+    public RateView RatesOf(Caller caller, IHeaderDictionary headers) =>
+        LimitsOf(caller) is { HasRates: true } limits
+            ? RateView.Of(limits, limits.Users is { } users ? users.Of(UserOf(headers, limits.UserHeader)) : null, meters)
+            : default;
+
+    /// <summary>All that is known of a caller's limits.</summary>
+    public CallerLimits LimitsOf(Caller caller)
+    {
+        if (caller.Limits is CallerLimits { IsStale: false } limits)
+        {
+            return limits;
+        }
+
+        var made = new CallerLimits(caller, meters);
+        caller.Limits = made;
+        return made;
+    }
+
+    // What a header cannot hold cannot get here; a name that is longer is cut, and those who are called the same then share.
+    private static string UserOf(IHeaderDictionary headers, string name)
+    {
+        var user = headers.TryGetValue(name, out var values) ? values.ToString().Trim() : "";
+        return user.Length <= LongestUser ? user : user[..LongestUser];
+    }
+
+    /// <summary>Takes of all or of none. Their turns are taken in one order by everybody, so nobody waits in a circle.</summary>
+    private static ProxyError? TryTake(CallerLimits limits, Meter? user, in Claim claim, in Moment key, in Moment pool)
+    {
+        // Where nothing is limited nothing is set aside, and what is shared by many is not waited for.
+        var own = limits.Key.Ceilings.HasAny ? limits.Key : null;
+        var group = limits.Pool is { Ceilings.HasAny: true } shared ? shared : null;
+        user = limits.UserCeilings.HasAny ? user : null;
+        Shortfall? shortfall;
+        Holder holder;
+        own?.Meter.Turn.Enter();
+        group?.Meter.Turn.Enter();
+        user?.Turn.Enter();
+        try
+        {
+            (shortfall, holder) =
+                own?.Meter.Check(own.Ceilings, claim, key) is { } first ? (first, Holder.Key)
+                : group?.Meter.Check(group.Ceilings, claim, pool) is { } second ? (second, Holder.Group)
+                : (user?.Check(limits.UserCeilings, claim, pool), Holder.User);
+            if (shortfall is null)
+            {
+                own?.Meter.Take(own.Ceilings, claim, key);
+                group?.Meter.Take(group.Ceilings, claim, pool);
+                user?.Take(limits.UserCeilings, claim, pool);
+                return null;
+            }
+        }
+        finally
+        {
+            user?.Turn.Exit();
+            group?.Meter.Turn.Exit();
+            own?.Meter.Turn.Exit();
+        }
+
+        return holder == Holder.Key
+            ? Refusals.Of(shortfall.Value, holder, limits.Key.Calendar, key.Day)
+            : Refusals.Of(shortfall.Value, holder, limits.Pool!.Calendar, pool.Day);
+    }
+}

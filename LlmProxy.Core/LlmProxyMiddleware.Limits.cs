@@ -1,0 +1,51 @@
+using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Admission;
+using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Relaying;
+using LlmProxy.Core.Requests;
+using LlmProxy.Core.Routing;
+using Microsoft.AspNetCore.Http;
+using Endpoint = LlmProxy.Core.Endpoints.Endpoint;
+
+namespace LlmProxy.Core;
+
+/// <summary>Whose limits a request has to pass, what it sets aside of them, and what becomes of that.</summary>
+internal sealed partial class LlmProxyMiddleware
+{
+    private static void Note(Exchange exchange, Endpoint endpoint) => (exchange.Operation, exchange.GenAiOperation) = (endpoint.Name, endpoint.GenAiName);
+
+    private static void Note(Exchange exchange, Caller caller) => (exchange.Caller, exchange.Group, exchange.Key) = (caller.Id, caller.Group, caller);
+
+    private static void Note(Exchange exchange, in RouteMatch route)
+    {
+        exchange.Route = route.Route.Name;
+        exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
+    }
+
+    /// <returns>Which limit stops it; null if it may run.</returns>
+    private ProxyError? Admit(HttpContext http, Endpoint endpoint, Caller caller, in ReadRequest request, in RouteMatch route, LlmProxySnapshot snapshot, Exchange exchange)
+    {
+        if (accountant.RefusesNew)
+        {
+            return ProxyErrors.InsufficientStorage;
+        }
+
+        var refused = admitter.Reserve(caller, endpoint, route, request, http.Request.Headers, snapshot.Options.UnpricedModels, ref exchange.Lease);
+        if (refused is not null)
+        {
+            exchange.Rates = admitter.RatesOf(caller, http.Request.Headers);
+            return refused;
+        }
+
+        // From here on it has a row in the ledger, whatever becomes of it.
+        exchange.IsAdmitted = true;
+        exchange.IsGenerated = Estimate.IsCharged(endpoint);
+        exchange.PromptTokens = exchange.Lease.PromptEstimate;
+        return null;
+    }
+
+    // Anthropic's clients, who look for the request id under another name, look for a time as well.
+    private DateTimeOffset? NowFor(Dialect dialect) => dialect.RequestIdHeader is null ? null : time.GetUtcNow();
+}
