@@ -82,6 +82,8 @@ internal static class LlmProxyServices
         services.AddAccounting();
         services.AddSingleton(provider => new LlmProxyLifetime(provider.GetRequiredService<Accountant>(), provider.GetRequiredService<ClockWheel>()));
         services.AddSingleton<LlmProxyMiddleware>();
+        services.AddSingleton(provider => new LlmProxyUsage(
+            provider.GetService<ILedgerStore>(), provider.GetRequiredService<Ledger>(), provider.GetRequiredService<LlmProxySnapshots>()));
         services.AddSingleton(provider => new LlmProxyExplainer(provider.GetRequiredService<LlmProxyMiddleware>()));
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(

@@ -61,7 +61,7 @@ internal static class RouteTableCompiler
             }
         }
 
-        return new RouteTable(byName, patterns, [.. upstreams.Values], fields);
+        return new RouteTable(byName, patterns, [.. upstreams.Values], fields) { Prices = prices };
     }
 
     /// <summary>The configured name that an alias stands for.</summary>
@@ -102,12 +102,14 @@ internal static class RouteTableCompiler
     {
         var upstream = upstreams[target.Upstream];
         var hasStar = target.Price is null && target.Model.Contains('*', StringComparison.Ordinal);
+        var own = target.Price is { } price ? new Price(price) : null;
         return new Target(upstream, target.Model, Override(upstream.Timeouts, model.Timeouts))
         {
             Weight = target.Weight ?? 1,
             Priority = target.Priority ?? place,
             Context = target.Context ?? model.Context ?? 0,
-            Price = target.Price is { } own ? new Price(own) : hasStar ? null : prices.Find(upstream.Name, target.Model),
+            OwnPrice = own,
+            Price = own ?? (hasStar ? null : prices.Find(upstream.Name, target.Model)),
             PricesByStar = hasStar && !prices.IsEmpty ? new TargetPrice(name => prices.Find(upstream.Name, name)) : null,
         };
     }

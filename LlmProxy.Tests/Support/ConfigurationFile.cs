@@ -16,6 +16,7 @@ public static partial class ConfigurationFile
         };
         Add(file, "Groups", Map(options.Groups, Group));
         Add(file, "Keys", Map(options.Keys, Key));
+        Add(file, "Prices", Map(options.Prices, Price));
         Add(file, "Contact", options.Contact);
         Add(file, "TimeZone", options.TimeZone);
         Add(file, "AllowAnonymous", options.AllowAnonymous);
@@ -23,6 +24,20 @@ public static partial class ConfigurationFile
         Add(file, "Limits", Limits(options.Limits));
         Add(file, "Failover", Changed(options.Failover, new FailoverOptions()));
         return file.ToJsonString();
+    }
+
+    private static JsonObject Price(PriceOptions price)
+    {
+        var json = new JsonObject { ["Input"] = price.Input };
+        foreach ((string name, decimal? value) in new[] { ("CachedInput", price.CachedInput), ("CacheWrite", price.CacheWrite), ("CacheWrite1h", price.CacheWrite1h), ("Output", price.Output), ("Request", price.Request) })
+        {
+            if (value is not null)
+            {
+                json[name] = value;
+            }
+        }
+
+        return json;
     }
 
     private static JsonObject Upstream(UpstreamOptions upstream)
@@ -40,6 +55,11 @@ public static partial class ConfigurationFile
         Add(json, "Timeouts", Changed(upstream.Timeouts, new TimeoutOptions()));
         Add(json, "RequireFinishReason", upstream.RequireFinishReason);
         Add(json, "AllowLinkLocal", upstream.AllowLinkLocal);
+        if (!upstream.IncludeUsage)
+        {
+            json["IncludeUsage"] = false;
+        }
+
         Add(json, "Queue", Changed(upstream.Queue, new QueueOptions()));
         Add(json, "Breaker", Changed(upstream.Breaker, new BreakerOptions()));
         if (upstream.Concurrent > 0)
