@@ -101,7 +101,10 @@ internal static class LlmProxyServices
 
     private static void AddAdmin(IServiceCollection services)
     {
+        services.AddSingleton(provider => new LlmProxyLimits(
+            provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<Admitter>(), provider.GetRequiredService<Meters>()));
         services.AddSingleton<KeyPages>();
+        services.AddSingleton<LimitPages>();
         services.AddSingleton<GroupPages>();
         services.AddSingleton<UsagePages>();
         services.AddSingleton<StatePages>();

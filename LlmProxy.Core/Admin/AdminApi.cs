@@ -90,7 +90,7 @@ internal sealed partial class AdminApi(AdminRoutes routes, LlmProxySnapshots sna
             return (caller, null);
         }
 
-        return (null, key.Length > 0 && snapshot.Keys.Find(key) is not null ? AdminErrors.NotAdmin
+        return (null, key.Length > 0 && snapshot.Keys.Find(key, time, out _) is not null ? AdminErrors.NotAdmin
             : snapshot.AdminKeys.IsEmpty ? AdminErrors.NoKeys : AdminErrors.Unauthorized);
     }
 

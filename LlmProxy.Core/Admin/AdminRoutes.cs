@@ -7,11 +7,12 @@ internal sealed class AdminRoutes
 {
     private static readonly Lazy<byte[]> _document = new(ReadDocument);
 
-    public AdminRoutes(KeyPages keys, GroupPages groups, UsagePages usage, StatePages state) => All =
+    public AdminRoutes(KeyPages keys, GroupPages groups, LimitPages limits, UsagePages usage, StatePages state) => All =
     [
         new AdminRoute("GET", "/openapi.json", static _ => new(AdminAnswer.Ok(static json => json.WriteRawValue(_document.Value)))),
         .. keys.Routes,
         .. groups.Routes,
+        .. limits.Routes,
         .. usage.Routes,
         .. state.Routes,
     ];

@@ -135,7 +135,7 @@ internal sealed class KeyRing
     }
 
     /// <summary>A group of the configuration, or else of the store.</summary>
-    private CompiledGroup? FindGroup(string name) =>
+    public CompiledGroup? FindGroup(string name) =>
         _groups.TryGetValue(name, out var group) ? group : Stored.FindGroup(name)?.Compiled(this, _compiler);
 
     private Caller Of(StoredKeyEntry stored) => stored.Caller(this, _compiler, FindGroup);

@@ -23,6 +23,11 @@ internal static class OptionsRules
         AdminTable.Check(options, problems);
         CorsRules.Check(options.Cors, problems);
         ResilienceRules.Check(options.Failover, problems);
+        if (options.Store is { } store)
+        {
+            StoreRules.Check(store, problems);
+        }
+
         CheckShutdown(options.Shutdown, problems);
         CheckSize("RequestBody", options.Limits.RequestBody, 1L << 10, 4L << 30, "1KiB to 4GiB", problems);
         CheckSize("AllRequestBodies", options.Limits.AllRequestBodies, 1L << 10, 1L << 50, "1KiB or more", problems);

@@ -3,6 +3,7 @@ using LlmProxy.Core;
 using LlmProxy.Host.Listening;
 using LlmProxy.Host.Serving;
 using LlmProxy.Host.Sources;
+using LlmProxy.Host.Stores;
 
 namespace LlmProxy.Host.Commands;
 
@@ -13,9 +14,10 @@ namespace LlmProxy.Host.Commands;
 internal sealed class DirectAdmin : HttpMessageHandler, IAsyncDisposable
 {
     private readonly WebApplication _app;
+    private readonly OpenedStore _store;
     private readonly RequestDelegate _answer;
 
-    private DirectAdmin(WebApplication app, RequestDelegate answer) => (_app, _answer) = (app, answer);
+    private DirectAdmin(WebApplication app, OpenedStore store, RequestDelegate answer) => (_app, _store, _answer) = (app, store, answer);
 
     /// <exception cref="RefusedException">Nothing is configured.</exception>
     public static async Task<DirectAdmin> OpenAsync(ConfigurationSource source, UpstreamVariables variables, CancellationToken cancellation)
@@ -26,13 +28,14 @@ internal sealed class DirectAdmin : HttpMessageHandler, IAsyncDisposable
         }
 
         var configuration = LoadedConfiguration.Read(source, variables);
-        var app = ProxyServer.BuildWithoutListening(configuration, ListenPlan.Make(urls: null, configuration.Options.Listen));
+        var store = await OpenedStore.OpenAsync(configuration.Options.Store, isDemo: false, cancellation);
+        var app = ProxyServer.BuildWithoutListening(configuration, store, ListenPlan.Make(urls: null, configuration.Options.Listen));
         var branch = ((IApplicationBuilder)app).New();
         branch.UseLlmProxyAdmin(ProxyPipeline.AdminPrefix, static _ => true);
-        var direct = new DirectAdmin(app, branch.Build());
+        var direct = new DirectAdmin(app, store, branch.Build());
         try
         {
-            foreach (var service in app.Services.GetServices<IHostedService>().Where(IsOfStores))
+            foreach (var service in app.Services.GetServices<IHostedService>().Where(IsNeeded))
             {
                 await service.StartAsync(cancellation);
             }
@@ -48,16 +51,13 @@ internal sealed class DirectAdmin : HttpMessageHandler, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var service in _app.Services.GetServices<IHostedService>().Where(IsOfStores).Reverse())
+        foreach (var service in _app.Services.GetServices<IHostedService>().Where(IsNeeded).Reverse())
         {
             await service.StopAsync(CancellationToken.None);
-            if (service is IHostedLifecycleService last)
-            {
-                await last.StoppedAsync(CancellationToken.None);
-            }
         }
 
         await _app.DisposeAsync();
+        _store.Dispose();
         Dispose();
     }
 
@@ -81,7 +81,6 @@ internal sealed class DirectAdmin : HttpMessageHandler, IAsyncDisposable
         return new HttpResponseMessage((HttpStatusCode)http.Response.StatusCode) { Content = new ByteArrayContent(body.ToArray()), RequestMessage = request };
     }
 
-    // The health checks, the watch of the configuration and the server itself have no part in this.
-    private static bool IsOfStores(IHostedService service) => service.GetType().Namespace is
-        "LlmProxy.Core.Authentication" or "LlmProxy.Core.Admission" or "LlmProxy.Core.Accounting" or "LlmProxy.Host.Stores";
+    // What reads the keys of the store. The journal is an instance's own, and nothing is written to it here.
+    private static bool IsNeeded(IHostedService service) => service.GetType().Namespace == "LlmProxy.Core.Authentication";
 }

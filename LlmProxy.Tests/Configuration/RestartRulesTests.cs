@@ -21,6 +21,10 @@ internal sealed class RestartRulesTests
             Listen = { Api = "http://127.0.0.1:1", Admin = "http://127.0.0.1:2", Certificate = "x" },
             Shutdown = { Pause = TimeSpan.FromSeconds(1), Deadline = TimeSpan.FromSeconds(2) },
             Cors = { Origins = { "https://a" } },
+            Store = new StoreOptions
+            {
+                Kind = StoreKind.PostgreSQL, Path = "x", ConnectionString = "y", KeepDays = 1, Journal = 1, WhenFull = FullJournal.Refuse, WhenCutOff = CutOffShare.Serve,
+            },
         };
         IReadOnlyList<string> named = RestartRules.Find(new LlmProxyOptions(), other);
         string[] expected =
