@@ -61,36 +61,6 @@ internal sealed partial class LlmProxyMiddleware
         return id;
     }
 
-    private static async ValueTask<ProxyError?> ListModelsAsync(HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, Exchange exchange)
-    {
-        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId) { RequestIdHeader = match.Dialect.RequestIdHeader };
-        if (!match.Endpoint!.HasId)
-        {
-            exchange.ResponseBytes = await ModelList.WriteAllAsync(http, match.Dialect, [.. snapshot.Routes.NamesFor(caller)], headers);
-        }
-        else
-        {
-            // A slash in an id may have been written as %2F, which the server leaves as it is.
-            var name = Uri.UnescapeDataString(match.Id);
-            exchange.Model = DisplayText.Name(name);
-            if (!snapshot.Routes.Resolve(name, caller, snapshot.Options.RevealForbiddenModels).TryGet(out var route, out var error))
-            {
-                return error;
-            }
-
-            if (!route.Route.IsOpenTo(caller.UpstreamTags))
-            {
-                return snapshot.Routes.Forbidden(name, caller, snapshot.Options.RevealForbiddenModels);
-            }
-
-            exchange.Route = route.Route.Name;
-            exchange.ResponseBytes = await ModelList.WriteOneAsync(http, match.Dialect, name, headers);
-        }
-
-        exchange.Status = StatusCodes.Status200OK;
-        return null;
-    }
-
     private async ValueTask<Result<ReadRequest>> ReadAsync(
         HttpRequest request, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
     {

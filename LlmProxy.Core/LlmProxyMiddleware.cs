@@ -16,6 +16,7 @@ namespace LlmProxy.Core;
 /// <summary>A request's way through the proxy: every stage, in order, on one screen.</summary>
 internal sealed partial class LlmProxyMiddleware(
     LlmProxySnapshots snapshots,
+    FailedAttempts failures,
     RequestReader requests,
     StoredResponses stored,
     Admitter admitter,
@@ -76,7 +77,7 @@ internal sealed partial class LlmProxyMiddleware(
         Note(exchange, endpoint);
 
         // 2. Who calls?
-        if (!Authenticator.Authenticate(http, seen, snapshot.Keys, time).TryGet(out var caller, out var error))
+        if (!Authenticator.Authenticate(http, seen, snapshot.Keys, time, failures).TryGet(out var caller, out var error))
         {
             return error;
         }
@@ -84,7 +85,7 @@ internal sealed partial class LlmProxyMiddleware(
         Note(exchange, caller);
         if (endpoint.IsLocal)
         {
-            return await ListModelsAsync(http, match, caller, snapshot, exchange);
+            return await AnswerLocallyAsync(http, match, caller, snapshot, exchange);
         }
 
         if ((caller.Operations & endpoint.Operation) == 0)

@@ -75,6 +75,7 @@ internal static class LlmProxyServices
         services.AddSingleton<RequestReader>();
         services.AddSingleton(new StoredResponses());
         services.AddSingleton(provider => new Meters(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new LlmProxyLimits(provider.GetRequiredService<LlmProxySnapshots>(), new LimitStates(provider.GetRequiredService<Meters>())));
         services.AddSingleton<AnswerBook>();
         services.AddSingleton<Admitter>();
         AddForwarding(services);
@@ -101,8 +102,6 @@ internal static class LlmProxyServices
 
     private static void AddAdmin(IServiceCollection services)
     {
-        services.AddSingleton(provider => new LlmProxyLimits(
-            provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<Admitter>(), provider.GetRequiredService<Meters>()));
         services.AddSingleton<KeyPages>();
         services.AddSingleton<LimitPages>();
         services.AddSingleton<GroupPages>();
@@ -114,6 +113,7 @@ internal static class LlmProxyServices
 
     private static void AddKeys(IServiceCollection services)
     {
+        services.AddSingleton<FailedAttempts>();
         services.AddSingleton(provider =>
         {
             var snapshots = provider.GetRequiredService<LlmProxySnapshots>();

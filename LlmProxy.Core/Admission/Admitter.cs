@@ -66,6 +66,19 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
             ? RateView.Of(limits, limits.Users is { } users ? users.Of(UserOf(headers, limits.UserHeader)) : null, meters)
             : default;
 
+    /// <summary>How the limits stand that a caller has to pass, those of the end user among them whom its headers name.</summary>
+    public IReadOnlyList<LimitState> StatesOf(Caller caller, IHeaderDictionary headers)
+    {
+        var states = new LimitStates(meters);
+        var found = states.Of(caller);
+        if (caller is { Group: { } group, Pool.EndUser: { } users })
+        {
+            found.AddRange(states.OfUser(group, users, caller.PoolZone, UserOf(headers, users.Header)));
+        }
+
+        return found;
+    }
+
     /// <summary>All that is known of a caller's limits.</summary>
     public CallerLimits LimitsOf(Caller caller)
     {

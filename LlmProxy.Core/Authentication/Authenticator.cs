@@ -15,10 +15,18 @@ internal static class Authenticator
     /// <param name="seen">Which of its headers may matter.</param>
     /// <param name="keys">Ours.</param>
     /// <param name="time">Ends keys.</param>
-    public static Result<Caller> Authenticate(HttpContext http, ClientHeaders seen, KeyRing keys, TimeProvider time)
+    /// <param name="failures">Count those who try keys; null: nobody does.</param>
+    public static Result<Caller> Authenticate(HttpContext http, ClientHeaders seen, KeyRing keys, TimeProvider time, FailedAttempts? failures = null)
     {
         var found = Find(http, seen, keys, time);
-        return found.Value?.RefusalAt(time) is { } refusal ? refusal : found;
+        if (found.TryGet(out var caller, out var error))
+        {
+            return caller.RefusalAt(time) is { } refusal ? refusal : found;
+        }
+
+        // Who sends nothing tries nothing.
+        var isTried = ReferenceEquals(error, ProxyErrors.InvalidApiKey) && Carries(http.Request.Headers, seen);
+        return isTried && failures?.TryCount(http.Connection.RemoteIpAddress, out var wait) == false ? ProxyErrors.TooManyFailures(wait) : found;
     }
 
     private static Result<Caller> Find(HttpContext http, ClientHeaders seen, KeyRing keys, TimeProvider time)

@@ -27,6 +27,7 @@ internal static class EndpointTable
         new(Operations.Models, "models", "models", HttpMethods.Get, "/models/{*id}", Dialect.Messages) { IsLocal = true, Header = AnthropicVersion },
         new(Operations.Models, "models", "models", HttpMethods.Get, "/models", Dialect.Plain) { IsLocal = true },
         new(Operations.Models, "models", "models", HttpMethods.Get, "/models/{*id}", Dialect.Plain) { IsLocal = true },
+        new(Operations.Key, "key", "key", HttpMethods.Get, "/key", Dialect.Plain) { IsLocal = true },
     ];
 
     /// <summary>Finds the endpoint of a path behind the prefix. Methods and paths are compared exactly: there is one way to write each.</summary>
