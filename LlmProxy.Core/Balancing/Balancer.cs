@@ -13,11 +13,12 @@ internal sealed class Balancer(LiveStates states, TimeProvider time)
     // Requests of these may carry what only one account can read.
     private const Operations Carrying = Operations.Responses | Operations.Chat | Operations.Messages | Operations.CountTokens;
 
-    /// <returns>Null if none of the route's targets may serve this request: not the operation, not with the caller's tags, or not at the upstream that it must be.</returns>
-    public Selection? Select(in RouteMatch match, Operations operation, Caller caller, in ReadRequest request, IHeaderDictionary headers)
+    /// <returns>False if none of the route's targets may serve this request: not the operation, not with the caller's tags, or not at the upstream that it must be.</returns>
+    public bool TrySelect(
+        in RouteMatch match, Operations operation, Caller caller, in ReadRequest request, IHeaderDictionary headers, out Selection selection)
     {
-        var selection = Look(match, operation, caller, request, headers);
-        return selection.Count > 0 ? selection : null;
+        selection = Look(match, operation, caller, request, headers);
+        return selection.Count > 0;
     }
 
     /// <summary>The same, even if nobody may serve it: to be looked at.</summary>

@@ -19,14 +19,16 @@ internal enum Standing
     Forced,
 }
 
-/// <summary>One request's way through the targets of its model: whom to ask now, and whom after that.</summary>
-internal sealed partial class Selection
+/// <summary>
+/// One request's way through the targets of its model: whom to ask now, and whom after that. It is kept where the request is, so
+/// that choosing allocates nothing: a copy of it chooses for itself.
+/// </summary>
+internal partial struct Selection
 {
     private const int UsualWaitMs = 1000;
     private const int LongestWaitMs = 60_000;
 
     private readonly Pool _pool;
-    private readonly RouteMatch _match;
     private readonly TimeProvider _time;
     private readonly PickKey _key;
     private ulong _all;
@@ -35,7 +37,7 @@ internal sealed partial class Selection
     public Selection(Pool pool, in RouteMatch match, Operations operation, Caller caller, in PickKey key, TimeProvider time)
     {
         _pool = pool;
-        _match = match;
+        Match = match;
         _time = time;
         _key = key;
         Caller = caller;
@@ -53,23 +55,26 @@ internal sealed partial class Selection
         Count = BitOperations.PopCount(_open);
     }
 
+    /// <summary>Where the model leads.</summary>
+    public RouteMatch Match { get; }
+
     public Caller Caller { get; }
 
     /// <summary>What the route's star stands for.</summary>
-    public ReadOnlySpan<char> Star => _match.Star;
+    public readonly ReadOnlySpan<char> Star => Match.Star;
 
-    public Route Route => _pool.Route;
+    public readonly Route Route => _pool.Route;
 
-    public RouteState State => _pool.State;
+    public readonly RouteState State => _pool.State;
 
     /// <summary>Targets that may serve this request at all.</summary>
     public int Count { get; private set; }
 
     /// <summary>Somebody is left who could be asked now.</summary>
-    public bool HasNext() => _open != 0 && (ReadyAt(Clock.Ms(_time), out var full) | full) != 0;
+    public readonly bool HasNext() => _open != 0 && (ReadyAt(Clock.Ms(_time), out var full) | full) != 0;
 
     /// <summary>The first in order of those that may serve it, for what has to be known before one is chosen.</summary>
-    public Target First => _pool.Candidates[BitOperations.TrailingZeroCount(_open)].Target;
+    public readonly Target First => _pool.Candidates[BitOperations.TrailingZeroCount(_open)].Target;
 
     /// <summary>Picks the next to ask, which is not picked again. Null if nobody can be asked.</summary>
     /// <param name="standing">How it was come by.</param>
@@ -95,7 +100,7 @@ internal sealed partial class Selection
             var index = ready != 0 ? _pool.Pick(ready, _key, now) : _pool.ShortestQueue(full);
             _open &= ~(1UL << index);
             var candidate = _pool.Candidates[index];
-            if (candidate.State.TryBegin(candidate.Target, _match.Star, Count == 1, now))
+            if (candidate.State.TryBegin(candidate.Target, Match.Star, Count == 1, now))
             {
                 return candidate;
             }
@@ -163,7 +168,7 @@ internal sealed partial class Selection
     }
 
     /// <summary>In how many milliseconds the first of those that are left alone now may be asked again; 0 if none is left alone.</summary>
-    public int ShortestPauseMs()
+    public readonly int ShortestPauseMs()
     {
         var now = Clock.Ms(_time);
         var shortest = long.MaxValue;
@@ -179,7 +184,7 @@ internal sealed partial class Selection
     }
 
     /// <summary>What is to be said when nobody can be asked.</summary>
-    public ProxyError Nobody()
+    public readonly ProxyError Nobody()
     {
         var now = Clock.Ms(_time);
         FailureCause? common = null;
@@ -202,7 +207,7 @@ internal sealed partial class Selection
         };
     }
 
-    private ulong ReadyAt(long now, out ulong full)
+    private readonly ulong ReadyAt(long now, out ulong full)
     {
         var ready = 0UL;
         full = 0;
@@ -223,9 +228,9 @@ internal sealed partial class Selection
         return ready;
     }
 
-    private Readiness Look(int index, long now, out long until, out FailureCause cause)
+    private readonly Readiness Look(int index, long now, out long until, out FailureCause cause)
     {
         var candidate = _pool.Candidates[index];
-        return candidate.State.Look(candidate.Target, _match.Star, Count == 1, now, out until, out cause);
+        return candidate.State.Look(candidate.Target, Match.Star, Count == 1, now, out until, out cause);
     }
 }

@@ -14,7 +14,6 @@ internal sealed class Failover(AttemptSeries series)
 
     private static readonly List<BodyPart> _none = [];
 
-    private readonly Selection _selection = series.Selection;
     private HedgedCall? _hedge;
     private ProxyError? _told;
     private int _toldContext;
@@ -25,7 +24,7 @@ internal sealed class Failover(AttemptSeries series)
     /// <summary>Asks until somebody commits, nobody is left, or another would do no better. By then the request's body is needed no more.</summary>
     public async ValueTask<Result<UpstreamAnswer>> RunAsync()
     {
-        _selection.State.Extra.Count(series.Now);
+        series.Selection.State.Extra.Count(series.Now);
         _hedge = HedgedCall.TryMake(series, AskAsync, Note);
         var candidate = Next(out var standing);
         while (candidate is not null)
@@ -47,7 +46,7 @@ internal sealed class Failover(AttemptSeries series)
             if (ReferenceEquals(error, _turnedAway))
             {
                 // Now it is seen to be out; if everybody is, it may still be the one that is tried all the same.
-                _selection.Return(candidate);
+                series.Selection.Return(candidate);
                 candidate = Next(out standing);
                 continue;
             }
@@ -67,7 +66,7 @@ internal sealed class Failover(AttemptSeries series)
             candidate = next;
         }
 
-        return End(_told is { } told ? Tell(told) : _selection.Nobody());
+        return End(_told is { } told ? Tell(told) : series.Selection.Nobody());
     }
 
     private ProxyError End(ProxyError error)
@@ -79,13 +78,13 @@ internal sealed class Failover(AttemptSeries series)
     /// <summary>The next to ask; if nobody was asked yet and all are out, the one that is tried all the same.</summary>
     private Candidate? Next(out Standing standing)
     {
-        if (_selection.Next(out standing, _mayWait) is { } candidate)
+        if (series.Selection.Next(out standing, _mayWait) is { } candidate)
         {
             return candidate;
         }
 
         standing = Standing.Forced;
-        return _told is null ? _selection.Forced() : null;
+        return _told is null ? series.Selection.Forced() : null;
     }
 
     /// <summary>Whom to ask after one that failed; null if the budget is spent or nobody is left.</summary>
@@ -94,11 +93,11 @@ internal sealed class Failover(AttemptSeries series)
         // Who refuses what is too long has done no work for it: that is no storm of retries, and counts for none.
         if (error.Cause == FailureCause.TooLong)
         {
-            var larger = _selection.NextLarger(failed.Target, out standing, out var exists);
+            var larger = series.Selection.NextLarger(failed.Target, out standing, out var exists);
             if (larger is null && exists)
             {
                 // Who reads that it is too long may cut it: that one who takes it is away for a moment is no reason to.
-                _told = _selection.Nobody();
+                _told = series.Selection.Nobody();
             }
 
             return larger;
@@ -112,7 +111,7 @@ internal sealed class Failover(AttemptSeries series)
             return null;
         }
 
-        var next = _selection.Next(out standing, _mayWait);
+        var next = series.Selection.Next(out standing, _mayWait);
         if (next is null && _hasPaid)
         {
             series.GiveExtraBack();
@@ -147,12 +146,12 @@ internal sealed class Failover(AttemptSeries series)
     /// <summary>With several targets a client is told to come back when the first of them is back.</summary>
     private ProxyError Tell(ProxyError error)
     {
-        if (error.RetryAfterMs == 0 || error.IsFinal || _selection.Count == 1)
+        if (error.RetryAfterMs == 0 || error.IsFinal || series.Selection.Count == 1)
         {
             return error;
         }
 
-        var shortest = Math.Min(_shortestWaitMs, _selection.ShortestPauseMs() is > 0 and var pause ? pause : int.MaxValue);
+        var shortest = Math.Min(_shortestWaitMs, series.Selection.ShortestPauseMs() is > 0 and var pause ? pause : int.MaxValue);
         return shortest < error.RetryAfterMs ? error with { RetryAfterMs = shortest } : error;
     }
 
@@ -164,7 +163,7 @@ internal sealed class Failover(AttemptSeries series)
         if (!request.Endpoint.IsBodyless)
         {
             parts = RequestSplice.TryPlan(
-                request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(_selection.Star), request.Route.Route.Edits, out var refused);
+                request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(series.Selection.Star), request.Route.Route.Edits, out var refused);
             if (parts is null)
             {
                 return TurnAway(candidate, refused!);
@@ -190,7 +189,7 @@ internal sealed class Failover(AttemptSeries series)
 
     private ValueTask<Result<UpstreamAnswer>> TurnAway(Candidate candidate, ProxyError error)
     {
-        candidate.State.Untold(candidate.Target.ModelFor(_selection.Star));
+        candidate.State.Untold(candidate.Target.ModelFor(series.Selection.Star));
         return new ValueTask<Result<UpstreamAnswer>>(error);
     }
 
@@ -200,7 +199,7 @@ internal sealed class Failover(AttemptSeries series)
         racer?.Wait(own);
         try
         {
-            var wait = await candidate.State.Places.EnterAsync(_selection.Caller.Id, own?.Token ?? series.Clock.Token);
+            var wait = await candidate.State.Places.EnterAsync(series.Selection.Caller.Id, own?.Token ?? series.Clock.Token);
 
             // Who has waited that long once does not wait again, elsewhere.
             _mayWait &= wait != PlaceWait.TimedOut;

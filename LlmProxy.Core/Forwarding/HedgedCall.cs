@@ -19,8 +19,8 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
     private readonly FirstEventTimes? _times = options.After is null ? series.Selection.State.Times(series.Request.WantsStream) : null;
 
     /// <summary>May the request be sent twice at all? Not what changes something that an upstream keeps, nor what only one can answer.</summary>
-    public static bool Suits(ForwardRequest request, Selection selection) =>
-        selection.Route.Hedge is not null && selection.Count > 1
+    public static bool Suits(ForwardRequest request) =>
+        request.Selection.Route.Hedge is not null && request.Selection.Count > 1
         && !request.Endpoint.IsBodyless && !request.NamesStored && request.Route.Keeper is null;
 
     /// <summary>For a request that may be sent twice; it counts for the budget. Null for any other.</summary>
@@ -29,7 +29,7 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
     /// <param name="failed">Told if the first has failed and the second goes on as its failover.</param>
     public static HedgedCall? TryMake(AttemptSeries series, AskTarget ask, Action<Candidate, ProxyError> failed)
     {
-        if (!Suits(series.Request, series.Selection))
+        if (!Suits(series.Request))
         {
             return null;
         }
@@ -40,8 +40,8 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
     }
 
     /// <summary>The silence after which a second is asked where none is configured; null while too little is known.</summary>
-    public static TimeSpan? UsualDelay(ForwardRequest request, Selection selection) =>
-        selection.State.Times(request.WantsStream).Percentile(SlowestPercent);
+    public static TimeSpan? UsualDelay(ForwardRequest request) =>
+        request.Selection.State.Times(request.WantsStream).Percentile(SlowestPercent);
 
     /// <summary>The request has been sent to a second target; that happens once.</summary>
     public bool IsSpent { get; private set; }

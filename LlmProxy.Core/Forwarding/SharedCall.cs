@@ -1,4 +1,3 @@
-using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
 
@@ -75,8 +74,8 @@ internal sealed class SharedCall : IDisposable
     }
 
     /// <summary>Sends it, for the first who is there.</summary>
-    public void Begin(Forwarder forwarder, Selection selection, LimitOptions limits, Action<AttemptNote> note) =>
-        _ = RunAsync(forwarder, selection, limits, note);
+    public void Begin(Forwarder forwarder, LimitOptions limits, Action<AttemptNote> note) =>
+        _ = RunAsync(forwarder, limits, note);
 
     /// <summary>It has ended, or is not going to be sent at all.</summary>
     public void Dispose()
@@ -141,11 +140,11 @@ internal sealed class SharedCall : IDisposable
         }
     }
 
-    private async Task RunAsync(Forwarder forwarder, Selection selection, LimitOptions limits, Action<AttemptNote> note)
+    private async Task RunAsync(Forwarder forwarder, LimitOptions limits, Action<AttemptNote> note)
     {
         try
         {
-            var result = await forwarder.SendAsync(_request, selection, limits, _clock, note);
+            var result = await forwarder.SendAsync(_request, limits, _clock, note);
             if (!result.TryGet(out var answer, out var error))
             {
                 Close();
