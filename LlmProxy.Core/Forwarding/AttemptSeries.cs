@@ -9,6 +9,7 @@ internal sealed class AttemptSeries(
 {
     private readonly Lock? _noting = request.Selection.Route.Hedge is null ? null : new();
     private int _sent;
+    private int _paid;
 
     public ForwardRequest Request => request;
 
@@ -49,6 +50,29 @@ internal sealed class AttemptSeries(
     /// <summary>Takes an attempt more from the budget of the model; the first that reaches anybody is free.</summary>
     public bool TryTakeExtra() =>
         !HasSent || Selection.State.Extra.TryTake(Now, Selection.Route.Failover.BudgetPercent, Selection.Route.Failover.BudgetLeast);
+
+    /// <summary>Takes an attempt more, for the target that is asked next.</summary>
+    public bool TryPay()
+    {
+        Volatile.Write(ref _paid, HasSent ? 1 : 0);
+        if (TryTakeExtra())
+        {
+            return true;
+        }
+
+        Volatile.Write(ref _paid, 0);
+        return false;
+    }
+
+    /// <summary>Nothing was sent to a target: what was paid for it is given back, once.</summary>
+    /// <param name="racer">A hedge is not paid for from this budget; null if it is none.</param>
+    public void Refund(Racer? racer)
+    {
+        if (racer is not { IsHedge: true } && Interlocked.Exchange(ref _paid, 0) == 1)
+        {
+            GiveExtraBack();
+        }
+    }
 
     /// <summary>Nothing was sent for what <see cref="TryTakeExtra"/> gave.</summary>
     public void GiveExtraBack()
