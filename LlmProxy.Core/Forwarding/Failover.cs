@@ -18,18 +18,16 @@ internal sealed class Failover(AttemptSeries series)
     private ProxyError? _told;
     private int _toldContext;
     private int _shortestWaitMs = int.MaxValue;
-    private bool _hasPaid;
     private bool _mayWait = true;
 
     /// <summary>Asks until somebody commits, nobody is left, or another would do no better. By then the request's body is needed no more.</summary>
     public async ValueTask<Result<UpstreamAnswer>> RunAsync()
     {
         series.Selection.State.Extra.Count(series.Now);
-        _hedge = HedgedCall.TryMake(series, AskAsync, Note);
+        _hedge = HedgedCall.TryMake(series, AskAsync, Leave);
         var candidate = Next(out var standing);
         while (candidate is not null)
         {
-            var asked = candidate;
             var result = _hedge is { IsSpent: false } ? Take(await _hedge.RunAsync(candidate, standing), out candidate) : await AskAsync(candidate, standing, null);
             if (result.Error is not { } error)
             {
@@ -37,12 +35,6 @@ internal sealed class Failover(AttemptSeries series)
                 return result;
             }
 
-            if (_hasPaid && error.Cause == FailureCause.NotSent && asked == candidate)
-            {
-                series.GiveExtraBack();
-            }
-
-            _hasPaid = false;
             if (ReferenceEquals(error, _turnedAway))
             {
                 // Now it is seen to be out; if everybody is, it may still be the one that is tried all the same.
@@ -104,17 +96,15 @@ internal sealed class Failover(AttemptSeries series)
         }
 
         standing = Standing.Ready;
-        _hasPaid = series.HasSent;
-        if (!series.TryTakeExtra())
+        if (!series.TryPay())
         {
-            _hasPaid = false;
             return null;
         }
 
         var next = series.Selection.Next(out standing, _mayWait);
-        if (next is null && _hasPaid)
+        if (next is null)
         {
-            series.GiveExtraBack();
+            series.Refund(racer: null);
         }
 
         return next;
@@ -124,6 +114,20 @@ internal sealed class Failover(AttemptSeries series)
     {
         asked = outcome.Asked;
         return outcome.Result;
+    }
+
+    /// <summary>The first of two has failed, and the second goes on as its failover.</summary>
+    private void Leave(Candidate candidate, ProxyError error)
+    {
+        if (ReferenceEquals(error, _turnedAway))
+        {
+            // It was not asked at all, and may still be.
+            series.Selection.Return(candidate);
+            return;
+        }
+
+        Note(candidate, error);
+        series.Note(new AttemptNote(AttemptStage.FailedOver, candidate.Target, error, 0));
     }
 
     /// <summary>Of several failures the client is told of the last, unless an earlier one lets it hope for more.</summary>
@@ -166,7 +170,7 @@ internal sealed class Failover(AttemptSeries series)
                 request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(series.Selection.Star), request.Route.Route.Edits, out var refused);
             if (parts is null)
             {
-                return TurnAway(candidate, refused!);
+                return TurnAway(candidate, refused!, racer);
             }
         }
 
@@ -174,7 +178,7 @@ internal sealed class Failover(AttemptSeries series)
     }
 
     private async ValueTask<Result<UpstreamAnswer>> WaitAndCallAsync(Candidate candidate, Standing standing, List<BodyPart> parts, Racer? racer) =>
-        await WaitForPlaceAsync(candidate, racer) is { } full ? await TurnAway(candidate, full) : await CallAsync(candidate, standing, parts, racer);
+        await WaitForPlaceAsync(candidate, racer) is { } full ? await TurnAway(candidate, full, racer) : await CallAsync(candidate, standing, parts, racer);
 
     private ValueTask<Result<UpstreamAnswer>> CallAsync(Candidate candidate, Standing standing, List<BodyPart> parts, Racer? racer)
     {
@@ -184,11 +188,12 @@ internal sealed class Failover(AttemptSeries series)
         }
 
         candidate.State.Places.Exit();
-        return TurnAway(candidate, _turnedAway);
+        return TurnAway(candidate, _turnedAway, racer);
     }
 
-    private ValueTask<Result<UpstreamAnswer>> TurnAway(Candidate candidate, ProxyError error)
+    private ValueTask<Result<UpstreamAnswer>> TurnAway(Candidate candidate, ProxyError error, Racer? racer)
     {
+        series.Refund(racer);
         candidate.State.Untold(candidate.Target.ModelFor(series.Selection.Star));
         return new ValueTask<Result<UpstreamAnswer>>(error);
     }

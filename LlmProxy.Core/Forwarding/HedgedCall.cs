@@ -73,7 +73,6 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
             if (hasFailed)
             {
                 failed(first, result.Error!);
-                series.Note(new AttemptNote(AttemptStage.FailedOver, first.Target, result.Error, 0));
             }
 
             // Whoever ends it without an answer wins, too, so that the other cannot commit to one that nobody gets any more.

@@ -109,44 +109,6 @@ public sealed class HedgeLimitTests : HedgeFixture
     }
 
     [Test]
-    public async Task Whoever_waits_for_a_place_leaves_the_queue_when_the_second_has_answered()
-    {
-        Setup.Main.Concurrent = 1;
-        Upstream.Otherwise(async exchange =>
-        {
-            await exchange.PauseAsync(Gate.Task);
-            await Replies.LikeOpenAI(exchange);
-        });
-
-        // It is busy itself when the second request comes, and free by the time of the hedge.
-        Setup.Options.Upstreams["second"].Concurrent = 1;
-        var free = new TaskCompletionSource();
-        Second.Next(async exchange =>
-        {
-            await exchange.PauseAsync(free.Task);
-            await Replies.LikeOpenAI(exchange);
-        });
-        Setup.Options.Models["busy"] = ProxySetup.Model("second", "second-mini");
-        Setup.Options.Models["held"] = ProxySetup.Model("main", Chat.UpstreamModel);
-        ExpectUpstreamRequests(3);
-        await StartAsync();
-        Task<RawResponse> holder = PostAsync(Chat.Request(model: "held"));
-        await Upstream.WaitForAsync();
-        Task<RawResponse> busy = PostAsync(Chat.Request(model: "busy"));
-        await Second.WaitForAsync();
-        Task<RawResponse> waiting = PostAsync(Chat.Request());
-        await Deadline.Until(() => Leaks.StateOf(App, "main").Places.Waiting == 1);
-        free.SetResult();
-        await busy;
-        await AdvanceUntilAsync(waiting);
-        Assert.That((await waiting).Status, Is.EqualTo(200));
-        Assert.That(Leaks.StateOf(App, "main").Places.Waiting, Is.Zero);
-        Gate.SetResult();
-        await holder;
-        Assert.That((Upstream.Requests.Count, Second.Requests.Count), Is.EqualTo((1, 2)));
-    }
-
-    [Test]
     public async Task A_loser_says_nothing_of_its_upstream_s_health()
     {
         Setup.Main.Breaker.Requests = 2;
