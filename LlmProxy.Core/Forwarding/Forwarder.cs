@@ -20,6 +20,7 @@ internal sealed class Forwarder(AttemptSender sender, Mirroring mirroring, TimeP
             mirroring.Offer(request, limits);
         }
 
+        clock.LimitPatience(ClientTimeout.Of(request.Headers));
         return new Failover(new AttemptSeries(request, limits, clock, sender, note, time)).RunAsync();
     }
 }

@@ -238,7 +238,7 @@ internal sealed class SharedPart(SharedCall call, string id, ForwardRequest requ
         request.Body.End();
 
         // How long its client waits is its own: the call goes on for those who wait longer.
-        clock.Begin(request.WantsStream ? CutOff.FirstEvent : CutOff.Response, ClientTimeout.Bound(request.Headers, TimeSpan.Zero));
+        clock.LimitPatience(ClientTimeout.Of(request.Headers));
         try
         {
             if (!(await call.Committed.WaitAsync(clock.Token)).TryGet(out var shared, out var error))
@@ -246,10 +246,13 @@ internal sealed class SharedPart(SharedCall call, string id, ForwardRequest requ
                 return error;
             }
 
-            clock.EndPhase();
-            if (!shared.HasOutput)
+            if (shared.HasOutput)
             {
-                clock.Begin(CutOff.FirstEvent, ClientTimeout.Bound(request.Headers, shared.Target.Timeouts.FirstEvent));
+                clock.EndPatience();
+            }
+            else
+            {
+                clock.Begin(CutOff.FirstEvent, shared.Target.Timeouts.FirstEvent);
             }
 
             return shared.For(Rest!);
