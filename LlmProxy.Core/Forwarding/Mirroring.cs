@@ -40,7 +40,8 @@ internal sealed class Mirroring(
     public void Offer(ForwardRequest request, LimitOptions limits)
     {
         if (request.Route.Route.Mirror is not { } mirror || !Suits(mirror.Target, request)
-            || (mirror.Percent < 100 && Random.Shared.Next(100) >= mirror.Percent))
+            || (mirror.Percent < 100 && Random.Shared.Next(100) >= mirror.Percent)
+            || Balancer.IsOfOneAccount(request.Endpoint.Operation, request.Body))
         {
             return;
         }
