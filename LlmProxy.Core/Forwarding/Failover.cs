@@ -49,7 +49,7 @@ internal sealed class Failover(AttemptSeries series)
                 return End(error);
             }
 
-            var next = Follow(candidate, error, out standing);
+            var next = Follow(error, out standing);
             if (next is not null)
             {
                 series.Note(new AttemptNote(AttemptStage.FailedOver, candidate.Target, error, 0));
@@ -80,12 +80,12 @@ internal sealed class Failover(AttemptSeries series)
     }
 
     /// <summary>Whom to ask after one that failed; null if the budget is spent or nobody is left.</summary>
-    private Candidate? Follow(Candidate failed, ProxyError error, out Standing standing)
+    private Candidate? Follow(ProxyError error, out Standing standing)
     {
         // Who refuses what is too long has done no work for it: that is no storm of retries, and counts for none.
         if (error.Cause == FailureCause.TooLong)
         {
-            var larger = series.Selection.NextLarger(failed.Target, out standing, out var exists);
+            var larger = series.Selection.NextLarger(out standing, out var exists);
             if (larger is null && exists)
             {
                 // Who reads that it is too long may cut it: that one who takes it is away for a moment is no reason to.
@@ -133,6 +133,11 @@ internal sealed class Failover(AttemptSeries series)
     /// <summary>Of several failures the client is told of the last, unless an earlier one lets it hope for more.</summary>
     private void Note(Candidate candidate, ProxyError error)
     {
+        if (error.Cause == FailureCause.TooLong)
+        {
+            series.Selection.KeepLarger(candidate.Target);
+        }
+
         if (error.RetryAfterMs > 0 && !error.IsFinal)
         {
             _shortestWaitMs = Math.Min(_shortestWaitMs, error.RetryAfterMs);
@@ -170,7 +175,7 @@ internal sealed class Failover(AttemptSeries series)
                 request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(series.Selection.Star), request.Route.Route.Edits, out var refused);
             if (parts is null)
             {
-                return TurnAway(candidate, refused!, racer);
+                return TurnAway(candidate, standing, refused!, racer);
             }
         }
 
@@ -178,23 +183,23 @@ internal sealed class Failover(AttemptSeries series)
     }
 
     private async ValueTask<Result<UpstreamAnswer>> WaitAndCallAsync(Candidate candidate, Standing standing, List<BodyPart> parts, Racer? racer) =>
-        await WaitForPlaceAsync(candidate, racer) is { } full ? await TurnAway(candidate, full, racer) : await CallAsync(candidate, standing, parts, racer);
+        await WaitForPlaceAsync(candidate, racer) is { } full ? await TurnAway(candidate, standing, full, racer) : await CallAsync(candidate, standing, parts, racer);
 
     private ValueTask<Result<UpstreamAnswer>> CallAsync(Candidate candidate, Standing standing, List<BodyPart> parts, Racer? racer)
     {
-        if (candidate.State.Breaker.TryPass(standing == Standing.Forced, out var pass))
+        if (candidate.State.Breaker.TryPass(standing.IsForced, out var pass))
         {
-            return new TargetCall(series, candidate, parts, pass, racer).RunAsync();
+            return new TargetCall(series, candidate, standing.Right, parts, pass, racer).RunAsync();
         }
 
         candidate.State.Places.Exit();
-        return TurnAway(candidate, _turnedAway, racer);
+        return TurnAway(candidate, standing, _turnedAway, racer);
     }
 
-    private ValueTask<Result<UpstreamAnswer>> TurnAway(Candidate candidate, ProxyError error, Racer? racer)
+    private ValueTask<Result<UpstreamAnswer>> TurnAway(Candidate candidate, in Standing standing, ProxyError error, Racer? racer)
     {
         series.Refund(racer);
-        candidate.State.Untold(candidate.Target.ModelFor(series.Selection.Star));
+        candidate.State.Untold(candidate.Target.ModelFor(series.Selection.Star), standing.Right);
         return new ValueTask<Result<UpstreamAnswer>>(error);
     }
 

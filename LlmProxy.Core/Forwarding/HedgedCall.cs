@@ -53,7 +53,7 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
         var ahead = new Racer(race, isHedge: false);
         var began = series.Time.GetTimestamp();
         var asking = BeginAsync(first, standing, ahead);
-        if (!await IsSilentAsync(asking) || race.IsWon || Second() is not { } second)
+        if (!await IsSilentAsync(asking) || race.IsWon || Second(out var standingSecond) is not { } second)
         {
             var alone = await asking;
             Learn(alone, began);
@@ -63,7 +63,7 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
         IsSpent = true;
         var behind = new Racer(race, isHedge: true);
         var beganSecond = series.Time.GetTimestamp();
-        var hedging = BeginAsync(second, Standing.Ready, behind);
+        var hedging = BeginAsync(second, standingSecond, behind);
         try
         {
             // A hedge that fails changes nothing: the first may still answer.
@@ -120,14 +120,15 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
     }
 
     /// <summary>Another target that may be asked at once, if the budget has a hedge left.</summary>
-    private Candidate? Second()
+    private Candidate? Second(out Standing standing)
     {
+        standing = default;
         if (series.Clock.Reason != CutOff.None || !_state.Hedges.TryTake())
         {
             return null;
         }
 
-        var second = series.Selection.Next(out _, mayWait: false);
+        var second = series.Selection.Next(out standing, mayWait: false);
         if (second is null)
         {
             _state.Hedges.GiveBack();

@@ -7,7 +7,7 @@ namespace LlmProxy.Core.Forwarding;
 /// One target, asked once, or twice if a kept connection was lost. It holds a place at the upstream, which the answer takes over, and
 /// was let through by its breaker. In one method, because each that waits for another costs every request.
 /// </summary>
-internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List<BodyPart> parts, BreakerPass pass, Racer? racer)
+internal sealed class TargetCall(AttemptSeries series, Candidate candidate, ProbeRight right, List<BodyPart> parts, BreakerPass pass, Racer? racer)
 {
     private long _began;
 
@@ -81,7 +81,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     private ValueTask EndAsync(AttemptEnd end, in Result<UpstreamAnswer> result)
     {
         // Told before its place goes to who waits for it: that one is not to be sent where a breaker has just opened.
-        var telling = candidate.State.Breaker.TellAsync(pass, end);
+        var telling = candidate.State.Breaker.TellAsync(pass, end, candidate.Target.Model, result.Error?.Code ?? "");
         if (!telling.IsCompletedSuccessfully)
         {
             return EndAfterAsync(telling, result);
@@ -124,11 +124,11 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
 
         if (IsUnknown(series.Clock.Reason) || ReferenceEquals(error, ProxyErrors.Superseded))
         {
-            candidate.State.Untold(model);
+            candidate.State.Untold(model, right);
             return AttemptEnd.Unknown;
         }
 
-        candidate.State.Failed(model, error, series.Now);
+        candidate.State.Failed(model, error, series.Now, right);
         return error.Cause is FailureCause.Failed or FailureCause.NotSent ? AttemptEnd.Failed : AttemptEnd.Alive;
     }
 
@@ -201,6 +201,6 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     private AttemptNote NoteOf(AttemptStage stage, ProxyError? error, long began) =>
         new(stage, candidate.Target, error, began) { IsHedge = racer is { IsHedge: true } };
 
-    // The client, our own end and the exchange's total time say nothing of this upstream.
-    private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total or CutOff.Fault;
+    // The client and its patience, our own end and the exchange's total time say nothing of this upstream.
+    private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total or CutOff.Fault or CutOff.Impatience;
 }

@@ -83,7 +83,9 @@ internal sealed class WeightTests
         var selection = choosing.Select();
         var first = selection.Next(out _)!;
         Assert.That(first.Target.Upstream.Name, Is.EqualTo("a"));
-        Assert.That(selection.NextLarger(first.Target, out _, out _)?.Target.Upstream.Name, Is.EqualTo("c"));
+        Assert.That(selection.HasLarger(first.Target));
+        selection.KeepLarger(first.Target);
+        Assert.That(selection.NextLarger(out _, out _)?.Target.Upstream.Name, Is.EqualTo("c"));
         Assert.That(selection.Next(out _), Is.Null, "no smaller one is left to be asked");
     }
 

@@ -109,6 +109,32 @@ public sealed class HedgeLimitTests : HedgeFixture
     }
 
     [Test]
+    public async Task What_was_too_long_for_either_of_two_goes_to_none_that_is_smaller_than_the_larger_of_them()
+    {
+        ScriptedUpstream third = Add("third");
+        (Setup.Mini.Targets[0].Context, Setup.Mini.Targets[1].Context, Setup.Mini.Targets[2].Context) = (32768, 8192, 16384);
+        var other = new TaskCompletionSource();
+        Upstream.Next(TooLong(Gate));
+        Second.Next(TooLong(other));
+        ExpectUpstreamRequests(2);
+        await StartAsync();
+        Task<RawResponse> answer = PostAsync(Chat.Request());
+        await Upstream.WaitForAsync();
+        await AdvanceUntilAsync(Second.WaitForAsync());
+        Gate.SetResult();
+        await Deadline.Until(() => Leaks.StateOf(App, "main").Places.Taken == 0);
+        other.SetResult();
+        Assert.That((await answer).Status, Is.EqualTo(400));
+        Assert.That(third.Requests, Is.Empty);
+
+        static Script TooLong(TaskCompletionSource gate) => async exchange =>
+        {
+            await exchange.PauseAsync(gate.Task);
+            await Replies.Json(400, Chat.Error("Too long.", "invalid_request_error", "context_length_exceeded"))(exchange);
+        };
+    }
+
+    [Test]
     public async Task A_loser_says_nothing_of_its_upstream_s_health()
     {
         Setup.Main.Breaker.Requests = 2;
