@@ -10,7 +10,7 @@ namespace LlmProxy.Core;
 /// Goes on with budgets where the process before has left them: the ledger says what was spent. As long as it cannot be asked, requests
 /// with a budget are refused, for they might spend a month's money twice; <see cref="StoreOptions.WhenCutOff"/> says otherwise.
 /// </summary>
-internal sealed partial class SpendBefore(Ledger ledger, Meters meters, LlmProxySnapshots snapshots, TimeProvider time, ILogger<SpendBefore> logger) : IHostedService, IDisposable
+internal sealed partial class SpendBefore(Ledger ledger, Meters meters, ProxyMetrics metrics, LlmProxySnapshots snapshots, TimeProvider time, ILogger<SpendBefore> logger) : IHostedService, IDisposable
 {
     // A store that is there answers sooner. One that is not must not keep the server from starting.
     private static readonly TimeSpan _longestWait = TimeSpan.FromSeconds(3);
@@ -19,6 +19,8 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, LlmProxy
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        metrics.ObserveBudgets(Left);
+
         // Where limits are shared, the store that shares them knows what all replicas have used.
         if (!ledger.IsOn || meters.Sharing is not null)
         {
@@ -57,6 +59,22 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, LlmProxy
         catch (OperationCanceledException)
         {
             // It stops.
+        }
+    }
+
+    /// <summary>What the groups of the configuration have left; those of a store are not listed, for they come and go.</summary>
+    private IEnumerable<(string Group, string Window, double Left)> Left()
+    {
+        var (current, states) = (snapshots.Current, new LimitStates(meters));
+        foreach (var name in current.Options.Groups.Keys)
+        {
+            foreach (var state in current.Keys.FindGroup(name) is { } group ? states.OfGroup(group) : [])
+            {
+                if (state.Dimension >= Dimension.Day)
+                {
+                    yield return (name, LlmProxyLimits.Of(state).Window, (double)state.Left);
+                }
+            }
         }
     }
 
