@@ -38,14 +38,15 @@ internal sealed class OpenedStore : IDisposable
     /// <param name="configured">Null: the default.</param>
     /// <param name="isDemo">What the demo keeps ends with it, and mixes with nothing.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="isBrief">For a command, which leaves no mark of having been there.</param>
     /// <exception cref="RefusedException">It cannot be used.</exception>
-    public static async Task<OpenedStore> OpenAsync(StoreOptions? configured, bool isDemo, CancellationToken cancellationToken)
+    public static async Task<OpenedStore> OpenAsync(StoreOptions? configured, bool isDemo, CancellationToken cancellationToken, bool isBrief = false)
     {
         if (configured is not null)
         {
             try
             {
-                return await OpenAsync(configured, Folder(configured), isTemporary: false, cancellationToken);
+                return await OpenAsync(configured, Folder(configured), isTemporary: false, isBrief, cancellationToken);
             }
             catch (Exception e) when (IsLibraryMissing(e))
             {
@@ -57,7 +58,7 @@ internal sealed class OpenedStore : IDisposable
         try
         {
             data = isDemo ? Directory.CreateTempSubdirectory("llmproxy-demo-").FullName : Folder(new StoreOptions());
-            return await OpenAsync(new StoreOptions(), data, isDemo, cancellationToken);
+            return await OpenAsync(new StoreOptions(), data, isDemo, isBrief, cancellationToken);
         }
         // Where there is a database already, keys and budgets are in it: it is not done without.
         catch (Exception e) when ((e is RefusedException or IOException or UnauthorizedAccessException || IsLibraryMissing(e)) && !IsThere(data))
@@ -70,6 +71,19 @@ internal sealed class OpenedStore : IDisposable
         {
             throw new RefusedException(NoLibrary);
         }
+    }
+
+    /// <summary>Looks through all of it.</summary>
+    /// <returns>What is wrong; empty: nothing.</returns>
+    public async Task<IReadOnlyList<string>> CheckAsync(CancellationToken cancellationToken)
+    {
+        if (File is not { } file)
+        {
+            return Warning is null ? [] : [Warning];
+        }
+
+        using var ledger = new SqliteLedgerStore(file);
+        return await ledger.CheckAsync(thoroughly: true, cancellationToken);
     }
 
     /// <summary>Registers the stores. What they open is closed with the app.</summary>
@@ -101,7 +115,7 @@ internal sealed class OpenedStore : IDisposable
             ledger.Directory = Path.Combine(_data!, "journal");
             (ledger.Journal, ledger.WhenFull, ledger.KeepDays) = (_options.Journal, _options.WhenFull, _options.KeepDays);
         });
-        services.AddSingleton<IHostedService>(provider => new StoreCare(_mark!.IsAfterCrash, provider));
+        services.AddSingleton<IHostedService>(provider => new StoreCare(_mark is { IsAfterCrash: true }, provider));
     }
 
     /// <summary>After the app has ended: this instance stopped in order.</summary>
@@ -121,7 +135,7 @@ internal sealed class OpenedStore : IDisposable
         }
     }
 
-    private static async Task<OpenedStore> OpenAsync(StoreOptions options, string? data, bool isTemporary, CancellationToken cancellationToken)
+    private static async Task<OpenedStore> OpenAsync(StoreOptions options, string? data, bool isTemporary, bool isBrief, CancellationToken cancellationToken)
     {
         if (options.Kind == StoreKind.None)
         {
@@ -130,7 +144,7 @@ internal sealed class OpenedStore : IDisposable
 
         var folder = data ?? throw new RefusedException("There is no folder for the store: neither LLMPROXY_DATA nor STATE_DIRECTORY nor HOME is set.");
         DataFolder.Make(folder);
-        var mark = RunMark.Set(folder);
+        var mark = isBrief ? null : RunMark.Set(folder);
         try
         {
             string? warning = null;
@@ -148,7 +162,7 @@ internal sealed class OpenedStore : IDisposable
         }
         catch
         {
-            mark.Dispose();
+            mark?.Dispose();
             throw;
         }
     }
