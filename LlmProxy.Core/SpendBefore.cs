@@ -1,6 +1,5 @@
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Admission;
-using LlmProxy.Core.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -8,7 +7,7 @@ namespace LlmProxy.Core;
 
 /// <summary>
 /// Goes on with budgets where the process before has left them: the ledger says what was spent. As long as it cannot be asked, requests
-/// with a budget are refused, for they might spend a month's money twice; <see cref="StoreOptions.WhenCutOff"/> says otherwise.
+/// with a budget are refused, for they might spend a month's money twice.
 /// </summary>
 internal sealed partial class SpendBefore(Ledger ledger, Meters meters, ProxyMetrics metrics, LlmProxySnapshots snapshots, TimeProvider time, ILogger<SpendBefore> logger) : IHostedService, IDisposable
 {
@@ -30,12 +29,7 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, ProxyMet
         meters.AwaitSpend();
         var reading = ReadAsync();
         await Task.WhenAny(reading, Task.Delay(_longestWait, cancellationToken));
-        if (!reading.IsCompleted && snapshots.Current.Options.Store?.WhenCutOff == CutOffShare.Serve)
-        {
-            meters.SpendIsKnown();
-            Log.Unknown(logger);
-        }
-        else if (!reading.IsCompleted)
+        if (!reading.IsCompleted)
         {
             Log.Waits(logger);
         }
@@ -85,8 +79,5 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, ProxyMet
     {
         [LoggerMessage(1, LogLevel.Warning, "What was spent before could not be read from the ledger yet. Requests with a budget are refused until it is.")]
         public static partial void Waits(ILogger logger);
-
-        [LoggerMessage(2, LogLevel.Warning, "What was spent before could not be read from the ledger yet. Until it is, budgets count from nothing.")]
-        public static partial void Unknown(ILogger logger);
     }
 }
