@@ -107,7 +107,7 @@ internal struct JsonAnswer
             }
 
             var start = walk.Position;
-            if (name.Contains((byte)'\\') || !walk.TrySkip())
+            if (!walk.TrySkip())
             {
                 return false;
             }
@@ -128,12 +128,19 @@ internal struct JsonAnswer
         var isText = body[start] == '"';
         if (name.SequenceEqual("usage"u8))
         {
-            if (body[start] == '{')
+            if (body[start] != '{')
+            {
+                return;
+            }
+
+            if (!UsageReader.TryRead(body[start..end], out var usage))
             {
                 var reader = new Utf8JsonReader(body[start..end], _options);
                 reader.Read();
-                Usage = UsageReader.Read(ref reader);
+                usage = UsageReader.Read(ref reader);
             }
+
+            Usage = usage;
         }
         else if (name.SequenceEqual("error"u8))
         {
@@ -145,7 +152,14 @@ internal struct JsonAnswer
         }
         else if (name.SequenceEqual("object"u8))
         {
-            var reader = new Utf8JsonReader(body[start..end], _options);
+            var text = body[start..end];
+            if (!text.Contains((byte)'\\'))
+            {
+                _isResponse = text.SequenceEqual("\"response\""u8);
+                return;
+            }
+
+            var reader = new Utf8JsonReader(text, _options);
             _isResponse = isText && reader.Read() && reader.Is("response"u8);
         }
         else if (name.SequenceEqual("id"u8))

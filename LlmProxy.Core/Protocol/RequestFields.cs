@@ -251,9 +251,13 @@ internal sealed partial class RequestFields
 
     private static bool IsUtf16Or32(in ReadOnlySequence<byte> body)
     {
-        Span<byte> start = stackalloc byte[4];
-        start = start[..(int)Math.Min(4, body.Length)];
-        body.Slice(0, start.Length).CopyTo(start);
+        // Who sends its first byte alone has it joined here; all others are looked at where they stand.
+        var start = body.FirstSpan;
+        if (start.Length < 2 && body.Length >= 2)
+        {
+            start = body.Slice(0, 2).ToArray();
+        }
+
         return start.Length >= 2 && (start is [0xFE, 0xFF, ..] or [0xFF, 0xFE, ..] || start[0] == 0 || start[1] == 0);
     }
 }
