@@ -125,12 +125,16 @@ internal sealed class ProxyMetrics
         AddIfKnown(ref tags, Label.ResponseModel, exchange.ResponseModel);
         if (exchange.Usage.Input >= 0)
         {
-            RecordTokens(tags, InputTokens, exchange.Usage.Input);
+            tags.Add(InputTokens);
+            _tokens.Record(exchange.Usage.Input, tags);
+            tags.RemoveAt(tags.Count - 1);
         }
 
         if (exchange.Usage.Output >= 0)
         {
-            RecordTokens(tags, OutputTokens, exchange.Usage.Output);
+            tags.Add(OutputTokens);
+            _tokens.Record(exchange.Usage.Output, tags);
+            tags.RemoveAt(tags.Count - 1);
         }
 
         if (exchange.Streamed && exchange.FirstEvent != 0)
@@ -149,12 +153,6 @@ internal sealed class ProxyMetrics
         {
             _perToken.Record(Seconds(exchange.FirstEvent, exchange.LastEvent) / (exchange.Usage.Output - 1), tags);
         }
-    }
-
-    private void RecordTokens(TagList tags, in KeyValuePair<string, object?> type, long count)
-    {
-        tags.Add(type);
-        _tokens.Record(count, tags);
     }
 
     private static void AddIfKnown(ref TagList tags, string label, string? value)
