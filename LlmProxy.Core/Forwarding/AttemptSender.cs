@@ -1,4 +1,5 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
@@ -21,9 +22,10 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
         var upstream = target.Upstream;
         if (!attempt.IsTimed)
         {
+            var longest = request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response;
             attempt.Begin(
                 request.WantsStream ? CutOff.FirstEvent : CutOff.Response,
-                ClientTimeout.Bound(request.Headers, request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response));
+                (request.Seen & ClientHeaders.Timeout) != 0 ? ClientTimeout.Bound(request.Headers, longest) : longest);
         }
 
         HttpResponseMessage? response = null;
@@ -32,7 +34,7 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
         try
         {
             var message = UpstreamRequest.Build(request, target, parts);
-            message.Headers.TryAddWithoutValidation(LoopGuard.Header, loops.Next(request.Headers));
+            message.Headers.TryAddWithoutValidation(LoopGuard.Header, (request.Seen & ClientHeaders.Via) != 0 ? loops.Next(request.Headers) : loops.Instance);
             response = await attempt.SendAsync(clients.For(upstream), message, attempt.Token);
             reader = new AnswerReader(request, target, Expect(request, upstream), limits, isLast, time);
             var result = Settle(await reader.ReadAsync(response, attempt.Token), attempt);
