@@ -91,12 +91,19 @@ internal sealed partial class LlmProxyMiddleware
         return null;
     }
 
-    private async ValueTask<Result<ReadRequest>> ReadAsync(
-        HttpRequest request, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
+    private ValueTask<Result<ReadRequest>> ReadAsync(
+        HttpRequest request, in EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
+    {
+        // Most requests are there when they are begun.
+        var reading = requests.ReadAsync(request, match.Endpoint!, match.Model, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock);
+        return reading.IsCompletedSuccessfully ? reading : ReadAsync(reading, clock);
+    }
+
+    private static async ValueTask<Result<ReadRequest>> ReadAsync(ValueTask<Result<ReadRequest>> reading, ExchangeClock clock)
     {
         try
         {
-            return await requests.ReadAsync(request, match.Endpoint!, match.Model, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock);
+            return await reading;
         }
         catch (OperationCanceledException) when (Faults.OfCutOff(clock.Reason) is not null && clock.Reason != CutOff.None)
         {
@@ -148,6 +155,12 @@ internal sealed partial class LlmProxyMiddleware
 
     private static void NoteTarget(Exchange exchange, in RouteMatch route, Target target)
     {
+        if (ReferenceEquals(exchange.TargetModel, target.Model) && ReferenceEquals(exchange.Upstream, target.Upstream.Name))
+        {
+            // Who was asked has answered.
+            return;
+        }
+
         exchange.Upstream = target.Upstream.Name;
         exchange.Provider = target.Upstream.Provider;
         exchange.TargetModel = target.Model;

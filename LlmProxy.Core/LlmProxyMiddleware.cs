@@ -90,14 +90,12 @@ internal sealed partial class LlmProxyMiddleware(
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
 
         // 3. What does it ask for?
-        var read = await ReadAsync(http.Request, match, caller, snapshot, clock);
-        if (!read.TryGet(out var request, out error))
+        if (!(await ReadAsync(http.Request, match, caller, snapshot, clock)).TryGet(out var request, out error))
         {
             return error;
         }
 
-        exchange.RequestBytes = request.Body.Length;
-        exchange.Model = endpoint.HasId ? null : DisplayText.Name(request.Fields.Model);
+        Note(exchange, endpoint, request);
         try
         {
             // 4. Where does the model lead, for this caller? What an upstream keeps leads back to it.
@@ -106,58 +104,25 @@ internal sealed partial class LlmProxyMiddleware(
                 return error;
             }
 
-            exchange.Route = route.Route.Name;
-            exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
+            Note(exchange, route);
 
-            // 5. Nothing is limited yet.
-            // 6. Which target now?
-            return http.Request.Headers.ContainsKey(ExplainHeader) ? await ExplainAsync(http, match, caller, request, route, exchange)
-                : balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is { } selection
-                ? await AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
-                : NoTarget(match, request.Fields, route, caller, snapshot);
+            // 5. Nothing is limited yet. 6. Which target now?
+            if ((seen & ClientHeaders.Explain) != 0)
+            {
+                return await ExplainAsync(http, match, caller, request, route, exchange);
+            }
+
+            using var answering = Select(http, seen, match, caller, snapshot, request, route, clock, exchange);
+
+            // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client. 9. What happened?
+            return answering is null ? NoTarget(match, request.Fields, route, caller, snapshot)
+                : answering.Request.WantsStream ? End(answering, await relay.StreamAsync(answering, SendAsync(answering)))
+                : End(answering, await relay.AnswerAsync(answering, await SendAsync(answering)));
         }
         finally
         {
             // Whoever still sends the body stops now: the answer is over.
             await EndAsync(request.Body, clock);
         }
-    }
-
-    private async ValueTask<ProxyError?> AnswerAsync(
-        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, Selection selection, ExchangeClock clock, Exchange exchange)
-    {
-        var endpoint = match.Endpoint!;
-        var first = selection.First;
-        clock.LimitTotal(first.Timeouts.Total);
-        var trace = Accountant.UpstreamTrace(exchange);
-        var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Request.Query) : "";
-        var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
-        exchange.Streamed = forward.WantsStream;
-
-        // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client.
-        exchange.SentUpstream = time.GetTimestamp();
-        Action<AttemptNote> note = attempt => Note(exchange, forward, caller, attempt);
-        using var part = route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, selection, snapshot.Options.Limits, note) : null;
-        var plan = new RelayPlan(
-            http, clock, forward, first, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
-            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome, selection, part));
-        var sending = part is null
-            ? forwarder.SendAsync(forward, selection, snapshot.Options.Limits, clock, note)
-            : ShareAsync(part, forward, caller, clock, exchange);
-        if (!(await relay.RunAsync(plan, sending)).TryGet(out var ended, out var error))
-        {
-            exchange.CoalescedWith = part?.Settle(isWhole: false);
-            return error;
-        }
-
-        // 9. What happened?
-        Note(exchange, ended);
-        exchange.CoalescedWith = part?.Settle(isWhole: ended.Error is null);
-        if (ended.Fault is not null)
-        {
-            Log.Failed(logger, ended.Fault, exchange.Id);
-        }
-
-        return null;
     }
 }

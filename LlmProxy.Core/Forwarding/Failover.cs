@@ -26,7 +26,7 @@ internal sealed class Failover(AttemptSeries series)
     public async ValueTask<Result<UpstreamAnswer>> RunAsync()
     {
         _selection.State.Extra.Count(series.Now);
-        _hedge = HedgedCall.TryMake(series, AskAsync, Note);
+        _hedge = _selection.Route.Hedge is null ? null : HedgedCall.TryMake(series, AskAsync, Note);
         var candidate = Next(out var standing);
         while (candidate is not null)
         {
