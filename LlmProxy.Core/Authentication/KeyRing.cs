@@ -70,10 +70,17 @@ internal sealed class KeyRing
     /// known, a bounded number of them, and they go with the configuration.
     /// </summary>
     public Caller? Recall(string header) =>
-        Volatile.Read(ref SlotOf(header)) is { } recent && ReferenceEquals(recent.Header, header) ? recent.Caller : null;
+        Volatile.Read(ref SlotOf(header, 0)) is { } recent && ReferenceEquals(recent.Header, header) ? recent.Caller
+        : Volatile.Read(ref SlotOf(header, 1)) is { } other && ReferenceEquals(other.Header, header) ? other.Caller
+        : null;
 
     /// <summary>Remembers that this string holds the key of that caller.</summary>
-    public void Remember(string header, Caller caller) => Volatile.Write(ref SlotOf(header), new RecentHeader(header, caller));
+    public void Remember(string header, Caller caller)
+    {
+        // Two connections whose strings come to the same place would take it from each other with every request.
+        var way = Volatile.Read(ref SlotOf(header, 0)) is null ? 0 : 1;
+        Volatile.Write(ref SlotOf(header, way), new RecentHeader(header, caller));
+    }
 
     /// <summary>The caller of the key with this id, for who asks on its behalf; null if there is none.</summary>
     public Caller? FindById(string id)
@@ -96,7 +103,7 @@ internal sealed class KeyRing
         return group is null ? new Caller(id, null, [], debug: false) : new Caller(id, group, _groups[group].Lists, debug: false, _groups[group].Tags);
     }
 
-    private ref RecentHeader? SlotOf(string header) => ref _recent[RuntimeHelpers.GetHashCode(header) & (RecentHeaders - 1)];
+    private ref RecentHeader? SlotOf(string header, int way) => ref _recent[(RuntimeHelpers.GetHashCode(header) + way) & (RecentHeaders - 1)];
 
     private static ModelAllowance[] ListsOf(LlmProxyOptions options, Func<string, string> resolve, string? group) =>
         group is null ? [] : ListOf(resolve, options.Groups[group].Models);
