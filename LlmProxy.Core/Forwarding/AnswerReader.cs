@@ -160,7 +160,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
     }
 
     private UpstreamAnswer Commit(
-        HttpResponseMessage response, AnswerKind kind, ref GrowingBuffer buffer, Stream rest, SseRange id, JsonAnswer json = default)
+        HttpResponseMessage response, AnswerKind kind, ref GrowingBuffer buffer, Stream rest, SseRange id, JsonAnswer? json = null)
     {
         var length = buffer.Length;
         var storedId = request.Endpoint.IsStored ? StoredIds.Read(id.In(buffer.Written)) : null;

@@ -60,9 +60,9 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
         }
         finally
         {
-            attempt.Usage = reader?.Usage ?? Usage.None;
             if (!isCommitted)
             {
+                attempt.Usage = reader?.Usage ?? Usage.None;
                 response?.Dispose();
             }
         }

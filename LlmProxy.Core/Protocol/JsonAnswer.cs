@@ -3,13 +3,14 @@ using System.Text.Json;
 namespace LlmProxy.Core.Protocol;
 
 /// <summary>The top level of an upstream's JSON answer.</summary>
-internal struct JsonAnswer
+/// <remarks>A class: streams have none, and would keep room for it.</remarks>
+internal sealed class JsonAnswer
 {
     /// <summary>It is an object that says that it failed. A response object tells of its error as a part of itself: it is an answer.</summary>
-    public readonly bool HasError => _error.Length > 0 && !_isResponse;
+    public bool HasError => _error.Length > 0 && !_isResponse;
 
     /// <summary>The value of <c>error</c> in a response object that has failed; empty in all others.</summary>
-    public readonly SseRange ResponseError => _isResponse ? _error : default;
+    public SseRange ResponseError => _isResponse ? _error : default;
 
     public Usage Usage { get; private set; } = Usage.None;
 
@@ -23,10 +24,6 @@ internal struct JsonAnswer
 
     private SseRange _error;
     private bool _isResponse;
-
-    public JsonAnswer()
-    {
-    }
 
     /// <summary>Reads one whole JSON object.</summary>
     /// <returns>False if it is not one: cut off, something else, or followed by something.</returns>

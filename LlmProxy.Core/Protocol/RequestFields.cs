@@ -13,6 +13,9 @@ internal sealed partial class RequestFields
 
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000, CommentHandling = JsonCommentHandling.Disallow };
 
+    // Nothing is ever added to it.
+    private static readonly List<RequestField> _nowhere = [];
+
     private List<RequestField> _fields = new(4);
     private bool _hasModel;
     private RequestIdentity _identity;
@@ -87,7 +90,7 @@ internal sealed partial class RequestFields
     }
 
     /// <summary>Forgets where in the body its fields stand, once there is no body: what they said stays.</summary>
-    public void ForgetPlaces() => _fields = [];
+    public void ForgetPlaces() => _fields = _nowhere;
 
     private static RequestFields Begin(FieldNames names, string? model) => new() { Names = names, Model = model ?? "", _hasModel = model is not null };
 
