@@ -1,3 +1,4 @@
+using LlmProxy.Core.Endpoints;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -53,7 +54,7 @@ public static class LlmProxyApplicationBuilderExtensions
     internal static bool TryStrip(string path, string prefix, out string rest)
     {
         var isOurs = path.StartsWith(prefix, StringComparison.Ordinal) && (path.Length == prefix.Length || prefix.Length == 0 || path[prefix.Length] == '/');
-        rest = isOurs ? path[prefix.Length..] : "";
+        rest = isOurs ? EndpointTable.Rest(path, prefix.Length) : "";
         return isOurs;
     }
 }

@@ -15,8 +15,6 @@ namespace LlmProxy.Core;
 /// <summary>Requests that are explained instead of sent: they go the same way as far as the choice of a target.</summary>
 internal sealed partial class LlmProxyMiddleware
 {
-    private const string ExplainHeader = "x-llmproxy-explain";
-
     /// <summary>See <see cref="LlmProxyExplainer.ExplainAsync"/>.</summary>
     public async Task ExplainAsync(HttpContext http, string path, string key)
     {

@@ -1,7 +1,6 @@
 using System.Globalization;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
-using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Forwarding;
@@ -60,12 +59,19 @@ internal sealed partial class LlmProxyMiddleware
         return id;
     }
 
-    private async ValueTask<Result<ReadRequest>> ReadAsync(
-        HttpRequest request, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
+    private ValueTask<Result<ReadRequest>> ReadAsync(
+        HttpRequest request, in EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
+    {
+        // Most requests are there when they are begun.
+        var reading = requests.ReadAsync(request, match.Endpoint!, match.Model, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock);
+        return reading.IsCompletedSuccessfully ? reading : ReadAsync(reading, clock);
+    }
+
+    private static async ValueTask<Result<ReadRequest>> ReadAsync(ValueTask<Result<ReadRequest>> reading, ExchangeClock clock)
     {
         try
         {
-            return await requests.ReadAsync(request, match.Endpoint!, match.Model, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock);
+            return await reading;
         }
         catch (OperationCanceledException) when (Faults.OfCutOff(clock.Reason) is not null && clock.Reason != CutOff.None)
         {
@@ -126,17 +132,6 @@ internal sealed partial class LlmProxyMiddleware
         return caller.Debug
             ? headers with { Upstream = exchange.Upstream, UpstreamModel = exchange.UpstreamModel, Attempts = exchange.Attempts, Generation = exchange.Generation }
             : headers;
-    }
-
-    private ForwardRequest ForwardOf(HttpRequest http, in EndpointMatch match, in ReadRequest request, in Selection selection, Exchange exchange)
-    {
-        var endpoint = match.Endpoint!;
-        var trace = Accountant.UpstreamTrace(exchange);
-        var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Query) : "";
-        return new ForwardRequest(endpoint, match.Id, query, selection, request.Fields, request.Body, http.Headers, trace.Parent, trace.State)
-        {
-            WantsUsage = accountant.WantsUsage(exchange, selection.Match),
-        };
     }
 
     /// <summary>Waits for the call that several share; its attempts are noted by who began it.</summary>

@@ -18,20 +18,12 @@ internal sealed partial class LlmProxyMiddleware
 
     private static void Note(Exchange exchange, Caller caller) => (exchange.Caller, exchange.Group, exchange.Key) = (caller.Id, caller.Group, caller);
 
-    private static void Note(Exchange exchange, in RouteMatch route)
-    {
-        exchange.Route = route.Route.Name;
-        exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
-    }
-
     /// <summary>Other replicas may have what is missing here: the request waits for that a moment, once.</summary>
-    private async ValueTask<ProxyError?> AskAndRunAsync(
-        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, ExchangeClock clock, Exchange exchange)
+    private async ValueTask<ProxyError?> AskAndAdmitAsync(
+        HttpContext http, Endpoint endpoint, Caller caller, ReadRequest request, RouteMatch route, LlmProxySnapshot snapshot, Exchange exchange)
     {
         await admitter.AskAsync(http.RequestAborted);
-        return Admit(http, match.Endpoint!, caller, request, route, snapshot, exchange, out _) is { } refused
-            ? refused
-            : await ChooseAsync(http, match, caller, snapshot, request, route, clock, exchange);
+        return Admit(http, endpoint, caller, request, route, snapshot, exchange, out _);
     }
 
     /// <param name="http">The request.</param>

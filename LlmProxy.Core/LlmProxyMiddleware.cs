@@ -96,14 +96,12 @@ internal sealed partial class LlmProxyMiddleware(
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
 
         // 3. What does it ask for?
-        var read = await ReadAsync(http.Request, match, caller, snapshot, clock);
-        if (!read.TryGet(out var request, out error))
+        if (!(await ReadAsync(http.Request, match, caller, snapshot, clock)).TryGet(out var request, out error))
         {
             return error;
         }
 
-        exchange.RequestBytes = request.Body.Length;
-        exchange.Model = endpoint.HasId ? null : DisplayText.Name(request.Fields.Model);
+        Note(exchange, endpoint, request);
         try
         {
             // 4. Where does the model lead, for this caller? What an upstream keeps leads back to it.
@@ -115,67 +113,35 @@ internal sealed partial class LlmProxyMiddleware(
             Note(exchange, route);
 
             // What is only explained goes nowhere.
-            return http.Request.Headers.ContainsKey(ExplainHeader)
-                ? await ExplainAsync(http, match, caller, request, route, exchange)
-                : await RunAsync(http, match, caller, snapshot, request, route, clock, exchange);
+            if ((seen & ClientHeaders.Explain) != 0)
+            {
+                return await ExplainAsync(http, match, caller, request, route, exchange);
+            }
+
+            // 5. May it run now? What it may use is set aside.
+            var refused = Admit(http, endpoint, caller, request, route, snapshot, exchange, out var mayAsk);
+            if (mayAsk)
+            {
+                refused = await AskAndAdmitAsync(http, endpoint, caller, request, route, snapshot, exchange);
+            }
+
+            if (refused is not null)
+            {
+                return refused;
+            }
+
+            // 6. Which target now?
+            using var answering = Select(http, seen, match, caller, snapshot, request, route, clock, exchange);
+
+            // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client. 9. What happened?
+            return answering is null ? NoTarget(match, request.Fields, route, caller, snapshot)
+                : answering.Request.WantsStream ? End(answering, await relay.StreamAsync(answering, SendAsync(answering)))
+                : End(answering, await relay.AnswerAsync(answering, await SendAsync(answering)));
         }
         finally
         {
             // Whoever still sends the body stops now: the answer is over.
             await EndAsync(request.Body, clock);
         }
-    }
-
-    private ValueTask<ProxyError?> RunAsync(
-        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, ExchangeClock clock, Exchange exchange)
-    {
-        // 5. May it run now? What it may use is set aside.
-        return Admit(http, match.Endpoint!, caller, request, route, snapshot, exchange, out var mayAsk) is not { } refused
-            ? ChooseAsync(http, match, caller, snapshot, request, route, clock, exchange)
-            : mayAsk ? AskAndRunAsync(http, match, caller, snapshot, request, route, clock, exchange)
-            : new(refused);
-    }
-
-    private ValueTask<ProxyError?> ChooseAsync(
-        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, ExchangeClock clock, Exchange exchange)
-    {
-        // 6. Which target now?
-        return balancer.TrySelect(route, match.Endpoint!.Operation, caller, request, http.Request.Headers, out var selection)
-            ? AnswerAsync(http, match, caller, snapshot, ForwardOf(http.Request, match, request, selection, exchange), clock, exchange)
-            : new(NoTarget(match, request.Fields, route, caller, snapshot));
-    }
-
-    private async ValueTask<ProxyError?> AnswerAsync(
-        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ForwardRequest forward, ExchangeClock clock, Exchange exchange)
-    {
-        var first = forward.Selection.First;
-        clock.LimitTotal(first.Timeouts.Total);
-        exchange.Streamed = forward.WantsStream;
-
-        // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client.
-        exchange.SentUpstream = time.GetTimestamp();
-        Action<AttemptNote> note = attempt => Note(exchange, forward, caller, attempt);
-        using var part = forward.Route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, snapshot.Options.Limits, note) : null;
-        var plan = new RelayPlan(
-            http, clock, forward, first, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
-            () => HeadersOf(exchange, caller, forward.Endpoint.Dialect), outcome => Note(exchange, outcome, forward, part));
-        var sending = part is null
-            ? forwarder.SendAsync(forward, snapshot.Options.Limits, clock, note)
-            : ShareAsync(part, forward, caller, clock, exchange);
-        if (!(await relay.RunAsync(plan, sending)).TryGet(out var ended, out var error))
-        {
-            exchange.CoalescedWith = part?.Settle(isWhole: false);
-            return error;
-        }
-
-        // 9. What happened?
-        Note(exchange, ended);
-        exchange.CoalescedWith = part?.Settle(isWhole: ended.Error is null);
-        if (ended.Fault is not null)
-        {
-            Log.Failed(logger, ended.Fault, exchange.Id);
-        }
-
-        return null;
     }
 }

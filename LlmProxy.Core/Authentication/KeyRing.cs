@@ -89,13 +89,18 @@ internal sealed class KeyRing
     /// known, a bounded number of them, and they go with the configuration and with each change in the store.
     /// </summary>
     public Caller? Recall(string header) =>
-        Volatile.Read(ref SlotOf(header)) is { } recent && ReferenceEquals(recent.Header, header) && recent.Version == Version ? recent.Caller : null;
+        Find(header, 0) ?? Find(header, 1);
 
     /// <summary>Remembers that this string holds the key of that caller.</summary>
     /// <param name="header">The string.</param>
     /// <param name="caller">Whose key it holds.</param>
     /// <param name="version">From before that was found out, so that a change in between is not missed.</param>
-    public void Remember(string header, Caller caller, long version) => Volatile.Write(ref SlotOf(header), new RecentHeader(header, caller, version));
+    public void Remember(string header, Caller caller, long version)
+    {
+        // Two connections whose strings come to the same place would take it from each other with every request.
+        var way = Volatile.Read(ref SlotOf(header, 0)) is { } first && first.Version == version ? 1 : 0;
+        Volatile.Write(ref SlotOf(header, way), new RecentHeader(header, caller, version));
+    }
 
     /// <summary>The caller of the key with this id or name, for who asks on its behalf; null if there is none. Those of the configuration go first.</summary>
     public Caller? FindById(string id)
@@ -140,7 +145,10 @@ internal sealed class KeyRing
 
     private Caller Of(StoredKeyEntry stored) => stored.Caller(this, _compiler, FindGroup);
 
-    private ref RecentHeader? SlotOf(string header) => ref _recent[RuntimeHelpers.GetHashCode(header) & (RecentHeaders - 1)];
+    private Caller? Find(string header, int way) =>
+        Volatile.Read(ref SlotOf(header, way)) is { } recent && ReferenceEquals(recent.Header, header) && recent.Version == Version ? recent.Caller : null;
+
+    private ref RecentHeader? SlotOf(string header, int way) => ref _recent[(RuntimeHelpers.GetHashCode(header) + way) & (RecentHeaders - 1)];
 
     private static bool IsWellFormed(ReadOnlySpan<char> key) =>
         key.Length is > 0 and <= LongestKey && !key.ContainsAnyExceptInRange('!', '~');

@@ -22,6 +22,18 @@ internal enum ClientHeaders
 
     /// <summary>One that may carry a key beside <c>Authorization</c>.</summary>
     PlainKey = 8,
+
+    /// <summary><c>x-stainless-timeout</c>.</summary>
+    Timeout = 16,
+
+    /// <summary><c>x-llmproxy-explain</c>.</summary>
+    Explain = 32,
+
+    /// <summary>One that may go upstream: anything but what belongs to this connection and this body.</summary>
+    Passing = 64,
+
+    /// <summary>Nobody has looked: any of them may be there.</summary>
+    Unknown = ~0,
 }
 
 /// <summary>Looks for them.</summary>
@@ -48,8 +60,16 @@ internal static class ClientHeaderScan
         7 or 9 when name.EndsWith("api-key", Ignore) => ClientHeaders.PlainKey,
         12 when name.Equals("x-request-id", Ignore) => ClientHeaders.RequestId,
         14 when name.Equals("x-llmproxy-via", Ignore) => ClientHeaders.Via,
-        14 when name.EndsWith("-key", Ignore) => ClientHeaders.PlainKey,
-        23 when name.Equals("x-stainless-retry-count", Ignore) => ClientHeaders.RetryCount,
-        _ => ClientHeaders.None,
+        14 when name.EndsWith("-key", Ignore) => ClientHeaders.PlainKey | ClientHeaders.Passing,
+        18 when name.Equals("x-llmproxy-explain", Ignore) => ClientHeaders.Explain,
+        19 when name.Equals("x-stainless-timeout", Ignore) => ClientHeaders.Timeout | ClientHeaders.Passing,
+        23 when name.Equals("x-stainless-retry-count", Ignore) => ClientHeaders.RetryCount | ClientHeaders.Passing,
+        4 when name.Equals("Host", Ignore) => ClientHeaders.None,
+        10 when name.Equals("Connection", Ignore) => ClientHeaders.None,
+        12 when name.Equals("Content-Type", Ignore) => ClientHeaders.None,
+        13 when name.Equals("Authorization", Ignore) => ClientHeaders.None,
+        14 when name.Equals("Content-Length", Ignore) => ClientHeaders.None,
+        15 when name.Equals("Accept-Encoding", Ignore) => ClientHeaders.None,
+        _ => ClientHeaders.Passing,
     };
 }

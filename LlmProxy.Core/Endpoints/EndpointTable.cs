@@ -30,6 +30,21 @@ internal static class EndpointTable
         new(Operations.Key, "key", "key", HttpMethods.Get, "/key", Dialect.Plain) { IsLocal = true },
     ];
 
+    /// <summary>A path from there on; the row's own text where it is exactly that, so that most requests need none of their own.</summary>
+    public static string Rest(string path, int start)
+    {
+        var rest = path.AsSpan(start);
+        foreach (var row in _rows)
+        {
+            if (rest.SequenceEqual(row.Path))
+            {
+                return row.Path;
+            }
+        }
+
+        return path[start..];
+    }
+
     /// <summary>Finds the endpoint of a path behind the prefix. Methods and paths are compared exactly: there is one way to write each.</summary>
     /// <param name="request">Its method and headers decide along with the path.</param>
     /// <param name="path">Behind the prefix.</param>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.IO.Compression;
 using System.Net;
 using LlmProxy.Core.Configuration;
@@ -15,6 +16,9 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
 
     private FirstEvents? _events;
     private Usage _usage = Usage.None;
+    private string _type = "";
+    private string? _encoding;
+    private int? _length;
 
     /// <summary>What the upstream has said of its usage in what was read.</summary>
     public Usage Usage => _events?.Usage ?? _usage;
@@ -28,7 +32,8 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
             return ProxyErrors.Redirected;
         }
 
-        var body = Decode(response, await response.Content.ReadAsStreamAsync(cancellation));
+        Look(response);
+        var body = Decode(await response.Content.ReadAsStreamAsync(cancellation));
         if (body is null)
         {
             return ProxyErrors.UnsupportedUpstreamEncoding;
@@ -39,7 +44,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
             return status is > 200 and < 300 ? ProxyErrors.InvalidResponse : await ReadErrorAsync(response, body, cancellation);
         }
 
-        var isEvents = IsType(response, "text/event-stream");
+        var isEvents = IsType("text/event-stream");
         return (request.WantsStream, isEvents) switch
         {
             (true, true) => await ReadEventsAsync(response, body, Usage.None, default, cancellation),
@@ -57,8 +62,8 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
 
     private async ValueTask<Result<UpstreamAnswer>> ReadJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
-        var known = response.Content.Headers.ContentLength;
-        var buffer = new GrowingBuffer((int)Math.Clamp(known ?? FirstRead, 64, FirstRead * 16));
+        // The read that finds the end needs no room: a buffer that is just full would grow for it.
+        var buffer = new GrowingBuffer(Math.Clamp(_length ?? FirstRead, 64, FirstRead * 16));
         try
         {
             while (true)
@@ -73,7 +78,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
                 if (buffer.Length > limits.HeldAnswer)
                 {
                     var id = JsonAnswer.FindId(buffer.Written);
-                    return IsJson(response) ? Commit(response, AnswerKind.LargeJson, ref buffer, body, id) : ProxyErrors.InvalidResponse;
+                    return IsJson ? Commit(response, AnswerKind.LargeJson, ref buffer, body, id) : ProxyErrors.InvalidResponse;
                 }
             }
 
@@ -97,7 +102,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
     // to be asked, and anything else must not pass for a stream without events.
     private async ValueTask<Result<UpstreamAnswer>> StreamJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
-        if (!IsJson(response))
+        if (!IsJson)
         {
             return ProxyErrors.InvalidResponse;
         }
@@ -127,7 +132,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
     private async ValueTask<Result<UpstreamAnswer>> ReadErrorAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
         using var buffer = await ReadSomeAsync(body, LongestError, cancellation);
-        return UpstreamErrors.Translate(response, IsJson(response) ? buffer.Written : default, target.Upstream.Redactor, request, time.GetUtcNow());
+        return UpstreamErrors.Translate(response, IsJson ? buffer.Written : default, target.Upstream.Redactor, request, time.GetUtcNow());
     }
 
     private static async ValueTask<GrowingBuffer> ReadSomeAsync(Stream body, int most, CancellationToken cancellation)
@@ -154,23 +159,23 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
         return buffer;
     }
 
-    private static UpstreamAnswer Commit(
-        HttpResponseMessage response, AnswerKind kind, ref GrowingBuffer buffer, Stream rest, SseRange id, JsonAnswer json = default)
+    private UpstreamAnswer Commit(
+        HttpResponseMessage response, AnswerKind kind, ref GrowingBuffer buffer, Stream rest, SseRange id, JsonAnswer? json = null)
     {
         var length = buffer.Length;
-        var storedId = StoredIds.Read(id.In(buffer.Written));
+        var storedId = request.Endpoint.IsStored ? StoredIds.Read(id.In(buffer.Written)) : null;
         return new UpstreamAnswer(response, kind, buffer.Detach(), length, rest, json) { StoredId = storedId };
     }
 
     // Nothing compressed was asked for. What comes so all the same is decoded, or refused: binary must not reach the scanner.
-    private static Stream? Decode(HttpResponseMessage response, Stream body)
+    private Stream? Decode(Stream body)
     {
-        if (!response.Content.Headers.NonValidated.TryGetValues("Content-Encoding", out var encodings))
+        if (_encoding is null)
         {
             return body;
         }
 
-        return encodings.ToString().Trim().ToLowerInvariant() switch
+        return _encoding.Trim().ToLowerInvariant() switch
         {
             "identity" or "" => body,
             "gzip" => new GZipStream(body, CompressionMode.Decompress),
@@ -180,11 +185,30 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
         };
     }
 
-    private static bool IsJson(HttpResponseMessage response) => IsType(response, "application/json");
+    private bool IsJson => IsType("application/json");
 
-    private static bool IsType(HttpResponseMessage response, string type) =>
-        response.Content.Headers.NonValidated.TryGetValues("Content-Type", out var values)
-        && values.ToString().AsSpan().TrimStart() is var value
+    private bool IsType(string type) =>
+        _type.AsSpan().TrimStart() is var value
         && value.StartsWith(type, StringComparison.OrdinalIgnoreCase)
         && (value.Length == type.Length || value[type.Length] is ';' or ' ' or ',');
+
+    // One look at all that there is: each question for one by its name is a search, and the parsed length makes four objects.
+    private void Look(HttpResponseMessage response)
+    {
+        foreach (var (name, values) in response.Content.Headers.NonValidated)
+        {
+            switch (name.Length)
+            {
+                case 12 when name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase):
+                    _type = values.ToString();
+                    break;
+                case 14 when name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase):
+                    _length = int.TryParse(values.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? length : null;
+                    break;
+                case 16 when name.Equals("Content-Encoding", StringComparison.OrdinalIgnoreCase):
+                    _encoding = values.ToString();
+                    break;
+            }
+        }
+    }
 }

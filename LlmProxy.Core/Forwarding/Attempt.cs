@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Forwarding;
@@ -19,6 +20,7 @@ internal sealed class Attempt : IDisposable
     private UpstreamConnection? _connection;
     private bool _wasUsedBefore;
     private bool _wasTaken;
+    private StrongBox<Usage>? _usage;
 
     /// <param name="clock">The exchange's.</param>
     /// <param name="mayFollow">Another may be made after this one, or beside it: then its clock ends this attempt alone. Else it ends the exchange.</param>
@@ -47,8 +49,12 @@ internal sealed class Attempt : IDisposable
         }
     }
 
-    /// <summary>What the upstream has said of its usage by now.</summary>
-    public Usage Usage { get; set; } = Usage.None;
+    /// <summary>What the upstream had said of its usage when it failed or was ended: somebody pays for that. Of an attempt with an answer the answer tells.</summary>
+    public Usage Usage
+    {
+        get => _usage?.Value ?? Usage.None;
+        set => _usage = value == Usage.None ? null : new StrongBox<Usage>(value);
+    }
 
     /// <summary>It has an answer. False: another had one before, and this one is nobody's.</summary>
     public bool TryCommit() => _racer?.TryWin() ?? true;

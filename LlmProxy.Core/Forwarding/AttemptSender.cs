@@ -1,4 +1,5 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
@@ -32,7 +33,7 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
         try
         {
             var message = UpstreamRequest.Build(request, target, parts);
-            message.Headers.TryAddWithoutValidation(LoopGuard.Header, loops.Next(request.Headers));
+            message.Headers.TryAddWithoutValidation(LoopGuard.Header, (request.Seen & ClientHeaders.Via) != 0 ? loops.Next(request.Headers) : loops.Instance);
             response = await attempt.SendAsync(clients.For(upstream), message, attempt.Token);
             reader = new AnswerReader(request, target, Expect(request, upstream), limits, isLast, time);
             var result = Settle(await reader.ReadAsync(response, attempt.Token), attempt);
@@ -58,9 +59,9 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
         }
         finally
         {
-            attempt.Usage = reader?.Usage ?? Usage.None;
             if (!isCommitted)
             {
+                attempt.Usage = reader?.Usage ?? Usage.None;
                 response?.Dispose();
             }
         }

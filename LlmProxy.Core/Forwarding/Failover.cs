@@ -24,7 +24,7 @@ internal sealed class Failover(AttemptSeries series)
     public async ValueTask<Result<UpstreamAnswer>> RunAsync()
     {
         series.Selection.State.Extra.Count(series.Now);
-        _hedge = HedgedCall.TryMake(series, AskAsync, Leave);
+        _hedge = series.Selection.Route.Hedge is null ? null : HedgedCall.TryMake(series, AskAsync, Leave);
         var candidate = Next(out var standing);
         while (candidate is not null)
         {

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Forwarding;
@@ -23,7 +24,11 @@ internal sealed class Forwarder(AttemptSender sender, Mirroring mirroring, TimeP
             }
         }
 
-        clock.LimitPatience(ClientTimeout.Of(request.Headers));
+        if ((request.Seen & ClientHeaders.Timeout) != 0)
+        {
+            clock.LimitPatience(ClientTimeout.Of(request.Headers));
+        }
+
         return new Failover(new AttemptSeries(request, limits, clock, sender, note, time)).RunAsync();
     }
 }

@@ -75,7 +75,7 @@ internal sealed class HealthProbe(UpstreamClients clients, TimeProvider time)
         message.Version = upstream.Options.HttpVersion;
         message.VersionPolicy = upstream.Options.HttpVersion.Major == 1 ? HttpVersionPolicy.RequestVersionOrLower : HttpVersionPolicy.RequestVersionExact;
         message.Headers.TryAddWithoutValidation("User-Agent", "LlmProxy");
-        UpstreamRequest.Put(message, upstream.Options.Headers);
+        UpstreamRequest.Put(message, upstream.Headers);
         UpstreamRequest.SignIn(message, upstream);
         return message;
     }

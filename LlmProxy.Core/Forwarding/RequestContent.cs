@@ -46,12 +46,17 @@ internal sealed class RequestContent : HttpContent
                 if (part.Length == 0)
                 {
                     await stream.WriteAsync(part.Inserted, cancellationToken);
-                    continue;
                 }
-
-                foreach (var segment in _body.Bytes.Slice(part.Start, part.Length))
+                else if (_body.Bytes is { IsSingleSegment: true } bytes)
                 {
-                    await stream.WriteAsync(segment, cancellationToken);
+                    await stream.WriteAsync(bytes.First.Slice((int)part.Start, (int)part.Length), cancellationToken);
+                }
+                else
+                {
+                    foreach (var segment in _body.Bytes.Slice(part.Start, part.Length))
+                    {
+                        await stream.WriteAsync(segment, cancellationToken);
+                    }
                 }
             }
         }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Requests;
@@ -27,23 +28,25 @@ internal sealed class UpstreamAnswer : IDisposable
 {
     private readonly HttpResponseMessage _response;
     private readonly Target? _target;
+    private readonly JsonAnswer? _json;
+    private readonly StrongBox<Usage>? _known;
     private byte[]? _buffer;
     private Attempt? _attempt;
     private Candidate? _candidate;
     private int _holdsPlace;
 
-    public UpstreamAnswer(HttpResponseMessage response, AnswerKind kind, byte[] rented, int length, Stream rest, JsonAnswer json = default)
+    public UpstreamAnswer(HttpResponseMessage response, AnswerKind kind, byte[] rented, int length, Stream rest, JsonAnswer? json = null)
     {
         _response = response;
         _buffer = rented;
         Length = length;
         Kind = kind;
         Rest = rest;
-        Json = json;
+        _json = json;
     }
 
     private UpstreamAnswer(UpstreamAnswer shared, byte[] rented, int length, Stream rest)
-        : this(shared._response, shared.Kind, rented, length, rest, shared.Json)
+        : this(shared._response, shared.Kind, rented, length, rest, shared._json)
     {
         _target = shared.Target;
         HasOutput = shared.HasOutput;
@@ -69,7 +72,7 @@ internal sealed class UpstreamAnswer : IDisposable
     public Stream Rest { get; }
 
     /// <summary>What stands in it, for <see cref="AnswerKind.Json"/>.</summary>
-    public JsonAnswer Json { get; }
+    public JsonAnswer Json => _json!;
 
     /// <summary>False for a stream that was committed to keep its client awake: it has only begun.</summary>
     public bool HasOutput { get; init; } = true;
@@ -77,8 +80,12 @@ internal sealed class UpstreamAnswer : IDisposable
     /// <summary>The id under which the upstream keeps it; null if it has none that counts.</summary>
     public string? StoredId { get; init; }
 
-    /// <summary>Usage that its events do not tell.</summary>
-    public Usage KnownUsage { get; init; } = Usage.None;
+    /// <summary>Usage that its events do not tell; hardly ever any.</summary>
+    public Usage KnownUsage
+    {
+        get => _known?.Value ?? Usage.None;
+        init => _known = value == Usage.None ? null : new StrongBox<Usage>(value);
+    }
 
     /// <summary>That usage as the upstream wrote it.</summary>
     public ReadOnlyMemory<byte> KnownRawUsage { get; init; }

@@ -1,11 +1,21 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Tasks.Sources;
+
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>
 /// An HTTP/1.1 connection, without its encryption, that knows whether it has carried a request before and whether the one
 /// that it carries now was answered by a single byte. The HTTP client tells neither.
 /// </summary>
-internal sealed class UpstreamConnection(Stream inner) : Stream
+/// <remarks>
+/// Each request waits for its first bytes here. The wait is an object of the connection's, not of each request: a stream has one
+/// reader, which begins no read before the one before it has ended.
+/// </remarks>
+internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSource<int>
 {
+    private ManualResetValueTaskSourceCore<int> _read;
+    private ConfiguredValueTaskAwaitable<int>.ConfiguredValueTaskAwaiter _reading;
+    private Action? _onRead;
     private Attempt? _attempt;
     private volatile bool _isAnswered = true;
     private bool _isUsed;
@@ -87,9 +97,53 @@ internal sealed class UpstreamConnection(Stream inner) : Stream
 
     private bool IsOfNextAttempt => Attempt.Current is { } attempt && !ReferenceEquals(attempt, _attempt);
 
-    private async ValueTask<int> ReadFirstAsync(Memory<byte> buffer, CancellationToken cancellation)
+    int IValueTaskSource<int>.GetResult(short token) => _read.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource<int>.GetStatus(short token) => _read.GetStatus(token);
+
+    void IValueTaskSource<int>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _read.OnCompleted(continuation, state, token, flags);
+
+    private ValueTask<int> ReadFirstAsync(Memory<byte> buffer, CancellationToken cancellation)
     {
-        var count = await inner.ReadAsync(buffer, cancellation);
+        var reading = inner.ReadAsync(buffer, cancellation);
+        if (reading.IsCompletedSuccessfully)
+        {
+            return new ValueTask<int>(Note(reading.Result));
+        }
+
+        if (reading.IsCompleted)
+        {
+            return reading;
+        }
+
+        _read.Reset();
+        _reading = reading.ConfigureAwait(false).GetAwaiter();
+        _reading.UnsafeOnCompleted(_onRead ??= OnRead);
+        return new ValueTask<int>(this, _read.Version);
+    }
+
+    // Noted when it happens and not when somebody asks: what was answered while its request was still being written is never sent again.
+    private void OnRead()
+    {
+        var reading = _reading;
+        _reading = default;
+        int count;
+        try
+        {
+            count = Note(reading.GetResult());
+        }
+        catch (Exception e)
+        {
+            _read.SetException(e);
+            return;
+        }
+
+        _read.SetResult(count);
+    }
+
+    private int Note(int count)
+    {
         if (count > 0)
         {
             _isAnswered = true;

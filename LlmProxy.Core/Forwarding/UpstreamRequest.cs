@@ -1,4 +1,5 @@
 using LlmProxy.Core.Balancing;
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
@@ -26,6 +27,9 @@ internal sealed record ForwardRequest(
     /// <summary>Where the model leads.</summary>
     public RouteMatch Route => Selection.Match;
 
+    /// <summary>Which of the client's headers may matter.</summary>
+    public ClientHeaders Seen { get; init; } = ClientHeaders.Unknown;
+
     public bool WantsStream => Endpoint.CanStream && Fields.Stream;
 
     /// <summary>Somebody counts what it uses, and its client did not ask for that.</summary>
@@ -44,6 +48,12 @@ internal sealed record ForwardRequest(
     /// <summary>Past the commit no stream keeps its request: lets go of what only another attempt would need.</summary>
     public void Forget(UpstreamAnswer answer)
     {
+        if (answer.Kind == AnswerKind.Json)
+        {
+            // It is over in a moment.
+            return;
+        }
+
         Fields.ForgetPlaces();
         if (Body.IsGivenBack)
         {
@@ -64,16 +74,12 @@ internal static class UpstreamRequest
             Version = upstream.Options.HttpVersion,
             VersionPolicy = upstream.Options.HttpVersion.Major == 1 ? HttpVersionPolicy.RequestVersionOrLower : HttpVersionPolicy.RequestVersionExact,
         };
-        foreach (var (name, values) in request.Headers)
+        if ((request.Seen & ClientHeaders.Passing) != 0)
         {
-            // Some clients write a list, such as anthropic-beta, as several headers.
-            if (ForwardedHeaders.GoesUp(name) && values.ToString() is var value && ForwardedHeaders.IsSafe(value))
-            {
-                message.Headers.TryAddWithoutValidation(name, value);
-            }
+            Pass(message, request.Headers);
         }
 
-        Put(message, upstream.Options.Headers);
+        Put(message, upstream.Headers);
         Put(message, request.Route.Route.Headers);
         if (request.TraceParent is not null)
         {
@@ -84,12 +90,27 @@ internal static class UpstreamRequest
             }
         }
 
-        SignIn(message, upstream);
+        SignIn(message, upstream, mayHaveKey: upstream.Headers.Length + request.Route.Route.Headers.Length > 0);
         return message;
     }
 
+    private static void Pass(HttpRequestMessage message, IHeaderDictionary headers)
+    {
+        foreach (var (name, values) in headers)
+        {
+            // Some clients write a list, such as anthropic-beta, as several headers.
+            if (ForwardedHeaders.GoesUp(name) && values.ToString() is var value && ForwardedHeaders.IsSafe(value))
+            {
+                message.Headers.TryAddWithoutValidation(name, value);
+            }
+        }
+    }
+
     /// <summary>Adds the headers of the kind and those that sign us in.</summary>
-    public static void SignIn(HttpRequestMessage message, Upstream upstream)
+    /// <param name="message">The request.</param>
+    /// <param name="upstream">Whose.</param>
+    /// <param name="mayHaveKey">Headers were configured, and one of them may be the key's.</param>
+    public static void SignIn(HttpRequestMessage message, Upstream upstream, bool mayHaveKey = true)
     {
         foreach (var (name, value) in upstream.KindHeaders)
         {
@@ -102,13 +123,17 @@ internal static class UpstreamRequest
         if (upstream.Key is { } key)
         {
             // Not beside one that was configured as a header: two keys are none.
-            message.Headers.Remove(key.Key);
+            if (mayHaveKey)
+            {
+                message.Headers.Remove(key.Key);
+            }
+
             message.Headers.TryAddWithoutValidation(key.Key, key.Value);
         }
     }
 
     /// <summary>Puts configured headers in the place of what is there.</summary>
-    public static void Put(HttpRequestMessage message, IEnumerable<KeyValuePair<string, string>> configured)
+    public static void Put(HttpRequestMessage message, KeyValuePair<string, string>[] configured)
     {
         foreach (var (name, value) in configured)
         {

@@ -3,16 +3,17 @@ using System.Text.Json;
 namespace LlmProxy.Core.Protocol;
 
 /// <summary>The top level of an upstream's JSON answer.</summary>
-internal struct JsonAnswer
+/// <remarks>A class: streams have none, and would keep room for it.</remarks>
+internal sealed class JsonAnswer
 {
     /// <summary>It is an object that says that it failed. A response object tells of its error as a part of itself: it is an answer.</summary>
-    public readonly bool HasError => _error.Length > 0 && !_isResponse;
+    public bool HasError => _error.Length > 0 && !_isResponse;
 
     /// <summary>The value of <c>error</c> in a response object that has failed; empty in all others.</summary>
-    public readonly SseRange ResponseError => _isResponse ? _error : default;
+    public SseRange ResponseError => _isResponse ? _error : default;
 
     /// <summary>With the service tier, wherever the answer names it.</summary>
-    public readonly Usage Usage => _usage.Tier is null && _tier is not null ? _usage with { Tier = _tier } : _usage;
+    public Usage Usage => _usage.Tier is null && _tier is not null ? _usage with { Tier = _tier } : _usage;
 
     /// <summary>Where its usage object stands; empty if it has none.</summary>
     public SseRange RawUsage { get; private set; }
@@ -29,10 +30,6 @@ internal struct JsonAnswer
     private string? _tier;
     private SseRange _error;
     private bool _isResponse;
-
-    public JsonAnswer()
-    {
-    }
 
     /// <summary>Reads one whole JSON object.</summary>
     /// <returns>False if it is not one: cut off, something else, or followed by something.</returns>
@@ -149,7 +146,7 @@ internal struct JsonAnswer
             }
 
             var start = walk.Position;
-            if (name.Contains((byte)'\\') || !walk.TrySkip())
+            if (!walk.TrySkip())
             {
                 return false;
             }
@@ -170,13 +167,20 @@ internal struct JsonAnswer
         var isText = body[start] == '"';
         if (name.SequenceEqual("usage"u8))
         {
-            if (body[start] == '{')
+            if (body[start] != '{')
+            {
+                return;
+            }
+
+            if (!UsageReader.TryWalk(body[start..end], out var usage))
             {
                 var reader = new Utf8JsonReader(body[start..end], _options);
                 reader.Read();
-                _usage = UsageReader.Read(ref reader);
-                RawUsage = new SseRange(start, end - start);
+                usage = UsageReader.Read(ref reader);
             }
+
+            _usage = usage;
+            RawUsage = new SseRange(start, end - start);
         }
         else if (name.SequenceEqual("service_tier"u8))
         {
@@ -194,7 +198,14 @@ internal struct JsonAnswer
         }
         else if (name.SequenceEqual("object"u8))
         {
-            var reader = new Utf8JsonReader(body[start..end], _options);
+            var text = body[start..end];
+            if (!text.Contains((byte)'\\'))
+            {
+                _isResponse = text.SequenceEqual("\"response\""u8);
+                return;
+            }
+
+            var reader = new Utf8JsonReader(text, _options);
             _isResponse = isText && reader.Read() && reader.Is("response"u8);
         }
         else if (name.SequenceEqual("id"u8))

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace LlmProxy.Core.Protocol;
@@ -54,13 +55,22 @@ internal static class JsonScalar
         }
     }
 
+    /// <summary>The same, but -1 also for one with escapes.</summary>
+    /// <param name="json">Where it stands.</param>
+    /// <param name="at">Of its opening quote.</param>
+    public static int EndOfPlainString(ReadOnlySpan<byte> json, int at)
+    {
+        at = EndOfPlain(json, at + 1);
+        return at < json.Length && json[at] == '"' ? at + 1 : -1;
+    }
+
     /// <summary>To the next quote, backslash or control character. Whether text is UTF-8 is no matter of JSON's grammar.</summary>
     private static int EndOfPlain(ReadOnlySpan<byte> json, int at)
     {
         // Most strings are short, and for them the way to the search costs more than the search.
         for (var i = 0; i < VectorsBeforeSearch && json.Length - at >= Vector128<byte>.Count; i++)
         {
-            var bytes = Vector128.Create(json.Slice(at, Vector128<byte>.Count));
+            var bytes = Vector128.LoadUnsafe(ref MemoryMarshal.GetReference(json), (nuint)at);
             var special = Vector128.Equals(bytes, Vector128.Create((byte)'"'))
                 | Vector128.Equals(bytes, Vector128.Create((byte)'\\'))
                 | Vector128.Equals(Vector128.Min(bytes, Vector128.Create((byte)0x1F)), bytes);

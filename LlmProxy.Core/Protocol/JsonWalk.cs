@@ -5,7 +5,7 @@ namespace LlmProxy.Core.Protocol;
 /// <summary>
 /// Goes once over a JSON object that lies in one piece, stops at each member of its top level and passes over everything else
 /// with its grammar checked: several times as fast as a reader that stops at each token. It says no to whatever it does not
-/// take for plain JSON, deep nesting included; what is wrong with it, if anything, the runtime's reader says then.
+/// take for plain JSON, deep nesting and members of its own whose names have escapes included; what is wrong with it, if anything, the runtime's reader says then.
 /// </summary>
 /// <param name="json">The object, and nothing else but white space.</param>
 internal ref struct JsonWalk(ReadOnlySpan<byte> json)
@@ -52,7 +52,7 @@ internal ref struct JsonWalk(ReadOnlySpan<byte> json)
         }
 
         _hasMember = true;
-        var end = next == '"' ? JsonScalar.EndOfString(_json, _at) : -1;
+        var end = next == '"' ? JsonScalar.EndOfPlainString(_json, _at) : -1;
         if (end < 0)
         {
             return false;

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json;
 
@@ -6,6 +7,10 @@ namespace LlmProxy.Core.Protocol;
 /// <summary>The quick way, for a body in one piece with plain names.</summary>
 internal sealed partial class RequestFields
 {
+    // Visible ASCII and the space, without quote and backslash.
+    private static readonly SearchValues<byte> _plainText =
+        SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(static c => (byte)c).Where(static c => c is not ((byte)'"' or (byte)'\\'))]);
+
     /// <summary>Reads a body as <see cref="Read(ref Utf8JsonReader)"/> does.</summary>
     /// <returns>False if that has to be asked: the body is not plain, or not JSON.</returns>
     private bool TryWalk(ReadOnlySpan<byte> body, out ProxyError? error)
@@ -39,7 +44,7 @@ internal sealed partial class RequestFields
                 Last.NextStart = start;
             }
 
-            if (!IsPlain(name))
+            if (!Ascii.IsValid(name))
             {
                 return false;
             }
@@ -64,7 +69,13 @@ internal sealed partial class RequestFields
 
     private ProxyError? Note(RequestField field, ReadOnlySpan<byte> body)
     {
-        var value = new Utf8JsonReader(body[(int)field.ValueStart..(int)field.ValueEnd], _options);
+        var text = body[(int)field.ValueStart..(int)field.ValueEnd];
+        if (field is { IsExact: true, Name: FieldNames.Model or FieldNames.Stream } && Names.RoleOf(field.Name) == IdentityRole.None && TryTakePlain(field, text))
+        {
+            return null;
+        }
+
+        var value = new Utf8JsonReader(text, _options);
         value.Read();
         ProxyError? error = null;
         if (Names.IsActedOn(field.Name))
@@ -81,7 +92,30 @@ internal sealed partial class RequestFields
         return error;
     }
 
-    private ref RequestField Last => ref System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_fields)[^1];
+    /// <summary>Takes the two fields that nearly every request has, written as they are nearly always written: without a reader of their own.</summary>
+    private bool TryTakePlain(RequestField field, ReadOnlySpan<byte> text)
+    {
+        if (field.Name == FieldNames.Stream)
+        {
+            if (text[0] is not ((byte)'t' or (byte)'f'))
+            {
+                return false;
+            }
 
-    private static bool IsPlain(ReadOnlySpan<byte> name) => Ascii.IsValid(name) && !name.Contains((byte)'\\');
+            Stream = text[0] == 't';
+            _fields.Add(field with { Type = Stream ? JsonTokenType.True : JsonTokenType.False });
+            return true;
+        }
+
+        if (text.Length <= 2 || text.Length - 2 > LongestModel || text[0] != '"' || _hasModel || text[1..^1].ContainsAnyExcept(_plainText))
+        {
+            return false;
+        }
+
+        Model = Encoding.ASCII.GetString(text[1..^1]);
+        _fields.Add(field with { Type = JsonTokenType.String });
+        return true;
+    }
+
+    private ref RequestField Last => ref System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_fields)[^1];
 }

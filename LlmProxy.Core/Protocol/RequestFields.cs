@@ -13,6 +13,9 @@ internal sealed partial class RequestFields
 
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000, CommentHandling = JsonCommentHandling.Disallow };
 
+    // Nothing is ever added to it.
+    private static readonly List<RequestField> _nowhere = [];
+
     private List<RequestField> _fields = new(4);
     private bool _hasModel;
     private RequestIdentity _identity;
@@ -93,7 +96,7 @@ internal sealed partial class RequestFields
     }
 
     /// <summary>Forgets where in the body its fields stand, once there is no body: what they said stays.</summary>
-    public void ForgetPlaces() => _fields = [];
+    public void ForgetPlaces() => _fields = _nowhere;
 
     private static RequestFields Begin(FieldNames names, string? model) => new() { Names = names, Model = model ?? "", _hasModel = model is not null };
 
@@ -271,9 +274,13 @@ internal sealed partial class RequestFields
 
     private static bool IsUtf16Or32(in ReadOnlySequence<byte> body)
     {
-        Span<byte> start = stackalloc byte[4];
-        start = start[..(int)Math.Min(4, body.Length)];
-        body.Slice(0, start.Length).CopyTo(start);
+        // Who sends its first byte alone has it joined here; all others are looked at where they stand.
+        var start = body.FirstSpan;
+        if (start.Length < 2 && body.Length >= 2)
+        {
+            start = body.Slice(0, 2).ToArray();
+        }
+
         return start.Length >= 2 && (start is [0xFE, 0xFF, ..] or [0xFF, 0xFE, ..] || start[0] == 0 || start[1] == 0);
     }
 }

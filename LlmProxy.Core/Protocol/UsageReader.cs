@@ -9,7 +9,7 @@ namespace LlmProxy.Core.Protocol;
 /// of these names; their <c>prompt_tokens</c> is the whole. A few tell in words of their own what was read from a cache
 /// (<c>prompt_cache_hit_tokens</c>) or written to it (<c>cache_write_tokens</c>), as parts of the whole.
 /// </remarks>
-internal struct UsageReader
+internal partial struct UsageReader
 {
     private long _input = -1;
     private long _output = -1;
@@ -39,6 +39,9 @@ internal struct UsageReader
         Tier = _tier,
     };
 
+    // What has no output, as embeddings, does not say so.
+    private readonly Usage Whole => SoFar is { Output: < 0, Input: >= 0 } read ? read with { Output = 0 } : SoFar;
+
     private readonly long WrittenApart =>
         _writtenApart >= 0 || (_writtenForMinutes < 0 && _writtenForHour < 0) ? _writtenApart : Math.Max(0, _writtenForMinutes) + Math.Max(0, _writtenForHour);
 
@@ -47,10 +50,7 @@ internal struct UsageReader
     {
         var usage = new UsageReader();
         usage.Add(ref reader);
-        var read = usage.SoFar;
-
-        // What has no output, as embeddings, does not say so.
-        return read.Output < 0 && read.Input >= 0 ? read with { Output = 0 } : read;
+        return usage.Whole;
     }
 
     /// <summary>Reads what an upstream wrote of its usage: one object, or several of one stream, one behind the other.</summary>

@@ -38,7 +38,7 @@ internal static class AnswerRelay
         plan.Complete(outcome);
         var undelivered = await WriteAsync(plan, answer, body);
         answer.ReleaseRead();
-        return outcome with { Error = undelivered };
+        return undelivered is null ? outcome : outcome with { Error = undelivered };
     }
 
     /// <returns>Why it did not reach the client, as far as that is known.</returns>

@@ -7,41 +7,48 @@ using Microsoft.AspNetCore.Http;
 namespace LlmProxy.Core.Relaying;
 
 /// <summary>All that an answer depends on besides the upstream.</summary>
-/// <param name="Http">The client.</param>
-/// <param name="Clock">The exchange's.</param>
-/// <param name="Request">What was asked for.</param>
-/// <param name="First">The first who may answer: its clocks and rules hold until somebody does.</param>
-/// <param name="CallerId">For the filters.</param>
-/// <param name="Limits">Sizes.</param>
-/// <param name="Contact">Whom a refused caller should ask.</param>
-/// <param name="Headers">Makes our headers, at the moment they are sent.</param>
-/// <param name="Complete">Called before the end of an answer goes out. Never waits.</param>
-internal sealed record RelayPlan(
-    HttpContext Http,
-    ExchangeClock Clock,
-    ForwardRequest Request,
-    Target First,
-    string CallerId,
-    LimitOptions Limits,
-    string? Contact,
-    Func<ResponseHeaders> Headers,
-    Action<RelayOutcome> Complete);
+/// <remarks>What it asks of the books is methods of its own and no delegates: each would be one more object for every request.</remarks>
+/// <param name="http">The client.</param>
+/// <param name="clock">The exchange's.</param>
+/// <param name="request">What was asked for.</param>
+/// <param name="first">The first who may answer: its clocks and rules hold until somebody does.</param>
+/// <param name="callerId">For the filters.</param>
+/// <param name="limits">Sizes.</param>
+/// <param name="contact">Whom a refused caller should ask.</param>
+internal abstract class RelayPlan(
+    HttpContext http, ExchangeClock clock, ForwardRequest request, Target first, string callerId, LimitOptions limits, string? contact)
+{
+    public HttpContext Http => http;
+
+    public ExchangeClock Clock => clock;
+
+    public ForwardRequest Request => request;
+
+    public Target First => first;
+
+    public string CallerId => callerId;
+
+    public LimitOptions Limits => limits;
+
+    public string? Contact => contact;
+
+    /// <summary>Makes our headers, at the moment they are sent.</summary>
+    public abstract ResponseHeaders Headers();
+
+    /// <summary>Called before the end of an answer goes out. Never waits.</summary>
+    public abstract void Complete(RelayOutcome outcome);
+}
 
 /// <summary>Brings the answer to the client: the front door of the eighth stage.</summary>
 internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filters)
 {
     private readonly IResponseFilter[] _filters = [.. filters];
 
-    /// <summary>Waits for an answer to commit and relays it to its end.</summary>
+    /// <summary>Waits for an answer to commit, with heartbeats, and relays its events to their end.</summary>
     /// <returns>How it ended, or the error that is still to be answered because nothing has been sent yet.</returns>
     /// <exception cref="BrokenStreamException">See <see cref="ClientStream.BreakAsync"/>.</exception>
-    public async ValueTask<Result<RelayOutcome>> RunAsync(RelayPlan plan, ValueTask<Result<UpstreamAnswer>> sending)
+    public async ValueTask<Result<RelayOutcome>> StreamAsync(RelayPlan plan, ValueTask<Result<UpstreamAnswer>> sending)
     {
-        if (!plan.Request.WantsStream)
-        {
-            return (await sending).TryGet(out var answer, out var error) ? await AnswerAsync(plan, answer) : error;
-        }
-
         var client = new ClientStream(plan.Http, plan.Clock);
         var wait = new QuietWait();
         plan.Clock.WatchQuiet(plan.First.Timeouts.Heartbeat, wait);
@@ -128,8 +135,16 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         return new EventRelay(client, plan.Clock, wait, time, events);
     }
 
-    private async ValueTask<Result<RelayOutcome>> AnswerAsync(RelayPlan plan, UpstreamAnswer answer)
+    /// <summary>Relays an answer for which no stream was asked to its end.</summary>
+    /// <returns>How it ended, or the error that is still to be answered because nothing has been sent yet.</returns>
+    /// <exception cref="BrokenStreamException">See <see cref="ClientStream.BreakAsync"/>.</exception>
+    public async ValueTask<Result<RelayOutcome>> AnswerAsync(RelayPlan plan, Result<UpstreamAnswer> result)
     {
+        if (!result.TryGet(out var answer, out var error))
+        {
+            return error;
+        }
+
         using (answer)
         {
             var filter = FiltersFor(plan, answer);
@@ -182,7 +197,9 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
     private static StreamInspector CreateInspector(RelayPlan plan, Target target) =>
         plan.Request.Endpoint.Dialect.CreateInspector(AttemptSender.Expect(plan.Request, target.Upstream));
 
-    private ResponseFilters? FiltersFor(RelayPlan plan, UpstreamAnswer answer) => _filters.Length == 0
-        ? null
-        : new ResponseFilters(_filters, new LlmResponse(plan.Request.Endpoint.Name, plan.CallerId, plan.Request.Route.Asked), () => CreateInspector(plan, answer.Target));
+    private ResponseFilters? FiltersFor(RelayPlan plan, UpstreamAnswer answer) => _filters.Length == 0 ? null : MakeFilters(plan, answer.Target);
+
+    // Apart, because what a lambda holds is allocated as soon as its method is entered.
+    private ResponseFilters MakeFilters(RelayPlan plan, Target target) => new(
+        _filters, new LlmResponse(plan.Request.Endpoint.Name, plan.CallerId, plan.Request.Route.Asked), () => CreateInspector(plan, target));
 }

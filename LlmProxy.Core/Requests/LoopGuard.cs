@@ -12,7 +12,8 @@ internal sealed class LoopGuard
     // Proxies in front of proxies exist; nobody has this many on purpose.
     private const int MostHops = 8;
 
-    private readonly string _instance = RandomNumberGenerator.GetHexString(12, lowercase: true);
+    /// <summary>This one: the header of a request that has passed no other.</summary>
+    public string Instance { get; } = RandomNumberGenerator.GetHexString(12, lowercase: true);
 
     /// <summary>The request has been here before, or at too many others.</summary>
     public bool IsLoop(IHeaderDictionary headers)
@@ -23,12 +24,12 @@ internal sealed class LoopGuard
         }
 
         var via = values.ToString();
-        return via.Contains(_instance, StringComparison.Ordinal) || via.AsSpan().Count(',') + 1 >= MostHops;
+        return via.Contains(Instance, StringComparison.Ordinal) || via.AsSpan().Count(',') + 1 >= MostHops;
     }
 
     /// <summary>The header for the next hop.</summary>
     public string Next(IHeaderDictionary headers) =>
-        headers.TryGetValue(Header, out var values) && IsPlain(values.ToString()) ? $"{values},{_instance}" : _instance;
+        headers.TryGetValue(Header, out var values) && IsPlain(values.ToString()) ? $"{values},{Instance}" : Instance;
 
     private static bool IsPlain(string via)
     {

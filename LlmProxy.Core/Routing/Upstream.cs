@@ -35,6 +35,7 @@ internal sealed class Upstream
         Authorities = options.CaFile is null ? null : AuthorityFile.Read(options.CaFile);
         Operations = Apply(options.Operations, _rules.Operations);
         Key = options.ApiKey is null ? null : new(_rules.KeyHeader, _rules.KeyPrefix + options.ApiKey);
+        Headers = [.. options.Headers];
         _headers = [.. headers ?? []];
         _redactor = CreateRedactor(_headers);
     }
@@ -85,6 +86,9 @@ internal sealed class Upstream
 
     /// <summary>The header that signs us in; null if none is sent.</summary>
     public KeyValuePair<string, string>? Key { get; }
+
+    /// <summary>Headers that the configuration adds.</summary>
+    public KeyValuePair<string, string>[] Headers { get; }
 
     /// <summary>Headers of the kind, sent where the request has none of that name.</summary>
     public KeyValuePair<string, string>[] KindHeaders => _rules.Headers;

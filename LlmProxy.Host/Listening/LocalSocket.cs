@@ -27,8 +27,8 @@ internal sealed class LocalSocket
     /// <summary>True for an address that is a socket's.</summary>
     public static bool IsOne(string address) => address.StartsWith(AddressPrefix, StringComparison.Ordinal);
 
-    /// <summary>True for a request that came through it.</summary>
-    public static bool IsFrom(HttpContext http) => http.Features.Get<Mark>() is not null;
+    /// <summary>True for a request that came through it. What has a port did not, and is not asked for a feature that the server does not know: a long search.</summary>
+    public static bool IsFrom(HttpContext http) => http.Connection.LocalPort == 0 && http.Features.Get<Mark>() is not null;
 
     /// <summary>
     /// Where the instance that is configured so has its socket; null where there can be none. The folder is the one that

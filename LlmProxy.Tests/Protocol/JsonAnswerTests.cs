@@ -71,4 +71,31 @@ internal sealed class JsonAnswerTests
         Assert.That(JsonAnswer.TryRead(Encoding.UTF8.GetBytes("{\"usage\":" + usage + ",\"model\":\"m\"}"), out var answer));
         Assert.That((answer.Usage, answer.Model.Length), Is.EqualTo((new Usage(input, cached, output), 3)));
     }
+
+    [TestCase("""{"prompt_tokens":3,"prompt_tokens":5,"input_tokens":7,"output_tokens":1,"completion_tokens":2}""")]
+    [TestCase("""{"input_tokens":3,"cache_read_input_tokens":20,"cache_creation_input_tokens":4,"output_tokens":0}""")]
+    [TestCase("""{"input_tokens":3,"cache_creation":{"ephemeral_5m_input_tokens":5,"ephemeral_1h_input_tokens":6},"output_tokens":1}""")]
+    [TestCase("""{ "prompt_tokens" : 3 , "prompt_tokens_details" : { "cached_tokens" : 2 , "cache_write_tokens" : 1 } , "completion_tokens" : 9 }""")]
+    [TestCase("""{"output_tokens":8,"output_tokens_details":{"reasoning_tokens":6,"reasoning_tokens":7},"prompt_cache_hit_tokens":1,"input_tokens":2}""")]
+    [TestCase("""{"prompt_tokens":-0,"completion_tokens":9223372036854775807,"prompt_tokens_details":[1],"cache_creation":"x"}""")]
+    [TestCase("""{"prompt_tokens":9223372036854775808,"completion_tokens":4e0,"input_tokens":true,"output_tokens":{}}""")]
+    [TestCase("{}")]
+    public void Usage_is_the_same_whichever_way_it_is_read(string usage)
+    {
+        var json = Encoding.UTF8.GetBytes(usage);
+        var reader = new Utf8JsonReader(json);
+        reader.Read();
+        var expected = UsageReader.Read(ref reader);
+        Assert.That(UsageReader.TryWalk(json, out var read));
+        Assert.That(read, Is.EqualTo(expected));
+    }
+
+    [TestCase("""{"prompt_toke\u006es":3,"completion_tokens":4}""")]
+    [TestCase("""{"completion_tokens":4,"prompt_tokens":3,"prompt_tokens_details":{"cache\u0064_tokens":0}}""")]
+    public void A_name_in_usage_that_has_escapes_is_left_to_the_reader(string usage)
+    {
+        Assert.That(UsageReader.TryWalk(Encoding.UTF8.GetBytes(usage), out _), Is.False);
+        Assert.That(JsonAnswer.TryRead(Encoding.UTF8.GetBytes("{\"usage\":" + usage + "}"), out var answer));
+        Assert.That((answer.Usage.Input, answer.Usage.Output), Is.EqualTo((3, 4)));
+    }
 }

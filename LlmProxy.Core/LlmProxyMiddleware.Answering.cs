@@ -1,0 +1,100 @@
+using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Relaying;
+using LlmProxy.Core.Requests;
+using LlmProxy.Core.Routing;
+using Microsoft.AspNetCore.Http;
+
+namespace LlmProxy.Core;
+
+/// <summary>An answer, from the choice of a target to the books.</summary>
+internal sealed partial class LlmProxyMiddleware
+{
+    private static void Note(Exchange exchange, Endpoints.Endpoint endpoint, in ReadRequest request)
+    {
+        exchange.RequestBytes = request.Body.Length;
+        exchange.Model = endpoint.HasId ? null : DisplayText.Name(request.Fields.Model);
+    }
+
+    private static void Note(Exchange exchange, in RouteMatch route)
+    {
+        exchange.Route = route.Route.Name;
+        exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
+    }
+
+    /// <returns>Null if none of the route's targets may serve this request.</returns>
+    private Answering? Select(
+        HttpContext http, ClientHeaders seen, in EndpointMatch match, Caller caller, LlmProxySnapshot snapshot,
+        in ReadRequest request, in RouteMatch route, ExchangeClock clock, Exchange exchange)
+    {
+        var endpoint = match.Endpoint!;
+        if (!balancer.TrySelect(route, endpoint.Operation, caller, request, http.Request.Headers, out var selection))
+        {
+            return null;
+        }
+
+        var trace = Accountant.UpstreamTrace(exchange);
+        var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Request.Query) : "";
+        var forward = new ForwardRequest(endpoint, match.Id, query, selection, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State)
+        {
+            Seen = seen,
+            WantsUsage = accountant.WantsUsage(exchange, route),
+        };
+        var answering = new Answering(this, http, clock, forward, caller, snapshot, exchange);
+        clock.LimitTotal(answering.First.Timeouts.Total);
+        exchange.Streamed = forward.WantsStream;
+        exchange.SentUpstream = time.GetTimestamp();
+        answering.Part = route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, snapshot.Options.Limits, answering.Note) : null;
+        return answering;
+    }
+
+    private ValueTask<Result<UpstreamAnswer>> SendAsync(Answering answering) => answering.Part is { } part
+        ? ShareAsync(part, answering.Request, answering.Caller, answering.Clock, answering.Exchange)
+        : forwarder.SendAsync(answering.Request, answering.Limits, answering.Clock, answering.Note);
+
+    /// <param name="answering">The answer.</param>
+    /// <param name="result">How it ended, or why there was none.</param>
+    /// <returns>The error that is still to be answered; null once an answer has begun.</returns>
+    private ProxyError? End(Answering answering, in Result<RelayOutcome> result)
+    {
+        var exchange = answering.Exchange;
+        if (!result.TryGet(out var ended, out var error))
+        {
+            exchange.CoalescedWith = answering.Part?.Settle(isWhole: false);
+            return error;
+        }
+
+        Note(exchange, ended);
+        exchange.CoalescedWith = answering.Part?.Settle(isWhole: ended.Error is null);
+        if (ended.Fault is not null)
+        {
+            Log.Failed(logger, ended.Fault, exchange.Id);
+        }
+
+        return null;
+    }
+
+    /// <summary>An answer on its way: what the stages that bring it have to tell is written down here.</summary>
+    private sealed class Answering(
+        LlmProxyMiddleware proxy, HttpContext http, ExchangeClock clock, ForwardRequest request, Caller caller, LlmProxySnapshot snapshot, Exchange exchange)
+        : RelayPlan(http, clock, request, request.Selection.First, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact), IDisposable
+    {
+        public Caller Caller => caller;
+
+        public Exchange Exchange => exchange;
+
+        /// <summary>What is shared with others who ask the same; null for a call of its own.</summary>
+        public SharedPart? Part { get; set; }
+
+        public void Note(AttemptNote attempt) => proxy.Note(exchange, Request, caller, attempt);
+
+        public override ResponseHeaders Headers() => proxy.HeadersOf(exchange, caller, Request.Endpoint.Dialect);
+
+        public override void Complete(RelayOutcome outcome) => proxy.Note(exchange, outcome, Request, Part);
+
+        public void Dispose() => Part?.Dispose();
+    }
+}
