@@ -157,5 +157,5 @@ internal sealed class OpenedStore : IDisposable
 
     private static bool IsThere(string? data) => data is not null && System.IO.File.Exists(Path.Combine(data, DatabaseName));
 
-    private static bool IsLibraryMissing(Exception e) => e is DllNotFoundException || e.InnerException is DllNotFoundException;
+    private static bool IsLibraryMissing(Exception e) => e.GetBaseException() is DllNotFoundException;
 }
