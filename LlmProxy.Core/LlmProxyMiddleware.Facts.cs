@@ -129,6 +129,17 @@ internal sealed partial class LlmProxyMiddleware
             : headers;
     }
 
+    private ForwardRequest ForwardOf(HttpRequest http, in EndpointMatch match, in ReadRequest request, in Selection selection, Exchange exchange)
+    {
+        var endpoint = match.Endpoint!;
+        var trace = Accountant.UpstreamTrace(exchange);
+        var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Query) : "";
+        return new ForwardRequest(endpoint, match.Id, query, selection, request.Fields, request.Body, http.Headers, trace.Parent, trace.State)
+        {
+            WantsUsage = accountant.WantsUsage(exchange, selection.Match),
+        };
+    }
+
     private static void NoteTarget(Exchange exchange, in RouteMatch route, Target target)
     {
         exchange.Upstream = target.Upstream.Name;
@@ -238,13 +249,13 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     /// <summary>Before the end of an answer goes out: what the next request of the same conversation has to find, and who pays.</summary>
-    private void Note(Exchange exchange, RelayOutcome outcome, Selection selection, SharedPart? part)
+    private void Note(Exchange exchange, RelayOutcome outcome, ForwardRequest forward, SharedPart? part)
     {
         Note(exchange, outcome);
         exchange.CoalescedWith = part?.Settle(isWhole: outcome.Error is null);
         if (outcome.Error is null)
         {
-            selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);
+            forward.Selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);
         }
 
         accountant.Settle(exchange);

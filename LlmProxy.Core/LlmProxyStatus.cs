@@ -1,3 +1,5 @@
+using System.Text.Json;
+using LlmProxy.Core.Admin;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Routing;
@@ -63,6 +65,9 @@ public sealed class LlmProxyStatus
     private readonly LiveStates _states;
     private readonly TimeProvider _time;
 
+    // When the milliseconds of the live states began, in ticks of UTC.
+    private long _origin;
+
     internal LlmProxyStatus(Func<IReadOnlyList<Upstream>> upstreams, LiveStates states, TimeProvider time)
     {
         _upstreams = upstreams;
@@ -73,9 +78,17 @@ public sealed class LlmProxyStatus
     /// <summary>Looks at every configured upstream, in the order of their configuration.</summary>
     public IReadOnlyList<UpstreamStatus> GetUpstreams() => [.. _upstreams().Select(upstream => Look(_states.Of(upstream)))];
 
+    /// <summary>Writes them as the member <c>upstreams</c> of the object that is being written, by their names.</summary>
+    public void WriteTo(Utf8JsonWriter json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        UpstreamsJson.Write(json, GetUpstreams());
+    }
+
     private UpstreamStatus Look(UpstreamState state)
     {
         var now = Clock.Ms(_time);
+        FindOrigin(now);
         var (condition, until) = state.AccountCause(now) switch
         {
             FailureCause.KeyRefused => (UpstreamCondition.Refused, state.AccountUntil),
@@ -88,15 +101,25 @@ public sealed class LlmProxyStatus
         {
             Name = state.Name,
             Condition = condition,
-            Until = condition == UpstreamCondition.Ok ? null : At(until, now),
+            Until = condition == UpstreamCondition.Ok ? null : At(until),
             InFlight = state.Places.Taken,
             Waiting = state.Places.Waiting,
             Refusals = state.Refusals,
-            Pauses = [.. state.CoolingModels(now).Take(MostPauses).Select(p => new ModelPause(DisplayText.Name(p.Model), WordOf(p.Cause), At(p.Until, now)))],
+            Pauses = [.. state.CoolingModels(now).Take(MostPauses).Select(p => new ModelPause(DisplayText.Name(p.Model), WordOf(p.Cause), At(p.Until)))],
         };
     }
 
-    private DateTimeOffset At(long until, long now) => _time.GetUtcNow().AddMilliseconds(Math.Max(0, until - now));
+    private DateTimeOffset At(long until) => new DateTimeOffset(Volatile.Read(ref _origin), TimeSpan.Zero).AddMilliseconds(until);
+
+    // Kept, so that a time is the same at every look; anew when the time of the day was set.
+    private void FindOrigin(long now)
+    {
+        var found = _time.GetUtcNow().AddMilliseconds(-now).UtcTicks;
+        if (Math.Abs(found - Volatile.Read(ref _origin)) > TimeSpan.TicksPerSecond)
+        {
+            Volatile.Write(ref _origin, found);
+        }
+    }
 
     private static string WordOf(FailureCause cause) => cause switch
     {

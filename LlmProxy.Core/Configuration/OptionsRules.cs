@@ -20,6 +20,7 @@ internal static class OptionsRules
         ModelRules.Check(options, problems);
         PriceRules.Check(options, problems);
         CallerRules.Check(options, problems);
+        AdminTable.Check(options, problems);
         CorsRules.Check(options.Cors, problems);
         ResilienceRules.Check(options.Failover, problems);
         if (options.Store is { } store)

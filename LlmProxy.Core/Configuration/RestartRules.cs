@@ -13,6 +13,7 @@ internal static class RestartRules
         Note("Shutdown", "Pause", started.Shutdown.Pause == now.Shutdown.Pause);
         Note("Shutdown", "Deadline", started.Shutdown.Deadline == now.Shutdown.Deadline);
         Note("Cors", "Origins", started.Cors.Origins.SequenceEqual(now.Cors.Origins));
+        Note("Admin", "OnApiPort", started.Admin.OnApiPort == now.Admin.OnApiPort);
         var (store, other) = (started.Store ?? new StoreOptions(), now.Store ?? new StoreOptions());
         Note("Store", "Kind", store.Kind == other.Kind);
         Note("Store", "Path", store.Path == other.Path);

@@ -45,6 +45,7 @@ internal static class RootTable
             Collections.Map<LlmProxyOptions, ModelOptions>("Models", new(ModelShape.Instance, static () => new()), static o => o.Models),
             Collections.Map<LlmProxyOptions, GroupOptions>("Groups", new(CallerTable.Group, static () => new()), static o => o.Groups),
             Collections.Map<LlmProxyOptions, KeyOptions>("Keys", new(CallerTable.Key, static () => new()), static o => o.Keys),
+            new Member<LlmProxyOptions, AdminOptions>("Admin", AdminTable.Shape, static (o, v) => o.Admin = v),
             new Member<LlmProxyOptions, string>("TimeZone", TextShape.Instance, static (o, v) => o.TimeZone = v),
             Collections.Map<LlmProxyOptions, PriceOptions>("Prices", new(PriceTable.Shape, static () => new()), static o => o.Prices),
             new Member<LlmProxyOptions, UnpricedModels>(

@@ -53,7 +53,7 @@ internal sealed class ProxyServer : IAsyncDisposable
             signals, proxy, reload, app.Services.GetRequiredService<LlmProxyStatus>(), configuration.Source, ports,
             new StorePage(store.Kind, app.Services.GetService<StoreHealth>(), app.Services.GetRequiredService<LlmProxyKeys>(), app.Services.GetRequiredService<LlmProxyUsage>()));
         var pages = new OwnPages(configuration.IsDemo, ready, new RunningPage(reload, configuration.Source));
-        ProxyPipeline.Build(app, pages, ports, signals, configuration.Options.Cors);
+        ProxyPipeline.Build(app, pages, ports, signals, configuration.Options);
 
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(StopSteps.Category);
         var server = new ProxyServer(app, new StopSteps(proxy, signals, configuration.Options.Shutdown, TimeProvider.System, logger), new ReloadSignal(reload));
@@ -80,14 +80,22 @@ internal sealed class ProxyServer : IAsyncDisposable
         return server;
     }
 
+    /// <summary>All of it but a server: for who wants what is behind one.</summary>
+    public static WebApplication BuildWithoutListening(LoadedConfiguration configuration, OpenedStore store, ListenPlan plan) =>
+        CreateBuilder(configuration, store, plan, writesRecords: false, files: null, signals: null, socket: null).Build();
+
     private static WebApplicationBuilder CreateBuilder(
-        LoadedConfiguration configuration, OpenedStore store, ListenPlan plan, bool writesRecords, FileLimit? files, StopSignals signals, LocalSocket? socket)
+        LoadedConfiguration configuration, OpenedStore store, ListenPlan plan, bool writesRecords, FileLimit? files, StopSignals? signals, LocalSocket? socket)
     {
         // Nothing by default: where configuration comes from, where it listens and what it logs are all decided here.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "llmproxy" });
         builder.Configuration.AddEnvironmentVariables();
         AddLogging(builder);
-        builder.Services.AddSingleton<IHostLifetime>(signals);
+        if (signals is not null)
+        {
+            builder.Services.AddSingleton<IHostLifetime>(signals);
+        }
+
         // The steps have an end of their own; the host's would reset the streams that they wait for.
         builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         builder.Services.AddSingleton(TimeProvider.System);

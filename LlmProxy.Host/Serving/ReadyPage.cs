@@ -64,6 +64,6 @@ internal sealed class ReadyPage(
         }
 
         store.WriteTo(json);
-        UpstreamsJson.Write(json, status.GetUpstreams());
+        status.WriteTo(json);
     }
 }

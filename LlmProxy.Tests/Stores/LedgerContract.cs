@@ -95,9 +95,9 @@ internal abstract class LedgerContract
         Assert.That(await SumsAsync(UsageKey.Key), Is.EqualTo(new[] { "key_1 name: 3", "key_2 name: 1" }));
         Assert.That(await SumsAsync(UsageKey.Model, UsageKey.Upstream), Is.EqualTo(new[] { "claude -: 1", "gpt-5 openai: 3" }));
         Assert.That(await SumsAsync(UsageKey.EndUser), Is.EqualTo(new[] { "-: 4" }));
-        Assert.That(await SumsAsync(UsageKey.Time), Is.EqualTo(new[] { "2026-11-25: 2", "2026-11-26: 1", "2026-12-26: 1" }));
+        Assert.That(await SumsAsync(UsageKey.Time), Is.EqualTo(new[] { "2026-11-25T00:00:00Z: 2", "2026-11-26T00:00:00Z: 1", "2026-12-26T00:00:00Z: 1" }));
         Assert.That(await SumsAsync(UsageBucket.Hour, UsageKey.Time), Is.EqualTo(new[] { "2026-11-25T12:00:00Z: 1", "2026-11-25T13:00:00Z: 1", "2026-11-26T12:00:00Z: 1", "2026-12-26T12:00:00Z: 1" }));
-        Assert.That(await SumsAsync(UsageBucket.Month, UsageKey.Time, UsageKey.Group), Is.EqualTo(new[] { "2026-11 -: 1", "2026-11 team: 2", "2026-12 -: 1" }));
+        Assert.That(await SumsAsync(UsageBucket.Month, UsageKey.Time, UsageKey.Group), Is.EqualTo(new[] { "2026-11-01T00:00:00Z -: 1", "2026-11-01T00:00:00Z team: 2", "2026-12-01T00:00:00Z -: 1" }));
         Assert.That((await _store.SumAsync(new UsageQuery { By = [UsageKey.Time], Limit = 2 }, None)).Count, Is.EqualTo(2));
     }
 
