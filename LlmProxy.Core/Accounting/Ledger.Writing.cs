@@ -81,7 +81,8 @@ internal sealed partial class Ledger
                     return Written.Nothing;
                 }
 
-                await _store!.WriteAsync(rows, _ending.Token);
+                // A store that does not end when it is told to holds up nobody's end: its rows are in the journal.
+                await _store!.WriteAsync(rows, _ending.Token).AsTask().WaitAsync(_ending.Token);
                 _journal.Confirm();
                 NoteUp();
                 if (rows.Count < BatchSize)
@@ -108,7 +109,7 @@ internal sealed partial class Ledger
     {
         if (_spends.TryPeek(out var asked))
         {
-            asked.Answer.TrySetResult(await _store!.ReadSpendAsync(asked.Windows, _ending.Token));
+            asked.Answer.TrySetResult(await _store!.ReadSpendAsync(asked.Windows, _ending.Token).AsTask().WaitAsync(_ending.Token));
             _spends.TryDequeue(out _);
         }
 

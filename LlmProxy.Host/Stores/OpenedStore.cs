@@ -71,6 +71,19 @@ internal sealed class OpenedStore : IDisposable
         }
     }
 
+    /// <summary>Looks through all of it.</summary>
+    /// <returns>What is wrong; empty: nothing.</returns>
+    public async Task<IReadOnlyList<string>> CheckAsync(CancellationToken cancellationToken)
+    {
+        if (File is not { } file)
+        {
+            return Warning is null ? [] : [Warning];
+        }
+
+        using var ledger = new SqliteLedgerStore(file);
+        return await ledger.CheckAsync(thoroughly: true, cancellationToken);
+    }
+
     /// <summary>Registers the stores. What they open is closed with the app.</summary>
     public void Register(IServiceCollection services)
     {
@@ -140,7 +153,8 @@ internal sealed class OpenedStore : IDisposable
 
     private static string? Folder(StoreOptions options) => options.Path is { } path ? Path.GetFullPath(path) : DataFolder.Find();
 
-    private static bool IsThere(string? data) => data is not null && System.IO.File.Exists(Path.Combine(data, DatabaseName));
+    private static bool IsThere(string? data) =>
+        data is not null && new FileInfo(Path.Combine(data, DatabaseName)) is { Exists: true, Length: > 0 };
 
     private static bool IsLibraryMissing(Exception e) => e.GetBaseException() is DllNotFoundException;
 }
