@@ -54,11 +54,13 @@ internal sealed partial class LlmProxyMiddleware
         var refused = admitter.Reserve(caller, endpoint, route, request, http.Request.Headers, snapshot.Options.UnpricedModels, ref exchange.Lease, out mayAsk);
         if (refused is not null)
         {
+            exchange.IsRefused = true;
             exchange.Rates = admitter.RatesOf(caller, http.Request.Headers);
             return refused;
         }
 
         // From here on it has a row in the ledger, whatever becomes of it.
+        exchange.IsRefused = false;
         exchange.IsAdmitted = true;
         exchange.IsGenerated = Estimate.IsCharged(endpoint);
         exchange.PromptTokens = exchange.Lease.PromptEstimate;

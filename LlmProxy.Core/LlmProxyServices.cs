@@ -81,7 +81,7 @@ internal static class LlmProxyServices
         services.AddSingleton(provider => new LlmProxyLifetime(provider.GetRequiredService<Accountant>(), provider.GetRequiredService<ClockWheel>()));
         services.AddSingleton<LlmProxyMiddleware>();
         services.AddSingleton(provider => new LlmProxyUsage(
-            provider.GetService<ILedgerStore>(), provider.GetRequiredService<Ledger>(), provider.GetRequiredService<LlmProxySnapshots>()));
+            provider.GetService<ILedgerStore>(), provider.GetRequiredService<Ledger>(), provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<Meters>()));
         services.AddSingleton(provider => new LlmProxyExplainer(provider.GetRequiredService<LlmProxyMiddleware>()));
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(

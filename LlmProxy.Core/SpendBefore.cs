@@ -1,6 +1,5 @@
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Admission;
-using LlmProxy.Core.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -8,9 +7,9 @@ namespace LlmProxy.Core;
 
 /// <summary>
 /// Goes on with budgets where the process before has left them: the ledger says what was spent. As long as it cannot be asked, requests
-/// with a budget are refused, for they might spend a month's money twice; <see cref="StoreOptions.WhenCutOff"/> says otherwise.
+/// with a budget are refused, for they might spend a month's money twice.
 /// </summary>
-internal sealed partial class SpendBefore(Ledger ledger, Meters meters, LlmProxySnapshots snapshots, TimeProvider time, ILogger<SpendBefore> logger) : IHostedService, IDisposable
+internal sealed partial class SpendBefore(Ledger ledger, Meters meters, ProxyMetrics metrics, LlmProxySnapshots snapshots, TimeProvider time, ILogger<SpendBefore> logger) : IHostedService, IDisposable
 {
     // A store that is there answers sooner. One that is not must not keep the server from starting.
     private static readonly TimeSpan _longestWait = TimeSpan.FromSeconds(3);
@@ -19,6 +18,8 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, LlmProxy
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        metrics.ObserveBudgets(Left);
+
         // Where limits are shared, the store that shares them knows what all replicas have used.
         if (!ledger.IsOn || meters.Sharing is not null)
         {
@@ -28,12 +29,7 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, LlmProxy
         meters.AwaitSpend();
         var reading = ReadAsync();
         await Task.WhenAny(reading, Task.Delay(_longestWait, cancellationToken));
-        if (!reading.IsCompleted && snapshots.Current.Options.Store?.WhenCutOff == CutOffShare.Serve)
-        {
-            meters.SpendIsKnown();
-            Log.Unknown(logger);
-        }
-        else if (!reading.IsCompleted)
+        if (!reading.IsCompleted)
         {
             Log.Waits(logger);
         }
@@ -60,6 +56,22 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, LlmProxy
         }
     }
 
+    /// <summary>What the groups of the configuration have left; those of a store are not listed, for they come and go.</summary>
+    private IEnumerable<(string Group, string Window, double Left)> Left()
+    {
+        var (current, states) = (snapshots.Current, new LimitStates(meters));
+        foreach (var name in current.Options.Groups.Keys)
+        {
+            foreach (var state in current.Keys.FindGroup(name) is { } group ? states.OfGroup(group) : [])
+            {
+                if (state.Dimension >= Dimension.Day)
+                {
+                    yield return (name, LlmProxyLimits.Of(state).Window, (double)state.Left);
+                }
+            }
+        }
+    }
+
     // Somewhere it is still yesterday or already tomorrow.
     private static HashSet<string> Windows(DateOnly today) => [.. Enumerable.Range(-1, 3).SelectMany(days => LedgerRow.Windows(today.AddDays(days)))];
 
@@ -67,8 +79,5 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, LlmProxy
     {
         [LoggerMessage(1, LogLevel.Warning, "What was spent before could not be read from the ledger yet. Requests with a budget are refused until it is.")]
         public static partial void Waits(ILogger logger);
-
-        [LoggerMessage(2, LogLevel.Warning, "What was spent before could not be read from the ledger yet. Until it is, budgets count from nothing.")]
-        public static partial void Unknown(ILogger logger);
     }
 }
