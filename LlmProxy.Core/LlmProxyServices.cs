@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Admin;
 using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Balancing;
@@ -96,6 +97,18 @@ internal static class LlmProxyServices
             provider.GetRequiredService<Accountant>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyReload>>()));
         services.AddSingleton<IHostedService, ReloadWatch>();
         AddHealth(services);
+        AddAdmin(services);
+    }
+
+    private static void AddAdmin(IServiceCollection services)
+    {
+        services.AddSingleton<KeyPages>();
+        services.AddSingleton<LimitPages>();
+        services.AddSingleton<GroupPages>();
+        services.AddSingleton<UsagePages>();
+        services.AddSingleton<StatePages>();
+        services.AddSingleton<AdminRoutes>();
+        services.AddSingleton<AdminApi>();
     }
 
     private static void AddKeys(IServiceCollection services)

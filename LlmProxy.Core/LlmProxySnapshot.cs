@@ -1,3 +1,4 @@
+using LlmProxy.Core.Admin;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Routing;
@@ -22,6 +23,7 @@ internal sealed class LlmProxySnapshot
         Generation = (before?.Generation ?? 0) + 1;
         Routes = RouteTableCompiler.Compile(options, Generation, before?.Routes.Upstreams);
         Keys = new KeyRing(options, RouteTableCompiler.AliasResolver(options), stored ?? before?.Keys.Stored);
+        AdminKeys = new AdminKeys(options.Admin);
     }
 
     /// <summary>From 1.</summary>
@@ -32,6 +34,8 @@ internal sealed class LlmProxySnapshot
     public RouteTable Routes { get; }
 
     public KeyRing Keys { get; }
+
+    public AdminKeys AdminKeys { get; }
 
     /// <summary>Counts a holder; false if it has been replaced.</summary>
     public bool TryHold()

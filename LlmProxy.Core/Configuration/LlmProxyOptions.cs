@@ -39,6 +39,9 @@ public sealed class LlmProxyOptions
     /// <summary>Where keys and usage are kept. Default null: the executable has SQLite in its data directory. Ignored by the middleware: an app registers its stores.</summary>
     public StoreOptions? Store { get; set; }
 
+    /// <summary>Who may use the admin API.</summary>
+    public AdminOptions Admin { get; set; } = new();
+
     /// <summary>Serves callers without any key. Default false: an app without keys and without <see cref="HostIdentity"/> does not start.</summary>
     public bool AllowAnonymous { get; set; }
 

@@ -62,7 +62,7 @@ internal sealed class ExampleTests
     {
         string[] expected =
         [
-            "error  line 5  Store › Kind: a store is not in this version. Write \"None\", or leave Store out: keys then come from this configuration only.",
+            "error  line 5  Store › ConnectionString: the file /run/secrets/postgres does not exist.",
             "error  line 9  Upstreams › azure-eu › ApiKey: the environment variable AZURE_KEY is not set.",
             "error  line 34  Keys › billing › Hash: is not \"sha256:\" and 64 hexadecimal digits.",
             "error  line 34  Keys › open-webui › Hash: is not \"sha256:\" and 64 hexadecimal digits.",

@@ -85,6 +85,8 @@ internal sealed class ReferenceTests
     [TestCase("\"Limits\": { \"Event\": \"${KEY}\", \"HeldAnswer\": \"${SECRET_NUMBER}\" }")]
     [TestCase("\"HostIdentity\": { \"DefaultGroup\": \"${KEY}\" }")]
     [TestCase("\"Store\": \"${KEY}\"")]
+    [TestCase("\"Store\": { \"Kind\": \"${KEY}\", \"ConnectionString\": \"${KEY}\", \"Path\": \"${KEY}\" }")]
+    [TestCase("\"Store\": { \"ConnectionString\": \"${KEY}\" }")]
     public void A_secret_in_the_wrong_place_elsewhere_is_refused_and_not_told(string members)
     {
         Assert.That(Written.Refused(Written.Root(members)), Is.Not.Empty);

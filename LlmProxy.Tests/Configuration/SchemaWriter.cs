@@ -81,13 +81,7 @@ internal sealed partial class SchemaWriter
             case HttpVersionShape:
                 return Any(new JsonObject { ["enum"] = new JsonArray("1.1", "2", "2.0", 1.1, 2) }, Text(Reference));
             case StoreShape:
-                return Any(Const("None"), new JsonObject
-                {
-                    ["type"] = "object",
-                    ["properties"] = new JsonObject { ["Kind"] = Const("None") },
-                    ["required"] = new JsonArray("Kind"),
-                    ["additionalProperties"] = false,
-                });
+                return Any(ChoiceOf(StoreTable.Kinds, typeof(StoreKind)), Of(StoreTable.LongForm));
             case TargetShape:
                 return Any(Target(), Of(ModelTable.Target));
             case ModelShape:
@@ -155,8 +149,7 @@ internal sealed partial class SchemaWriter
 
     private JsonObject Described(JsonNode value, Type owner, string name)
     {
-        string? words = DocsOf(owner, name)
-            ?? (name == "Store" ? "Where keys and usage are kept. This version knows \"None\" alone: keys come from this configuration." : null);
+        string? words = DocsOf(owner, name);
         var described = new JsonObject();
         if (words is not null)
         {

@@ -14,6 +14,12 @@ public static partial class ConfigurationFile
             ["Upstreams"] = Map(options.Upstreams, Upstream),
             ["Models"] = Map(options.Models, Model),
         };
+        if (options.Store is null)
+        {
+            // As an app without one: nothing is asked of the upstream for a ledger's sake.
+            file["Store"] = "None";
+        }
+
         Add(file, "Groups", Map(options.Groups, Group));
         Add(file, "Keys", Map(options.Keys, Key));
         Add(file, "Prices", Map(options.Prices, Price));
