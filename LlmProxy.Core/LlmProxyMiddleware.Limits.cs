@@ -2,8 +2,8 @@ using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
-using LlmProxy.Core.Relaying;
 using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
 using Microsoft.AspNetCore.Http;
@@ -24,22 +24,43 @@ internal sealed partial class LlmProxyMiddleware
         exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
     }
 
-    /// <returns>Which limit stops it; null if it may run.</returns>
-    private ProxyError? Admit(HttpContext http, Endpoint endpoint, Caller caller, in ReadRequest request, in RouteMatch route, LlmProxySnapshot snapshot, Exchange exchange)
+    /// <summary>Other replicas may have what is missing here: the request waits for that a moment, once.</summary>
+    private async ValueTask<ProxyError?> AskAndRunAsync(
+        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, ExchangeClock clock, Exchange exchange)
     {
+        await admitter.AskAsync(http.RequestAborted);
+        return Admit(http, match.Endpoint!, caller, request, route, snapshot, exchange, out _) is { } refused
+            ? refused
+            : await ChooseAsync(http, match, caller, snapshot, request, route, clock, exchange);
+    }
+
+    /// <param name="http">The request.</param>
+    /// <param name="endpoint">What it asks for.</param>
+    /// <param name="caller">Whose limits it has to pass.</param>
+    /// <param name="request">What it says of its length.</param>
+    /// <param name="route">Where it may go.</param>
+    /// <param name="snapshot">The configuration.</param>
+    /// <param name="exchange">Keeps what was set aside.</param>
+    /// <param name="mayAsk">It may be worth while to ask other replicas and try again.</param>
+    /// <returns>Which limit stops it; null if it may run.</returns>
+    private ProxyError? Admit(HttpContext http, Endpoint endpoint, Caller caller, in ReadRequest request, in RouteMatch route, LlmProxySnapshot snapshot, Exchange exchange, out bool mayAsk)
+    {
+        mayAsk = false;
         if (accountant.RefusesNew)
         {
             return ProxyErrors.InsufficientStorage;
         }
 
-        var refused = admitter.Reserve(caller, endpoint, route, request, http.Request.Headers, snapshot.Options.UnpricedModels, ref exchange.Lease);
+        var refused = admitter.Reserve(caller, endpoint, route, request, http.Request.Headers, snapshot.Options.UnpricedModels, ref exchange.Lease, out mayAsk);
         if (refused is not null)
         {
+            exchange.IsRefused = true;
             exchange.Rates = admitter.RatesOf(caller, http.Request.Headers);
             return refused;
         }
 
         // From here on it has a row in the ledger, whatever becomes of it.
+        exchange.IsRefused = false;
         exchange.IsAdmitted = true;
         exchange.IsGenerated = Estimate.IsCharged(endpoint);
         exchange.PromptTokens = exchange.Lease.PromptEstimate;

@@ -130,38 +130,37 @@ internal sealed partial class LlmProxyMiddleware(
         HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, ExchangeClock clock, Exchange exchange)
     {
         // 5. May it run now? What it may use is set aside.
-        if (Admit(http, match.Endpoint!, caller, request, route, snapshot, exchange) is { } refused)
-        {
-            return new(refused);
-        }
+        return Admit(http, match.Endpoint!, caller, request, route, snapshot, exchange, out var mayAsk) is not { } refused
+            ? ChooseAsync(http, match, caller, snapshot, request, route, clock, exchange)
+            : mayAsk ? AskAndRunAsync(http, match, caller, snapshot, request, route, clock, exchange)
+            : new(refused);
+    }
 
+    private ValueTask<ProxyError?> ChooseAsync(
+        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, ExchangeClock clock, Exchange exchange)
+    {
         // 6. Which target now?
-        return balancer.Select(route, match.Endpoint!.Operation, caller, request, http.Request.Headers) is { } selection
-            ? AnswerAsync(http, match, caller, snapshot, request, route, selection, clock, exchange)
+        return balancer.TrySelect(route, match.Endpoint!.Operation, caller, request, http.Request.Headers, out var selection)
+            ? AnswerAsync(http, match, caller, snapshot, ForwardOf(http.Request, match, request, selection, exchange), clock, exchange)
             : new(NoTarget(match, request.Fields, route, caller, snapshot));
     }
 
     private async ValueTask<ProxyError?> AnswerAsync(
-        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ReadRequest request, RouteMatch route, Selection selection, ExchangeClock clock, Exchange exchange)
+        HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ForwardRequest forward, ExchangeClock clock, Exchange exchange)
     {
-        var endpoint = match.Endpoint!;
-        var first = selection.First;
+        var first = forward.Selection.First;
         clock.LimitTotal(first.Timeouts.Total);
-        var trace = Accountant.UpstreamTrace(exchange);
-        var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Request.Query) : "";
-        var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State);
         exchange.Streamed = forward.WantsStream;
-        forward = forward with { WantsUsage = accountant.WantsUsage(exchange, route) };
 
         // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client.
         exchange.SentUpstream = time.GetTimestamp();
         Action<AttemptNote> note = attempt => Note(exchange, forward, caller, attempt);
-        using var part = route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, selection, snapshot.Options.Limits, note) : null;
+        using var part = forward.Route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, snapshot.Options.Limits, note) : null;
         var plan = new RelayPlan(
             http, clock, forward, first, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact,
-            () => HeadersOf(exchange, caller, endpoint.Dialect), outcome => Note(exchange, outcome, selection, part));
+            () => HeadersOf(exchange, caller, forward.Endpoint.Dialect), outcome => Note(exchange, outcome, forward, part));
         var sending = part is null
-            ? forwarder.SendAsync(forward, selection, snapshot.Options.Limits, clock, note)
+            ? forwarder.SendAsync(forward, snapshot.Options.Limits, clock, note)
             : ShareAsync(part, forward, caller, clock, exchange);
         if (!(await relay.RunAsync(plan, sending)).TryGet(out var ended, out var error))
         {

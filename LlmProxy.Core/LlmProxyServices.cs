@@ -74,17 +74,14 @@ internal static class LlmProxyServices
         services.AddSingleton<LoopGuard>();
         services.AddSingleton<RequestReader>();
         services.AddSingleton(new StoredResponses());
-        services.AddSingleton(provider => new Meters(provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider => new LlmProxyLimits(provider.GetRequiredService<LlmProxySnapshots>(), new LimitStates(provider.GetRequiredService<Meters>())));
-        services.AddSingleton<AnswerBook>();
-        services.AddSingleton<Admitter>();
+        AddAdmission(services);
         AddForwarding(services);
         services.AddSingleton<Relay>();
         services.AddAccounting();
         services.AddSingleton(provider => new LlmProxyLifetime(provider.GetRequiredService<Accountant>(), provider.GetRequiredService<ClockWheel>()));
         services.AddSingleton<LlmProxyMiddleware>();
         services.AddSingleton(provider => new LlmProxyUsage(
-            provider.GetService<ILedgerStore>(), provider.GetRequiredService<Ledger>(), provider.GetRequiredService<LlmProxySnapshots>()));
+            provider.GetService<ILedgerStore>(), provider.GetRequiredService<Ledger>(), provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<Meters>()));
         services.AddSingleton(provider => new LlmProxyExplainer(provider.GetRequiredService<LlmProxyMiddleware>()));
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(
@@ -94,7 +91,7 @@ internal static class LlmProxyServices
         services.AddSingleton<IHostedService, LastResort>();
         services.AddSingleton(provider => new LlmProxyReload(
             source, first, provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<UpstreamClients>(),
-            provider.GetRequiredService<Accountant>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyReload>>()));
+            provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<Accountant>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyReload>>()));
         services.AddSingleton<IHostedService, ReloadWatch>();
         AddHealth(services);
         AddAdmin(services);
@@ -109,6 +106,23 @@ internal static class LlmProxyServices
         services.AddSingleton<StatePages>();
         services.AddSingleton<AdminRoutes>();
         services.AddSingleton<AdminApi>();
+    }
+
+    private static void AddAdmission(IServiceCollection services)
+    {
+        services.AddSingleton(provider =>
+        {
+            var snapshots = provider.GetRequiredService<LlmProxySnapshots>();
+            return new LimitSharing(
+                provider.GetService<ILimitStore>(), () => snapshots.Current.Options.Store?.WhenCutOff ?? default,
+                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LimitSharing>>());
+        });
+        services.AddSingleton<IHostedService>(static provider => provider.GetRequiredService<LimitSharing>());
+        services.AddSingleton(provider => new Meters(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LimitSharing>()));
+        services.AddSingleton(provider => new LlmProxyLimits(provider.GetRequiredService<LlmProxySnapshots>(), new LimitStates(provider.GetRequiredService<Meters>())));
+        services.AddSingleton<AnswerBook>();
+        services.AddSingleton<Admitter>();
+        services.AddSingleton<IHostedService, SpendBefore>();
     }
 
     private static void AddKeys(IServiceCollection services)
@@ -163,7 +177,7 @@ internal static class LlmProxyServices
     {
         services.AddSingleton<ClockWheel>();
         services.AddSingleton<UpstreamClients>();
-        services.AddSingleton(provider => new LiveStates(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new LiveStates(provider.GetRequiredService<TimeProvider>(), logger: provider.GetRequiredService<ILogger<Breaker>>()));
         services.AddSingleton<Balancer>();
         services.AddSingleton<AttemptSender>();
         services.AddSingleton(provider => new Mirroring(
@@ -206,7 +220,7 @@ internal static class LlmProxyServices
             accountant.ObserveUpstreams(() => snapshots.Current.Routes.Upstreams.Select(u => (u.Name, states.Of(u).MayBeAsked(Clock.Ms(time)))));
             foreach (var warning in warnings)
             {
-                _warn(logger, source, warning.ToString(), null);
+                _warn(logger, source, LlmProxyReload.Words(warning), null);
             }
 
             return Task.CompletedTask;

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Admission;
 using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core;
@@ -12,8 +13,10 @@ public sealed class LlmProxyUsage
     private readonly ILedgerStore? _store;
     private readonly Ledger _ledger;
     private readonly LlmProxySnapshots _snapshots;
+    private readonly Meters _meters;
 
-    internal LlmProxyUsage(ILedgerStore? store, Ledger ledger, LlmProxySnapshots snapshots) => (_store, _ledger, _snapshots) = (store, ledger, snapshots);
+    internal LlmProxyUsage(ILedgerStore? store, Ledger ledger, LlmProxySnapshots snapshots, Meters meters) =>
+        (_store, _ledger, _snapshots, _meters) = (store, ledger, snapshots, meters);
 
     /// <summary>A ledger is kept.</summary>
     public bool IsOn => _ledger.IsOn;
@@ -56,6 +59,7 @@ public sealed class LlmProxyUsage
 
         // Read first, then changed: a store need not read and write at one time.
         var changes = new List<CostChange>();
+        var moved = new List<Spend>();
         await foreach (var row in _store.ReadAsync(query, cancellationToken))
         {
             var cost = CostOf(row, out var hasPrice);
@@ -66,12 +70,19 @@ public sealed class LlmProxyUsage
             if (isChanged)
             {
                 changes.Add(new CostChange(row.Id, cost));
+                moved.AddRange(row.Charges((cost ?? 0) - (row.Cost ?? 0)));
             }
         }
 
         for (var i = 0; !isTrial && i < changes.Count; i += BatchSize)
         {
             await _store.RepriceAsync(changes.GetRange(i, Math.Min(BatchSize, changes.Count - i)), cancellationToken);
+        }
+
+        // Budgets go on from what the store has now.
+        foreach (var spend in isTrial ? [] : moved)
+        {
+            _meters.Add(spend.Meter, spend.Window, spend.Cost);
         }
 
         return sum;

@@ -66,6 +66,9 @@ internal sealed class Exchange
     /// </summary>
     public string? ResponseModel => TargetModel ?? (Route is null || Route.Contains('*', StringComparison.Ordinal) ? null : UpstreamModel);
 
+    /// <summary>A limit of its caller's has stopped it.</summary>
+    public bool IsRefused { get; set; }
+
     /// <summary>What its caller's limits have left, where it was refused for one of them.</summary>
     public RateView Rates { get; set; }
 

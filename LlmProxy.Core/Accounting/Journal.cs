@@ -225,23 +225,6 @@ internal sealed class Journal(long capacity, long segmentSize) : IDisposable
         }
     }
 
-    /// <summary>What waits, without reading it away; for what is spent by it.</summary>
-    public List<LedgerRow> Waiting(bool oldOnly)
-    {
-        var rows = new List<LedgerRow>();
-        lock (_lock)
-        {
-            foreach (var segment in _segments.Where(s => s.Waiting > 0 && (!oldOnly || s.IsOld)))
-            {
-                segment.Read(segment.Confirmed, int.MaxValue, rows);
-            }
-
-            rows.AddRange(oldOnly ? [] : _memory.Select(static row => RowCodec.Read(row)));
-        }
-
-        return rows;
-    }
-
     /// <summary>Closes the files; those without waiting rows are removed.</summary>
     public void Dispose()
     {

@@ -17,7 +17,6 @@ internal sealed partial class Ledger
         var backoff = _shortestBackoff;
         while (true)
         {
-            MakeRoom();
             LoadOld();
             Retain();
             var written = await WriteAsync();
@@ -81,15 +80,14 @@ internal sealed partial class Ledger
                     return Written.Nothing;
                 }
 
-                await _store!.WriteAsync(rows, _ending.Token);
+                // A store that does not end when it is told to holds up nobody's end: its rows are in the journal.
+                await _store!.WriteAsync(rows, _ending.Token).AsTask().WaitAsync(_ending.Token);
                 _journal.Confirm();
                 NoteUp();
                 if (rows.Count < BatchSize)
                 {
                     return Written.Some;
                 }
-
-                MakeRoom();
             }
         }
         catch (Exception e)
@@ -108,7 +106,7 @@ internal sealed partial class Ledger
     {
         if (_spends.TryPeek(out var asked))
         {
-            asked.Answer.TrySetResult(await _store!.ReadSpendAsync(asked.Windows, _ending.Token));
+            asked.Answer.TrySetResult(await _store!.ReadSpendAsync(asked.Windows, _ending.Token).AsTask().WaitAsync(_ending.Token));
             _spends.TryDequeue(out _);
         }
 
@@ -128,6 +126,27 @@ internal sealed partial class Ledger
         {
             _wasDown = false;
             Log.StoreIsBack(_logger);
+        }
+    }
+
+    /// <summary>Apart from the writing: while a store hangs, there must be files to go on in.</summary>
+    private async Task MakeRoomAsync()
+    {
+        while (true)
+        {
+            await _room.WaitAsync();
+            Volatile.Write(ref _isRoomAsked, 0);
+            if (_ending.IsCancellationRequested)
+            {
+                break;
+            }
+
+            MakeRoom();
+            if (_journal.NeedsSpare && !_stopping.Task.IsCompleted)
+            {
+                // No room for now: not at once again.
+                await _stopping.Task.WaitAsync(_pause, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
     }
 

@@ -25,6 +25,7 @@ internal static class MetricNames
     public const string StreamsDoneWithoutFinish = "llmproxy.streams.done_without_finish";
     public const string Cost = "llmproxy.cost";
     public const string BudgetRemaining = "llmproxy.budget.remaining";
+    public const string RequestsRefused = "llmproxy.requests.refused";
     public const string ClientRetries = "llmproxy.client.retries";
     public const string ConfigReloadFailures = "llmproxy.config.reload_failures";
     public const string RecordsDropped = "llmproxy.records.dropped";
@@ -39,7 +40,7 @@ internal static class MetricNames
         TokenUsage, RequestDuration, TimeToFirstToken, TimePerOutputToken,
         OverheadDuration, RequestsActive, UpstreamAttempts, UpstreamFailovers, UpstreamHedges, UpstreamMirrored,
         RequestsCoalesced, UpstreamState, UpstreamAuthFailures,
-        StreamsTruncated, StreamsMissingDone, StreamsDoneWithoutFinish, Cost, BudgetRemaining, ClientRetries,
+        StreamsTruncated, StreamsMissingDone, StreamsDoneWithoutFinish, Cost, BudgetRemaining, RequestsRefused, ClientRetries,
         ConfigReloadFailures, RecordsDropped, RecordsFailed, LedgerWaiting, LedgerLost, LedgerDropped,
     ];
 
@@ -54,6 +55,7 @@ internal static class MetricNames
         public const string ErrorType = "error.type";
         public const string Upstream = "llmproxy.upstream";
         public const string Group = "llmproxy.group";
+        public const string Window = "llmproxy.window";
         public const string UsageSource = "llmproxy.usage.source";
 
         public const string Stream = "gen_ai.request.stream";

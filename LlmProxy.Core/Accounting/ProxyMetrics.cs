@@ -32,11 +32,13 @@ internal sealed class ProxyMetrics
     private readonly Tally _missingDone = new(Label.Upstream);
     private readonly Tally _doneWithoutFinish = new(Label.Upstream);
     private readonly Tally _clientRetries = new(Label.Group);
+    private readonly Tally _refused = new(Label.Group, Label.ErrorType);
 
     // In billionths of a dollar: a sum of binary fractions would drift.
     private readonly Tally _costs = new(Label.RequestModel, Label.Group);
 
     private Func<IEnumerable<(string Name, bool IsUp)>> _upstreams = static () => [];
+    private Func<IEnumerable<(string Group, string Window, double Left)>> _budgets = static () => [];
     private long _active;
     private long _reloadFailures;
     private long _recordsDropped;
@@ -65,6 +67,8 @@ internal sealed class ProxyMetrics
     public long Active => Interlocked.Read(ref _active);
 
     public void ObserveUpstreams(Func<IEnumerable<(string Name, bool IsUp)>> upstreams) => Volatile.Write(ref _upstreams, upstreams);
+
+    public void ObserveBudgets(Func<IEnumerable<(string Group, string Window, double Left)>> budgets) => Volatile.Write(ref _budgets, budgets);
 
     public void Attempted(string upstream, string? error) => _attempts.Add(upstream, error);
 
@@ -100,6 +104,11 @@ internal sealed class ProxyMetrics
         if (exchange.CoalescedWith is not null)
         {
             _coalesced.Add(exchange.Route);
+        }
+
+        if (exchange.IsRefused)
+        {
+            _refused.Add(exchange.Group, exchange.ErrorType);
         }
 
         if (exchange.Truncated)
@@ -230,12 +239,24 @@ internal sealed class ProxyMetrics
             () => _costs.Observe([]).Select(static c => new Measurement<double>(c.Value / (double)NanosPerDollar, c.Tags)),
             "{USD}", "What requests cost, in US dollars.");
 
-        // No budget is set: what nobody limits is infinite, and an alert on "little left" stays silent.
-        meter.CreateObservableGauge(
-            MetricNames.BudgetRemaining, static () => double.PositiveInfinity, "{USD}", "What is left of a budget, in US dollars.");
+        meter.CreateObservableGauge(MetricNames.BudgetRemaining, ObserveLeft, "{USD}", "What is left of a group's budget, in US dollars.");
+        meter.CreateObservableCounter(
+            MetricNames.RequestsRefused, () => _refused.Observe([]), "{request}", "Requests that a limit of their caller's has stopped, by its code.");
 
         void ByUpstream(string name, Tally tally, string unit, string description) =>
             meter.CreateObservableCounter(name, () => tally.Observe(Volatile.Read(ref _upstreams)().Select(static u => u.Name)), unit, description);
+    }
+
+    // Without a budget what nobody limits is infinite, and an alert on "little left" stays silent.
+    private List<Measurement<double>> ObserveLeft()
+    {
+        var left = new List<Measurement<double>>();
+        foreach (var (group, window, dollars) in Volatile.Read(ref _budgets)())
+        {
+            left.Add(new Measurement<double>(dollars, new KeyValuePair<string, object?>(Label.Group, group), new KeyValuePair<string, object?>(Label.Window, window)));
+        }
+
+        return left.Count > 0 ? left : [new Measurement<double>(double.PositiveInfinity)];
     }
 
     private IEnumerable<Measurement<int>> ObserveStates() =>

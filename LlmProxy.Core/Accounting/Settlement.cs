@@ -107,7 +107,7 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
             if (exchange.End == Exchange.Ok)
             {
                 exchange.Lease.Learn(usage);
-                rate?.Learn(usage, exchange.PromptTokens, exchange.Streamed ? exchange.TextBytes : 0);
+                rate?.Learn(usage, exchange.PromptTokens, exchange.Streamed ? exchange.TextBytes : 0, exchange.Events);
             }
 
             return;

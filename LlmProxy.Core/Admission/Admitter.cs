@@ -24,10 +24,12 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
     /// <param name="headers">May name an end user.</param>
     /// <param name="unpriced">What becomes of it if it has a budget and its model has no price.</param>
     /// <param name="lease">What was set aside; nothing if there is an error.</param>
+    /// <param name="mayAsk">Other replicas may have what there is not: ask them, once, and try again.</param>
     /// <returns>Which limit has no room; null if it may run.</returns>
     public ProxyError? Reserve(
-        Caller caller, Endpoint endpoint, in RouteMatch route, in ReadRequest request, IHeaderDictionary headers, UnpricedModels unpriced, ref Lease lease)
+        Caller caller, Endpoint endpoint, in RouteMatch route, in ReadRequest request, IHeaderDictionary headers, UnpricedModels unpriced, ref Lease lease, out bool mayAsk)
     {
+        mayAsk = false;
         var limits = LimitsOf(caller);
         var user = limits.Users is { } users ? UserOf(headers, limits.UserHeader) : null;
         var meter = user is null ? null : limits.Users!.Of(user);
@@ -36,12 +38,12 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
         var claim = default(Claim);
         if ((limits.CountsTokens || limits.HasBudget) && Estimate.IsCharged(endpoint))
         {
-            if (limits.HasBudget && !meters.IsSpendKnown)
+            if (limits.HasBudget && meters.Sharing is null && !meters.IsSpendKnown)
             {
                 return ProxyErrors.SpendUnknown;
             }
 
-            known = answers.Of(limits.Key.Meter, route.Resolved);
+            known = answers.Of(limits.Meter, route.Resolved);
             if (!new Estimate(caller, limits, endpoint, route, request, unpriced).Make(prompt, known.Usual).TryGet(out claim, out var error))
             {
                 return error;
@@ -49,9 +51,9 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
         }
 
         var now = meters.Now();
-        var key = now.At(limits.Key.Calendar);
+        var key = now.At(limits.Calendar);
         var pool = limits.Pool is { } group ? now.At(group.Calendar) : key;
-        if (limits.IsLimited && TryTake(limits, meter, claim, key, pool) is { } refused)
+        if (limits.IsLimited && TryTake(limits, meter, claim, key, pool, out mayAsk) is { } refused)
         {
             return refused;
         }
@@ -59,6 +61,9 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
         lease = new Lease(limits, meters, meter, known, claim, key, pool) { EndUser = user, PromptEstimate = prompt.Tokens };
         return null;
     }
+
+    /// <summary>Waits a moment for what other replicas can spare.</summary>
+    public Task AskAsync(CancellationToken cancellation) => meters.Sharing?.AskAsync(cancellation) ?? Task.CompletedTask;
 
     /// <summary>What a caller has left, for whom nothing was set aside.</summary>
     public RateView RatesOf(Caller caller, IHeaderDictionary headers) =>
@@ -100,26 +105,36 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
     }
 
     /// <summary>Takes of all or of none. Their turns are taken in one order by everybody, so nobody waits in a circle.</summary>
-    private static ProxyError? TryTake(CallerLimits limits, Meter? user, in Claim claim, in Moment key, in Moment pool)
+    private static ProxyError? TryTake(CallerLimits limits, Meter? user, in Claim claim, in Moment key, in Moment pool, out bool mayAsk)
     {
+        mayAsk = false;
+
         // Where nothing is limited nothing is set aside, and what is shared by many is not waited for.
-        var own = limits.Key.Ceilings.HasAny ? limits.Key : null;
-        var group = limits.Pool is { Ceilings.HasAny: true } shared ? shared : null;
+        var own = limits.Ceilings.HasAny ? limits.Meter : null;
+        var group = limits.Pool is { } shared && shared.Ceilings.HasAny ? shared : null;
         user = limits.UserCeilings.HasAny ? user : null;
-        Shortfall? shortfall;
+        Shortfall shortfall;
         Holder holder;
-        own?.Meter.Turn.Enter();
+        own?.Turn.Enter();
         group?.Meter.Turn.Enter();
         user?.Turn.Enter();
         try
         {
-            (shortfall, holder) =
-                own?.Meter.Check(own.Ceilings, claim, key) is { } first ? (first, Holder.Key)
-                : group?.Meter.Check(group.Ceilings, claim, pool) is { } second ? (second, Holder.Group)
-                : (user?.Check(limits.UserCeilings, claim, pool), Holder.User);
-            if (shortfall is null)
+            if (own is not null && own.IsShort(limits.Ceilings, claim, key, out shortfall))
             {
-                own?.Meter.Take(own.Ceilings, claim, key);
+                holder = Holder.Key;
+            }
+            else if (group is not null && group.Meter.IsShort(group.Ceilings, claim, pool, out shortfall))
+            {
+                holder = Holder.Group;
+            }
+            else if (user is not null && user.IsShort(limits.UserCeilings, claim, pool, out shortfall))
+            {
+                holder = Holder.User;
+            }
+            else
+            {
+                own?.Take(limits.Ceilings, claim, key);
                 group?.Meter.Take(group.Ceilings, claim, pool);
                 user?.Take(limits.UserCeilings, claim, pool);
                 return null;
@@ -129,11 +144,12 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
         {
             user?.Turn.Exit();
             group?.Meter.Turn.Exit();
-            own?.Meter.Turn.Exit();
+            own?.Turn.Exit();
         }
 
+        mayAsk = shortfall.MayHaveMore;
         return holder == Holder.Key
-            ? Refusals.Of(shortfall.Value, holder, limits.Key.Calendar, key.Day)
-            : Refusals.Of(shortfall.Value, holder, limits.Pool!.Calendar, pool.Day);
+            ? Refusals.Of(shortfall, holder, limits.Calendar, key.Day)
+            : Refusals.Of(shortfall, holder, limits.Pool!.Calendar, pool.Day);
     }
 }

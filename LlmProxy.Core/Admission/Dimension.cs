@@ -27,18 +27,22 @@ internal enum Dimension
 /// <param name="Ticks">By the clock on the wall, UTC.</param>
 internal readonly record struct Instant(long Second, long Ticks)
 {
-    public Moment At(Calendar calendar) => new(Second, calendar.DayAt(Ticks));
+    /// <summary>Of the wall's clock.</summary>
+    public long Minute => Ticks / TimeSpan.TicksPerMinute;
+
+    public Moment At(Calendar calendar) => new(Second, Minute, calendar.DayAt(Ticks));
 }
 
 /// <summary>When something is, in every way that a limit counts time.</summary>
 /// <param name="Second">By a clock that nobody puts right.</param>
+/// <param name="Minute">By the clock on the wall, on which replicas agree.</param>
 /// <param name="Day">There where the limit holds.</param>
-internal readonly record struct Moment(long Second, CivilDay Day)
+internal readonly record struct Moment(long Second, long Minute, CivilDay Day)
 {
-    /// <summary>The window that it is for a limit.</summary>
+    /// <summary>The window that it is for a limit that has windows: rates have them where they are shared.</summary>
     public long WindowOf(Dimension dimension) => dimension switch
     {
-        Dimension.Requests or Dimension.Tokens => Second,
+        Dimension.Requests or Dimension.Tokens => Minute,
         Dimension.Day => Day.Number,
         Dimension.Month => Day.Month,
         _ => 0,

@@ -17,6 +17,7 @@ internal struct Lease
     private readonly ModelAnswers? _answers;
     private readonly Claim _claim;
     private readonly long _second;
+    private readonly long _minute;
     private readonly CivilDay? _keyDay;
     private readonly CivilDay? _poolDay;
     private int _state;
@@ -31,7 +32,7 @@ internal struct Lease
     public Lease(CallerLimits limits, Meters meters, Meter? user, ModelAnswers? answers, in Claim claim, in Moment key, in Moment pool)
     {
         (_limits, _meters, _user, _answers, _claim) = (limits, meters, user, answers, claim);
-        (_second, _keyDay, _poolDay, _state) = (key.Second, key.Day, pool.Day, Held);
+        (_second, _minute, _keyDay, _poolDay, _state) = (key.Second, key.Minute, key.Day, pool.Day, Held);
     }
 
     /// <summary>Something was admitted by it.</summary>
@@ -92,7 +93,7 @@ internal struct Lease
         }
 
         var now = _meters!.Now();
-        Settle(limits.Key.Meter, limits.Key.Ceilings, limits.Key.Calendar, _keyDay!, now, used, isGivenBack);
+        Settle(limits.Meter, limits.Ceilings, limits.Calendar, _keyDay!, now, used, isGivenBack);
         if (limits.Pool is { } pool)
         {
             Settle(pool.Meter, pool.Ceilings, pool.Calendar, _poolDay!, now, used, isGivenBack);
@@ -103,6 +104,6 @@ internal struct Lease
         }
     }
 
-    private readonly void Settle(Meter meter, Ceilings ceilings, Calendar calendar, CivilDay day, in Instant now, in Claim used, bool isGivenBack) =>
-        meter.Settle(ceilings, _claim, used, isGivenBack, new Moment(_second, day), now.At(calendar));
+    private readonly void Settle(Meter meter, in Ceilings ceilings, Calendar calendar, CivilDay day, in Instant now, in Claim used, bool isGivenBack) =>
+        meter.Settle(ceilings, _claim, used, isGivenBack, new Moment(_second, _minute, day), now.At(calendar));
 }

@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 
 namespace LlmProxy.Core.Admission;
 
 /// <summary>Everybody's meters. What nobody has used for long, and what holds nothing that anybody has to know, is forgotten.</summary>
-internal sealed class Meters(TimeProvider time)
+internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null)
 {
     private const int FirstSweep = 20_000;
 
@@ -15,12 +16,16 @@ internal sealed class Meters(TimeProvider time)
     private readonly ConcurrentDictionary<string, Calendar> _calendars = new(StringComparer.Ordinal);
     private int _count;
     private int _nextSweep = FirstSweep;
+    private volatile bool _awaitsSpend;
+
+    /// <summary>With other replicas; null where there are none.</summary>
+    public LimitSharing? Sharing { get; } = sharing is { IsOn: true } ? sharing : null;
 
     /// <summary>How many there are.</summary>
     public int Count => Volatile.Read(ref _count);
 
     /// <summary>What was spent before the start is counted; as long as it is not, nobody knows what is left of a budget.</summary>
-    public bool IsSpendKnown { get; private set; } = true;
+    public bool IsSpendKnown => !_awaitsSpend;
 
     /// <summary>The meter of that name, which is made if there is none.</summary>
     public Meter Of(string name) => _byName.TryGetValue(name, out var meter) ? meter : Create(name);
@@ -36,9 +41,35 @@ internal sealed class Meters(TimeProvider time)
 
     public Instant Now() => new(time.GetTimestamp() / time.TimestampFrequency, time.GetUtcNow().UtcTicks);
 
+    /// <summary>What was spent before is read: until <see cref="SpendIsKnown"/> nobody knows what is left of a budget.</summary>
+    public void AwaitSpend() => _awaitsSpend = true;
+
+    public void SpendIsKnown() => _awaitsSpend = false;
+
+    /// <summary>Counts what was spent, of which no request here tells: before the start, or by prices that were put right.</summary>
+    /// <param name="meter">As the ledger names it.</param>
+    /// <param name="window">A day (<c>2026-11-25</c>), a month (<c>2026-11</c>) or <c>total</c>.</param>
+    /// <param name="dollars">Below 0 for what was less.</param>
+    public void Add(string meter, string window, decimal dollars)
+    {
+        var money = Money.FromDollars(dollars);
+        if (window == "total")
+        {
+            Of(meter).Add(Dimension.Total, 0, money);
+        }
+        else if (DateOnly.TryParseExact(window, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day))
+        {
+            Of(meter).Add(Dimension.Day, day.DayNumber, money);
+        }
+        else if (DateOnly.TryParseExact(window, "yyyy-MM", CultureInfo.InvariantCulture, DateTimeStyles.None, out var month))
+        {
+            Of(meter).Add(Dimension.Month, (month.Year * 12L) + month.Month - 1, money);
+        }
+    }
+
     private Meter Create(string name)
     {
-        var made = new Meter(name);
+        var made = new Meter(name, Sharing);
         var meter = _byName.GetOrAdd(name, made);
         if (meter == made && Interlocked.Increment(ref _count) >= Volatile.Read(ref _nextSweep))
         {

@@ -17,7 +17,7 @@ internal readonly record struct RateView(RateLeft Requests, RateLeft Tokens)
     private static RateLeft Least(CallerLimits limits, Meter? user, Dimension dimension, in Instant now)
     {
         var least = default(RateLeft);
-        Look(limits.Key.Meter, limits.Key.Ceilings, dimension, now, ref least);
+        Look(limits.Meter, limits.Ceilings, dimension, now, ref least);
         if (limits.Pool is { } pool)
         {
             Look(pool.Meter, pool.Ceilings, dimension, now, ref least);
@@ -30,7 +30,7 @@ internal readonly record struct RateView(RateLeft Requests, RateLeft Tokens)
         return least;
     }
 
-    private static void Look(Meter meter, Ceilings ceilings, Dimension dimension, in Instant now, ref RateLeft least)
+    private static void Look(Meter meter, in Ceilings ceilings, Dimension dimension, in Instant now, ref RateLeft least)
     {
         var limit = ceilings[dimension];
         if (limit < 0)

@@ -23,7 +23,7 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
         {
             attempt.Begin(
                 request.WantsStream ? CutOff.FirstEvent : CutOff.Response,
-                ClientTimeout.Bound(request.Headers, request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response));
+                request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response);
         }
 
         HttpResponseMessage? response = null;
@@ -75,13 +75,17 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
             return ProxyErrors.Superseded;
         }
 
-        if (result.Value is { HasOutput: false })
+        if (result.Value is not { } committed)
         {
-            attempt.HandOverPhase();
+            attempt.EndPhase();
+        }
+        else if (committed.HasOutput)
+        {
+            attempt.EndWait();
         }
         else
         {
-            attempt.EndPhase();
+            attempt.HandOverPhase();
         }
 
         return result;

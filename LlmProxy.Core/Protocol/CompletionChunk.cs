@@ -41,7 +41,7 @@ internal struct CompletionChunk
     /// <summary>Where its usage object stands in the data.</summary>
     public SseRange RawUsage { get; private set; }
 
-    /// <summary>The service tier; null if it names none.</summary>
+    /// <summary>Null if it names none.</summary>
     public string? Tier { get; set; }
 
     /// <summary>Bytes of text in its output.</summary>
@@ -93,34 +93,39 @@ internal struct CompletionChunk
                 HasError |= reader.TokenType != JsonTokenType.Null;
                 reader.Skip();
             }
-            else if (reader.Is("model"u8))
-            {
-                reader.Read();
-                Model = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
-                reader.Skip();
-            }
-            else if (reader.Is("service_tier"u8))
-            {
-                reader.Read();
-                Tier = ServiceTier.Read(ref reader, Tier);
-                reader.Skip();
-            }
-            else if (reader.Is("obfuscation"u8))
-            {
-                reader.Read();
-                Obfuscation = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
-                reader.Skip();
-            }
             else
             {
-                reader.Read();
-                reader.Skip();
+                ReadOther(ref reader);
             }
         }
 
-        // What follows the object is refused here.
-        reader.Read();
+        reader.Read(); // What follows the object is refused here.
         IsUnknown = !isKnown;
+    }
+
+    private void ReadOther(ref Utf8JsonReader reader)
+    {
+        if (reader.Is("model"u8))
+        {
+            reader.Read();
+            Model = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
+        }
+        else if (reader.Is("service_tier"u8))
+        {
+            reader.Read();
+            Tier = ServiceTier.Read(ref reader, Tier);
+        }
+        else if (reader.Is("obfuscation"u8))
+        {
+            reader.Read();
+            Obfuscation = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
+        }
+        else
+        {
+            reader.Read();
+        }
+
+        reader.Skip();
     }
 
     private void ReadUsage(ref Utf8JsonReader reader)
@@ -153,11 +158,10 @@ internal struct CompletionChunk
             if (reader.TokenType == JsonTokenType.StartObject)
             {
                 ReadChoice(ref reader, ref began, ref finished);
+                continue;
             }
-            else
-            {
-                reader.Skip();
-            }
+
+            reader.Skip();
         }
     }
 
@@ -281,7 +285,7 @@ internal struct CompletionChunk
             case JsonTokenType.StartArray or JsonTokenType.StartObject:
                 var inner = reader;
                 reader.Skip();
-                TextBytes += TextIn(inner, reader.BytesConsumed);
+                TextBytes += ToolText.LengthIn(inner, reader.BytesConsumed);
                 if (inner.Read() && inner.TokenType is not (JsonTokenType.EndArray or JsonTokenType.EndObject))
                 {
                     IsOutput = HasContent = _hasOtherOutput = true;
@@ -289,26 +293,6 @@ internal struct CompletionChunk
 
                 break;
         }
-    }
-
-    /// <summary>The text of tool calls: what they are called and what they are given. Ids and types are not the model's words.</summary>
-    private static int TextIn(Utf8JsonReader reader, long end)
-    {
-        var bytes = 0;
-        var isText = false;
-        while (reader.BytesConsumed < end && reader.Read())
-        {
-            if (reader.TokenType == JsonTokenType.PropertyName)
-            {
-                isText = reader.Is("arguments"u8) || reader.Is("name"u8) || reader.Is("text"u8);
-            }
-            else if (reader.TokenType == JsonTokenType.String && isText)
-            {
-                bytes += reader.ValueSpan.Length;
-            }
-        }
-
-        return bytes;
     }
 
     private readonly SseRange RangeOf(ref Utf8JsonReader reader) =>

@@ -16,7 +16,7 @@ internal readonly record struct PromptSize(long TextBytes, long Attached)
     private const int BytesPerMore = 8192;
 
     // Text that is not interrupted for so long by a space, a quote or a line's end is not written for anybody to read.
-    private const int Shortest = 512;
+    private const int Shortest = 1024;
 
     private static readonly SearchValues<byte> _base64 = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="u8);
 
@@ -40,6 +40,20 @@ internal readonly record struct PromptSize(long TextBytes, long Attached)
         return new PromptSize(body.Length - bytes, (attachments * TokensEach) + (bytes / BytesPerMore));
     }
 
+    // Nearly always one of a few bytes in a row is a space or a mark.
+    private static bool IsText(ReadOnlySpan<byte> part, int at)
+    {
+        foreach (var one in part[at..Math.Min(at + 16, part.Length)])
+        {
+            if (one is < (byte)'+' or (byte)',' or (byte)'.' or (byte)':' or > (byte)'z')
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     // A long run holds every so many-th byte, so a look there finds it; in a text each look ends with its word.
     private static void Look(ReadOnlySpan<byte> part, ref long bytes, ref long attachments, ref bool isInside)
     {
@@ -51,6 +65,11 @@ internal readonly record struct PromptSize(long TextBytes, long Attached)
         var from = 0;
         for (var at = isInside ? 0 : Math.Min(Shortest, part.Length) - 1; at < part.Length; at = Math.Max(at, from) + Shortest)
         {
+            if (!isInside && IsText(part, at))
+            {
+                continue;
+            }
+
             var behind = part[at..].IndexOfAnyExcept(_base64);
             var end = behind < 0 ? part.Length : at + behind;
             var begin = part[from..at].LastIndexOfAnyExcept(_base64) + 1 + from;

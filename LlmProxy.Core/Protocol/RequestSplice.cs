@@ -53,23 +53,9 @@ internal static class RequestSplice
             return null;
         }
 
-        if (edits.IsEmpty && fields.Find(FieldNames.Model) is { IsEscaped: false } only)
+        if (edits.IsEmpty && fields.Find(FieldNames.Model) is { IsEscaped: false } only && (!asksForUsage || fields.Find(FieldNames.StreamOptions) is null))
         {
-            // What most requests ask for.
-            if (!asksForUsage)
-            {
-                return [new(0, only.ValueStart, default), new(0, 0, model), new(only.ValueEnd, length - only.ValueEnd, default)];
-            }
-
-            if (fields.Find(FieldNames.StreamOptions) is null)
-            {
-                var opening = fields.Opening;
-                return
-                [
-                    new(0, opening, default), new(0, 0, _askFirst),
-                    new(opening, only.ValueStart - opening, default), new(0, 0, model), new(only.ValueEnd, length - only.ValueEnd, default),
-                ];
-            }
+            return PlanPlain(fields.Opening, length, model, only, asksForUsage);
         }
 
         var changes = new List<(long Start, long End, ReadOnlyMemory<byte> With)>(4);
@@ -111,6 +97,15 @@ internal static class RequestSplice
         changes.Sort(static (a, b) => a.Start != b.Start ? a.Start.CompareTo(b.Start) : a.End.CompareTo(b.End));
         return Cut(changes, length);
     }
+
+    /// <summary>What most requests ask for.</summary>
+    private static List<BodyPart> PlanPlain(long opening, long length, ReadOnlyMemory<byte> model, in RequestField field, bool asksForUsage) => asksForUsage
+        ?
+        [
+            new(0, opening, default), new(0, 0, _askFirst),
+            new(opening, field.ValueStart - opening, default), new(0, 0, model), new(field.ValueEnd, length - field.ValueEnd, default),
+        ]
+        : [new(0, field.ValueStart, default), new(0, 0, model), new(field.ValueEnd, length - field.ValueEnd, default)];
 
     private static void AskForUsage(RequestFields fields, List<(long Start, long End, ReadOnlyMemory<byte> With)> changes, List<ParameterEdit> added)
     {

@@ -18,11 +18,10 @@ internal sealed class OpenedStore : IDisposable
     private readonly StoreOptions _options;
     private readonly string? _data;
     private readonly bool _isTemporary;
-    private readonly RunMark? _mark;
 
-    private OpenedStore(StoreOptions options, string? data, bool isTemporary, RunMark? mark, string? warning)
+    private OpenedStore(StoreOptions options, string? data, bool isTemporary, string? warning)
     {
-        (_options, _data, _isTemporary, _mark) = (options, data, isTemporary, mark);
+        (_options, _data, _isTemporary) = (options, data, isTemporary);
         Warning = warning;
     }
 
@@ -62,7 +61,7 @@ internal sealed class OpenedStore : IDisposable
         // Where there is a database already, keys and budgets are in it: it is not done without.
         catch (Exception e) when ((e is RefusedException or IOException or UnauthorizedAccessException || IsLibraryMissing(e)) && !IsThere(data))
         {
-            return new OpenedStore(new StoreOptions { Kind = StoreKind.None }, data: null, isTemporary: false, mark: null,
+            return new OpenedStore(new StoreOptions { Kind = StoreKind.None }, data: null, isTemporary: false,
                 $"Nothing is kept beyond this run, neither keys nor usage: {(IsLibraryMissing(e) ? NoLibrary : e.Message)} "
                 + "Name a folder in LLMPROXY_DATA, or write \"Store\": \"None\" if that is meant.");
         }
@@ -70,6 +69,19 @@ internal sealed class OpenedStore : IDisposable
         {
             throw new RefusedException(NoLibrary);
         }
+    }
+
+    /// <summary>Looks through all of it.</summary>
+    /// <returns>What is wrong; empty: nothing.</returns>
+    public async Task<IReadOnlyList<string>> CheckAsync(CancellationToken cancellationToken)
+    {
+        if (File is not { } file)
+        {
+            return Warning is null ? [] : [Warning];
+        }
+
+        using var ledger = new SqliteLedgerStore(file);
+        return await ledger.CheckAsync(thoroughly: true, cancellationToken);
     }
 
     /// <summary>Registers the stores. What they open is closed with the app.</summary>
@@ -101,13 +113,12 @@ internal sealed class OpenedStore : IDisposable
             ledger.Directory = Path.Combine(_data!, "journal");
             (ledger.Journal, ledger.WhenFull, ledger.KeepDays) = (_options.Journal, _options.WhenFull, _options.KeepDays);
         });
-        services.AddSingleton<IHostedService>(provider => new StoreCare(_mark!.IsAfterCrash, provider));
+        services.AddSingleton<IHostedService>(provider => new StoreCare(_data!, provider));
     }
 
-    /// <summary>After the app has ended: this instance stopped in order.</summary>
+    /// <summary>After the app has ended.</summary>
     public void Dispose()
     {
-        _mark?.Dispose();
         if (_isTemporary)
         {
             try
@@ -125,37 +136,25 @@ internal sealed class OpenedStore : IDisposable
     {
         if (options.Kind == StoreKind.None)
         {
-            return new OpenedStore(options, data: null, isTemporary: false, mark: null, warning: null);
+            return new OpenedStore(options, data: null, isTemporary: false, warning: null);
         }
 
         var folder = data ?? throw new RefusedException("There is no folder for the store: neither LLMPROXY_DATA nor STATE_DIRECTORY nor HOME is set.");
         DataFolder.Make(folder);
-        var mark = RunMark.Set(folder);
-        try
+        if (options.Kind == StoreKind.SQLite)
         {
-            string? warning = null;
-            if (options.Kind == StoreKind.SQLite)
-            {
-                SqliteDatabase.Prepare(Path.Combine(folder, DatabaseName));
-            }
-            else
-            {
-                await using var database = new PostgresDatabase(options.ConnectionString!);
-                warning = await database.TryPrepareAsync(cancellationToken);
-            }
+            SqliteDatabase.Prepare(Path.Combine(folder, DatabaseName));
+            return new OpenedStore(options, folder, isTemporary, warning: null);
+        }
 
-            return new OpenedStore(options, folder, isTemporary, mark, warning);
-        }
-        catch
-        {
-            mark.Dispose();
-            throw;
-        }
+        await using var database = new PostgresDatabase(options.ConnectionString!);
+        return new OpenedStore(options, folder, isTemporary, await database.TryPrepareAsync(cancellationToken));
     }
 
     private static string? Folder(StoreOptions options) => options.Path is { } path ? Path.GetFullPath(path) : DataFolder.Find();
 
-    private static bool IsThere(string? data) => data is not null && System.IO.File.Exists(Path.Combine(data, DatabaseName));
+    private static bool IsThere(string? data) =>
+        data is not null && new FileInfo(Path.Combine(data, DatabaseName)) is { Exists: true, Length: > 0 };
 
-    private static bool IsLibraryMissing(Exception e) => e is DllNotFoundException || e.InnerException is DllNotFoundException;
+    private static bool IsLibraryMissing(Exception e) => e.GetBaseException() is DllNotFoundException;
 }

@@ -60,7 +60,7 @@ internal sealed class JournalTests
     public void Rows_come_in_their_order_until_they_are_confirmed_and_files_go_with_the_last_of_theirs()
     {
         using Journal journal = Open();
-        Fill(journal, 0, 1_000);
+        Fill(journal, 1_000);
         Assert.That(Directory.GetFiles(Folder, "*.journal"), Has.Length.GreaterThan(2));
 
         Assert.That(Ids(journal.Read(10, oldOnly: false)), Is.EqualTo(Ids(Enumerable.Range(0, 10).Select(Row))));
@@ -80,13 +80,7 @@ internal sealed class JournalTests
     [Test]
     public void What_was_not_confirmed_is_there_after_a_restart_and_nothing_else()
     {
-        using (Journal journal = Open())
-        {
-            Fill(journal, 0, 300);
-            journal.Read(120, oldOnly: false);
-            journal.Confirm();
-        }
-
+        Leave(300, confirmed: 120);
         using Journal again = Open(isOld: true);
         Assert.That(ReadAll(again), Is.EqualTo(Ids(Enumerable.Range(120, 180).Select(Row))));
         Assert.That(_faults, Is.Empty);
@@ -154,13 +148,13 @@ internal sealed class JournalTests
         while (kept.Count < 200_000 && (kept.Count == 0 || kept[^1] != KeptIn.Nothing))
         {
             kept.Add(Append(journal, kept.Count));
-            Prepare(journal);
+            journal.Prepare();
         }
 
         Assert.That(kept.Order(), Is.EqualTo(kept), "the disk, then memory, then nothing");
         Assert.That((kept[0], kept[^1], journal.IsFull), Is.EqualTo((KeptIn.File, KeptIn.Nothing, true)));
         Assert.That(ReadAll(journal), Is.EquivalentTo(Ids(Enumerable.Range(0, kept.Count - 1).Select(Row))));
-        Prepare(journal);
+        journal.Prepare();
         Assert.That((Append(journal, 1), journal.IsFull), Is.EqualTo((KeptIn.File, false)), "there is room again");
     }
 
@@ -174,7 +168,7 @@ internal sealed class JournalTests
         Assert.That(secondFolder.Path, Is.Not.EqualTo(first.Path));
         second.Open(secondFolder);
         second.Prepare();
-        Fill(second, 0, 20);
+        Fill(second, 20);
         Assert.That(JournalFolder.TakeLeft(_directory), Is.Empty, "it still runs");
         second.Dispose();
 
@@ -199,7 +193,7 @@ internal sealed class JournalTests
                 {
                     lock (this)
                     {
-                        Prepare(journal);
+                        journal.Prepare();
                     }
                 }
             }
@@ -246,16 +240,14 @@ internal sealed class JournalTests
         return journal.Append(frame);
     }
 
-    private static void Fill(Journal journal, int from, int count)
+    private static void Fill(Journal journal, int count)
     {
-        for (int i = from; i < from + count; i++)
+        for (int i = 0; i < count; i++)
         {
             Assert.That(Append(journal, i), Is.EqualTo(KeptIn.File));
             journal.Prepare();
         }
     }
-
-    private static void Prepare(Journal journal) => journal.Prepare();
 
     private static List<string> ReadAll(Journal journal)
     {
@@ -283,10 +275,12 @@ internal sealed class JournalTests
         return last;
     }
 
-    private string Leave(int count)
+    private string Leave(int count, int confirmed = 0)
     {
         using Journal journal = Open();
-        Fill(journal, 0, count);
+        Fill(journal, count);
+        journal.Read(confirmed, oldOnly: false);
+        journal.Confirm();
         return Directory.GetFiles(Folder, "*.journal").Order().First();
     }
 

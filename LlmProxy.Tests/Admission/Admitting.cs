@@ -20,8 +20,9 @@ internal sealed class Admitting
     private readonly Meters _meters;
 
     /// <param name="change">The rest of the configuration.</param>
+    /// <param name="sharing">With other replicas; null: none.</param>
     /// <param name="clock">Null: one that stands still at noon.</param>
-    public Admitting(Action<LlmProxyOptions>? change = null, TimeProvider? clock = null)
+    public Admitting(Action<LlmProxyOptions>? change = null, TimeProvider? clock = null, LimitSharing? sharing = null)
     {
         Options.Upstreams["main"] = new UpstreamOptions { Kind = UpstreamKind.OpenAI, Url = new Uri("http://main.example") };
         Options.Models[Model] = new ModelOptions
@@ -30,7 +31,7 @@ internal sealed class Admitting
         };
         change?.Invoke(Options);
         Table = RouteTableCompiler.Compile(Options);
-        _meters = new Meters(clock ?? Clock);
+        _meters = new Meters(clock ?? Clock, sharing);
         Admitter = new Admitter(_meters, new AnswerBook());
     }
 
@@ -82,7 +83,7 @@ internal sealed class Admitting
         }
 
         return Admitter.Reserve(
-            caller, EndpointTable.Rows.First(e => e.Operation == operation), Route(request.Fields.Model), request, asked, Options.UnpricedModels, ref slot.Lease);
+            caller, EndpointTable.Rows.First(e => e.Operation == operation), Route(request.Fields.Model), request, asked, Options.UnpricedModels, ref slot.Lease, out slot.MayAsk);
     }
 
     public ProxyError? Reserve(Caller caller, string? body = null) => Reserve(caller, new Slot(), body);
@@ -110,5 +111,6 @@ internal sealed class Admitting
     internal sealed class Slot
     {
         public Lease Lease;
+        public bool MayAsk;
     }
 }

@@ -69,7 +69,7 @@ internal sealed class ConcurrentAdmissionTests
                     for (var at = first; at < Requests; at += Threads)
                     {
                         slots[at] = new Admitting.Slot();
-                        if (admitting.Admitter.Reserve(who, endpoint, route, request, headers, UnpricedModels.Refuse, ref slots[at].Lease) is null)
+                        if (admitting.Admitter.Reserve(who, endpoint, route, request, headers, UnpricedModels.Refuse, ref slots[at].Lease, out _) is null)
                         {
                             Interlocked.Increment(ref admitted);
                         }
