@@ -17,7 +17,6 @@ internal sealed partial class Ledger
         var backoff = _shortestBackoff;
         while (true)
         {
-            MakeRoom();
             LoadOld();
             Retain();
             var written = await WriteAsync();
@@ -89,8 +88,6 @@ internal sealed partial class Ledger
                 {
                     return Written.Some;
                 }
-
-                MakeRoom();
             }
         }
         catch (Exception e)
@@ -129,6 +126,27 @@ internal sealed partial class Ledger
         {
             _wasDown = false;
             Log.StoreIsBack(_logger);
+        }
+    }
+
+    /// <summary>Apart from the writing: while a store hangs, there must be files to go on in.</summary>
+    private async Task MakeRoomAsync()
+    {
+        while (true)
+        {
+            await _room.WaitAsync();
+            Volatile.Write(ref _isRoomAsked, 0);
+            if (_ending.IsCancellationRequested)
+            {
+                break;
+            }
+
+            MakeRoom();
+            if (_journal.NeedsSpare && !_stopping.Task.IsCompleted)
+            {
+                // No room for now: not at once again.
+                await _stopping.Task.WaitAsync(_pause, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
         }
     }
 

@@ -35,6 +35,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     private readonly LogPace _storePace;
     private readonly LogPace _diskPace;
     private readonly SemaphoreSlim _wake = new(0);
+    private readonly SemaphoreSlim _room = new(0);
     private readonly CancellationTokenSource _ending = new();
     private readonly TaskCompletionSource _stopping = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentQueue<Asked> _spends = new();
@@ -42,7 +43,9 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     private readonly List<JournalFolder> _adopted = [];
     private readonly ITimer? _rounds;
     private readonly Task _loop;
-    private JournalFolder? _folder;
+    private readonly Task _makingRoom;
+    private volatile JournalFolder? _folder;
+    private int _isRoomAsked;
     private long _roundAt;
     private long _retainedAt;
     private int _isAsleep;
@@ -65,7 +68,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
         _storePace = new LogPace(time);
         _diskPace = new LogPace(time);
         _journal = new Journal(Math.Max(2 * SegmentSize, _settings.Journal), SegmentSize);
-        _loop = Task.CompletedTask;
+        _loop = _makingRoom = Task.CompletedTask;
         if (store is null)
         {
             return;
@@ -83,6 +86,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
         // It outlives whatever asks for it first.
         using (ExecutionContext.SuppressFlow())
         {
+            _makingRoom = Task.Run(MakeRoomAsync);
             _loop = Task.Run(RunAsync);
         }
     }
@@ -108,6 +112,11 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
         if (kept != KeptIn.File)
         {
             NoteTrouble(kept);
+        }
+
+        if (_journal.NeedsSpare && Interlocked.Exchange(ref _isRoomAsked, 1) == 0)
+        {
+            _room.Release();
         }
 
         if (Volatile.Read(ref _isAsleep) == 1)
@@ -175,9 +184,10 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
 
     public async ValueTask DisposeAsync()
     {
-        Stop();
         _ending.Cancel();
+        Stop();
         await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _makingRoom.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _rounds?.Dispose();
         _journal.Dispose();
         _adopted.ForEach(static folder => folder.Dispose());
@@ -187,6 +197,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     private void Stop()
     {
         _stopping.TrySetResult();
+        _room.Release();
         Wake();
     }
 

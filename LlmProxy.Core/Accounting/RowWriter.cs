@@ -6,6 +6,8 @@ namespace LlmProxy.Core.Accounting;
 /// <summary>Writes values one behind the other, compactly; <see cref="RowReader"/> reads them. Stops silently where there is no more room.</summary>
 internal ref struct RowWriter(Span<byte> output)
 {
+    private const int ShortText = 0x7F;
+
     private readonly Span<byte> _output = output;
 
     /// <summary>Bytes written.</summary>
@@ -43,6 +45,15 @@ internal ref struct RowWriter(Span<byte> output)
         if (value is null)
         {
             Byte(0);
+            return;
+        }
+
+        // Nearly all are short and plain: one pass, with their length in one byte before them.
+        if (value.Length < ShortText && Room(value.Length + 1)
+            && Ascii.FromUtf16(value, _output[(Length + 1)..], out var plain) == System.Buffers.OperationStatus.Done)
+        {
+            _output[Length] = (byte)(plain + 1);
+            Length += plain + 1;
             return;
         }
 

@@ -27,7 +27,7 @@ public sealed record UsageQuery
     /// <summary>What one sum is for; in the order of the answer's columns. Empty: one for all.</summary>
     public IReadOnlyList<UsageKey> By { get; init; } = [];
 
-    /// <summary>How long a bucket of <see cref="UsageKey.Time"/> is: an hour, a day, or a month (31 days).</summary>
+    /// <summary>How long a bucket of <see cref="UsageKey.Time"/> is: an hour, a day, or a calendar month.</summary>
     public UsageBucket Bucket { get; init; } = UsageBucket.Day;
 
     /// <summary>At most so many rows or sums. Default 0: all.</summary>
@@ -52,7 +52,7 @@ public enum UsageKey
     /// <summary><see cref="LedgerRow.Upstream"/>.</summary>
     Upstream,
 
-    /// <summary>The bucket that <see cref="LedgerRow.Started"/> is in, UTC, as ISO 8601.</summary>
+    /// <summary>The beginning of the bucket that <see cref="LedgerRow.Started"/> is in, UTC: <c>2026-11-25T13:00:00Z</c>, of a day <c>2026-11-25T00:00:00Z</c>.</summary>
     Time,
 }
 

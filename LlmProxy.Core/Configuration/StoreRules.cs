@@ -4,7 +4,7 @@ namespace LlmProxy.Core.Configuration;
 internal static class StoreRules
 {
     private const int MostDays = 36_500;
-    private const long LeastJournal = 1L << 20;
+    private const long LeastJournal = 8L << 20;
     private const long MostJournal = 1L << 40;
 
     public static void Check(StoreOptions store, Problems problems)
@@ -45,7 +45,7 @@ internal static class StoreRules
 
         if (store.Journal is < LeastJournal or > MostJournal)
         {
-            problems.Error(At("Journal"), "is out of range: 1MiB to 1024GiB.");
+            problems.Error(At("Journal"), "is out of range: 8MiB to 1024GiB.");
         }
     }
 

@@ -42,9 +42,10 @@ internal sealed class Price
             sum += (cached * rates.CachedInput) + ((written - forHour) * rates.CacheWrite) + (forHour * rates.CacheWrite1h);
         }
 
-        return (sum / Million) + Options.Request;
+        return sum + Options.Request;
     }
 
+    /// <summary>US dollars for one token.</summary>
     private readonly record struct Rates(decimal Input, decimal CachedInput, decimal CacheWrite, decimal CacheWrite1h, decimal Output)
     {
         /// <summary>Of several that say something, the first that does counts.</summary>
@@ -60,7 +61,11 @@ internal sealed class Price
                 output ??= rates?.Output;
             }
 
-            return new Rates(input ?? 0, cached ?? input ?? 0, write ?? input ?? 0, write1h ?? write ?? input ?? 0, output ?? 0);
+            return new Rates(
+                PerToken(input), PerToken(cached ?? input), PerToken(write ?? input), PerToken(write1h ?? write ?? input), PerToken(output));
+
+            // Exact, and once: to divide costs more than the rest of a sum.
+            static decimal PerToken(decimal? perMillion) => (perMillion ?? 0) / Million;
         }
     }
 

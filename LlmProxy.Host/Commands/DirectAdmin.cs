@@ -28,7 +28,7 @@ internal sealed class DirectAdmin : HttpMessageHandler, IAsyncDisposable
         }
 
         var configuration = LoadedConfiguration.Read(source, variables);
-        var store = await OpenedStore.OpenAsync(configuration.Options.Store, isDemo: false, cancellation, isBrief: true);
+        var store = await OpenedStore.OpenAsync(configuration.Options.Store, isDemo: false, cancellation);
         var app = ProxyServer.BuildWithoutListening(configuration, store, ListenPlan.Make(urls: null, configuration.Options.Listen));
         var branch = ((IApplicationBuilder)app).New();
         branch.UseLlmProxyAdmin(ProxyPipeline.AdminPrefix, static _ => true);

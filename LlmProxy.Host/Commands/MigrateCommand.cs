@@ -22,7 +22,7 @@ internal static class MigrateCommand
                 throw new RefusedException("Nothing is configured. Name the configuration with --config.");
             }
 
-            using var store = await OpenedStore.OpenAsync(LoadedConfiguration.Read(source, variables).Options.Store, isDemo: false, cancellation, isBrief: true);
+            using var store = await OpenedStore.OpenAsync(LoadedConfiguration.Read(source, variables).Options.Store, isDemo: false, cancellation);
             if (store.Warning is { } warning)
             {
                 throw new RefusedException(warning);

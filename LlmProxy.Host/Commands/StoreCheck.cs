@@ -18,7 +18,7 @@ internal static class StoreCheck
 
         try
         {
-            using var store = await OpenedStore.OpenAsync(configuration.Options.Store, isDemo: false, cancellation, isBrief: true);
+            using var store = await OpenedStore.OpenAsync(configuration.Options.Store, isDemo: false, cancellation);
             return [.. (await store.CheckAsync(cancellation)).Select(static text => new ConfigurationProblem(true, 0, "Store", text))];
         }
         catch (RefusedException refused)

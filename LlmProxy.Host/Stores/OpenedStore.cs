@@ -18,11 +18,10 @@ internal sealed class OpenedStore : IDisposable
     private readonly StoreOptions _options;
     private readonly string? _data;
     private readonly bool _isTemporary;
-    private readonly RunMark? _mark;
 
-    private OpenedStore(StoreOptions options, string? data, bool isTemporary, RunMark? mark, string? warning)
+    private OpenedStore(StoreOptions options, string? data, bool isTemporary, string? warning)
     {
-        (_options, _data, _isTemporary, _mark) = (options, data, isTemporary, mark);
+        (_options, _data, _isTemporary) = (options, data, isTemporary);
         Warning = warning;
     }
 
@@ -38,15 +37,14 @@ internal sealed class OpenedStore : IDisposable
     /// <param name="configured">Null: the default.</param>
     /// <param name="isDemo">What the demo keeps ends with it, and mixes with nothing.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <param name="isBrief">For a command, which leaves no mark of having been there.</param>
     /// <exception cref="RefusedException">It cannot be used.</exception>
-    public static async Task<OpenedStore> OpenAsync(StoreOptions? configured, bool isDemo, CancellationToken cancellationToken, bool isBrief = false)
+    public static async Task<OpenedStore> OpenAsync(StoreOptions? configured, bool isDemo, CancellationToken cancellationToken)
     {
         if (configured is not null)
         {
             try
             {
-                return await OpenAsync(configured, Folder(configured), isTemporary: false, isBrief, cancellationToken);
+                return await OpenAsync(configured, Folder(configured), isTemporary: false, cancellationToken);
             }
             catch (Exception e) when (IsLibraryMissing(e))
             {
@@ -58,12 +56,12 @@ internal sealed class OpenedStore : IDisposable
         try
         {
             data = isDemo ? Directory.CreateTempSubdirectory("llmproxy-demo-").FullName : Folder(new StoreOptions());
-            return await OpenAsync(new StoreOptions(), data, isDemo, isBrief, cancellationToken);
+            return await OpenAsync(new StoreOptions(), data, isDemo, cancellationToken);
         }
         // Where there is a database already, keys and budgets are in it: it is not done without.
         catch (Exception e) when ((e is RefusedException or IOException or UnauthorizedAccessException || IsLibraryMissing(e)) && !IsThere(data))
         {
-            return new OpenedStore(new StoreOptions { Kind = StoreKind.None }, data: null, isTemporary: false, mark: null,
+            return new OpenedStore(new StoreOptions { Kind = StoreKind.None }, data: null, isTemporary: false,
                 $"Nothing is kept beyond this run, neither keys nor usage: {(IsLibraryMissing(e) ? NoLibrary : e.Message)} "
                 + "Name a folder in LLMPROXY_DATA, or write \"Store\": \"None\" if that is meant.");
         }
@@ -115,13 +113,12 @@ internal sealed class OpenedStore : IDisposable
             ledger.Directory = Path.Combine(_data!, "journal");
             (ledger.Journal, ledger.WhenFull, ledger.KeepDays) = (_options.Journal, _options.WhenFull, _options.KeepDays);
         });
-        services.AddSingleton<IHostedService>(provider => new StoreCare(_mark is { IsAfterCrash: true }, provider));
+        services.AddSingleton<IHostedService>(provider => new StoreCare(_data!, provider));
     }
 
-    /// <summary>After the app has ended: this instance stopped in order.</summary>
+    /// <summary>After the app has ended.</summary>
     public void Dispose()
     {
-        _mark?.Dispose();
         if (_isTemporary)
         {
             try
@@ -135,41 +132,29 @@ internal sealed class OpenedStore : IDisposable
         }
     }
 
-    private static async Task<OpenedStore> OpenAsync(StoreOptions options, string? data, bool isTemporary, bool isBrief, CancellationToken cancellationToken)
+    private static async Task<OpenedStore> OpenAsync(StoreOptions options, string? data, bool isTemporary, CancellationToken cancellationToken)
     {
         if (options.Kind == StoreKind.None)
         {
-            return new OpenedStore(options, data: null, isTemporary: false, mark: null, warning: null);
+            return new OpenedStore(options, data: null, isTemporary: false, warning: null);
         }
 
         var folder = data ?? throw new RefusedException("There is no folder for the store: neither LLMPROXY_DATA nor STATE_DIRECTORY nor HOME is set.");
         DataFolder.Make(folder);
-        var mark = isBrief ? null : RunMark.Set(folder);
-        try
+        if (options.Kind == StoreKind.SQLite)
         {
-            string? warning = null;
-            if (options.Kind == StoreKind.SQLite)
-            {
-                SqliteDatabase.Prepare(Path.Combine(folder, DatabaseName));
-            }
-            else
-            {
-                await using var database = new PostgresDatabase(options.ConnectionString!);
-                warning = await database.TryPrepareAsync(cancellationToken);
-            }
+            SqliteDatabase.Prepare(Path.Combine(folder, DatabaseName));
+            return new OpenedStore(options, folder, isTemporary, warning: null);
+        }
 
-            return new OpenedStore(options, folder, isTemporary, mark, warning);
-        }
-        catch
-        {
-            mark?.Dispose();
-            throw;
-        }
+        await using var database = new PostgresDatabase(options.ConnectionString!);
+        return new OpenedStore(options, folder, isTemporary, await database.TryPrepareAsync(cancellationToken));
     }
 
     private static string? Folder(StoreOptions options) => options.Path is { } path ? Path.GetFullPath(path) : DataFolder.Find();
 
-    private static bool IsThere(string? data) => data is not null && System.IO.File.Exists(Path.Combine(data, DatabaseName));
+    private static bool IsThere(string? data) =>
+        data is not null && new FileInfo(Path.Combine(data, DatabaseName)) is { Exists: true, Length: > 0 };
 
-    private static bool IsLibraryMissing(Exception e) => e is DllNotFoundException || e.InnerException is DllNotFoundException;
+    private static bool IsLibraryMissing(Exception e) => e.GetBaseException() is DllNotFoundException;
 }

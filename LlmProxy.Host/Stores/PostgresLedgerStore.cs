@@ -192,8 +192,8 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
         var format = bucket switch
         {
             UsageBucket.Hour => "YYYY-MM-DD\"T\"HH24:00:00\"Z\"",
-            UsageBucket.Month => "YYYY-MM",
-            _ => "YYYY-MM-DD",
+            UsageBucket.Month => "YYYY-MM\"-01T00:00:00Z\"",
+            _ => "YYYY-MM-DD\"T00:00:00Z\"",
         };
         return $"to_char(started AT TIME ZONE 'UTC', '{format}')";
     }

@@ -27,6 +27,7 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
     {
         try
         {
+            MakeOwners(path);
             using var connection = Open(path);
         }
         catch (SqliteException e) when (e.SqliteErrorCode is SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED)
@@ -60,6 +61,29 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
         SQLitePCL.raw.SQLITE_FULL => $"{path}: the disk is full.",
         _ => $"{path} cannot be used: {e.Message}",
     };
+
+    /// <summary>The folder may be one that others look into; what lies beside the file gets its mode.</summary>
+    private static void MakeOwners(string path)
+    {
+        if (OperatingSystem.IsWindows() || File.Exists(path))
+        {
+            return;
+        }
+
+        try
+        {
+            using var file = new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Another instance was first, or what opens it says what is the matter.
+        }
+    }
 
     private static SqliteConnection Open(string path)
     {

@@ -234,8 +234,8 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
         var format = bucket switch
         {
             UsageBucket.Hour => "%Y-%m-%dT%H:00:00Z",
-            UsageBucket.Month => "%Y-%m",
-            _ => "%Y-%m-%d",
+            UsageBucket.Month => "%Y-%m-01T00:00:00Z",
+            _ => "%Y-%m-%dT00:00:00Z",
         };
         return $"strftime('{format}', started / 1000000, 'unixepoch')";
     }

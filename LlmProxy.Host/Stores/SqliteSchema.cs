@@ -57,20 +57,9 @@ internal static class SqliteSchema
     /// <exception cref="RefusedException">It is not ours, or from a newer program than this can work with.</exception>
     public static int Read(SqliteConnection connection, string path)
     {
-        var (version, program) = ((int)Number(connection, "PRAGMA user_version"), Number(connection, "PRAGMA application_id"));
-        if ((program != ApplicationId && (program != 0 || version != 0)) || (version == 0 && Number(connection, "SELECT COUNT(*) FROM sqlite_schema") > 0))
-        {
-            throw new RefusedException($"{path} is a database of another program. Nothing was changed in it. Move it away, or name another folder in Store.Path.");
-        }
-
-        if (version / Major > Current / Major)
-        {
-            throw new RefusedException(
-                $"{path} was made by a newer version of llmproxy (schema {Text(version)}, this one knows {Text(Current)}). Nothing was changed in it. "
-                + "Run that version, or put back the copy from before the upgrade.");
-        }
-
-        return version;
+        // All of it as of one moment: another program may be making its tables.
+        using var transaction = connection.BeginTransaction(deferred: true);
+        return ReadNow(connection, path);
     }
 
     /// <summary>Brings a database to a version, by default the newest; one that is newer already is left alone.</summary>
@@ -83,7 +72,7 @@ internal static class SqliteSchema
 
         // Two programs may start at once: what holds then is looked at again when nobody else can change it.
         using var transaction = connection.BeginTransaction();
-        var version = Read(connection, path);
+        var version = ReadNow(connection, path);
         foreach (var (from, to, sql) in _steps)
         {
             if (version == from && to <= target)
@@ -98,6 +87,25 @@ internal static class SqliteSchema
     }
 
     public static string Text(int version) => $"{version / Major}.{version % Major}";
+
+    private static int ReadNow(SqliteConnection connection, string path)
+    {
+        var tables = Number(connection, "SELECT COUNT(*) FROM sqlite_schema");
+        var (version, program) = ((int)Number(connection, "PRAGMA user_version"), Number(connection, "PRAGMA application_id"));
+        if ((program != ApplicationId && (program != 0 || version != 0)) || (version == 0 && tables > 0))
+        {
+            throw new RefusedException($"{path} is a database of another program. Nothing was changed in it. Move it away, or name another folder in Store.Path.");
+        }
+
+        if (version / Major > Current / Major)
+        {
+            throw new RefusedException(
+                $"{path} was made by a newer version of llmproxy (schema {Text(version)}, this one knows {Text(Current)}). Nothing was changed in it. "
+                + "Run that version, or put back the copy from before the upgrade.");
+        }
+
+        return version;
+    }
 
     private static long Number(SqliteConnection connection, string sql)
     {

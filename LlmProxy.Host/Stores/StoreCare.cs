@@ -13,18 +13,19 @@ internal sealed partial class StoreCare : BackgroundService
     /// <summary>How often.</summary>
     private static readonly TimeSpan _step = TimeSpan.FromMinutes(5);
 
-    private readonly bool _checksAtStart;
+    private readonly string _data;
     private readonly ILedgerStore _ledger;
     private readonly PostgresLimitStore? _limits;
     private readonly StoreHealth _health;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private RunMark? _mark;
 
-    /// <param name="checksAtStart">Whether the file is looked at: whoever wrote to it last did not end by itself.</param>
+    /// <param name="data">The data directory.</param>
     /// <param name="services">The app's.</param>
-    public StoreCare(bool checksAtStart, IServiceProvider services)
+    public StoreCare(string data, IServiceProvider services)
     {
-        _checksAtStart = checksAtStart;
+        _data = data;
         _ledger = services.GetRequiredService<ILedgerStore>();
         _limits = services.GetService<PostgresLimitStore>();
         _health = services.GetRequiredService<StoreHealth>();
@@ -45,11 +46,25 @@ internal sealed partial class StoreCare : BackgroundService
         };
     }
 
+    /// <exception cref="RefusedException">Too many have the data directory in use.</exception>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        _mark = RunMark.Set(_data);
+        return base.StartAsync(cancellationToken);
+    }
+
+    public override void Dispose()
+    {
+        // With the app, when nothing is written any more: it ended in order.
+        _mark?.Dispose();
+        base.Dispose();
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         try
         {
-            if (_checksAtStart && _ledger is SqliteLedgerStore file)
+            if (_mark is { IsAfterCrash: true } && _ledger is SqliteLedgerStore file)
             {
                 await TryAsync(() => CheckAsync(file, stoppingToken));
             }

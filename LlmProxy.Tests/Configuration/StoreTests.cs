@@ -40,7 +40,7 @@ internal sealed class StoreTests
     [TestCase("{ \"Path\": \" \" }", "Store › Path: is no folder. Name one, or leave it out for the data directory.")]
     [TestCase("{ \"WhenCutOff\": \"Serve\" }", "Store › WhenCutOff: means nothing for the store \"SQLite\", which shares no limits. Leave it out.")]
     [TestCase("{ \"KeepDays\": 0 }", "Store › KeepDays: is out of range: 1 to 36500. Leave it out to keep everything.")]
-    [TestCase("{ \"Journal\": \"1KiB\" }", "Store › Journal: is out of range: 1MiB to 1024GiB.")]
+    [TestCase("{ \"Journal\": \"1KiB\" }", "Store › Journal: is out of range: 8MiB to 1024GiB.")]
     [TestCase("{ \"Journal\": 1024 }", "Store › Journal: 1024 needs a unit: \"1KiB\" or \"1024B\".")]
     [TestCase("{ \"KeepDay\": 90 }", "Store › KeepDay: unknown member \"KeepDay\". Did you mean \"KeepDays\"?")]
     public void What_cannot_be_meant_is_refused(string written, string problem) =>

@@ -6,7 +6,7 @@ using NUnit.Framework;
 
 namespace LlmProxy.Tests.Stores;
 
-internal sealed class PostgresLedgerTests : LedgerContract
+internal sealed class PostgresLedgerTests : DatabaseContract
 {
     private PostgresDatabase? _database;
 

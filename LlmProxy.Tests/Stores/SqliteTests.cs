@@ -5,7 +5,7 @@ using NUnit.Framework;
 
 namespace LlmProxy.Tests.Stores;
 
-internal sealed class SqliteLedgerTests : LedgerContract
+internal sealed class SqliteLedgerTests : DatabaseContract
 {
     private readonly SqliteFolder _folder = new();
 

@@ -54,6 +54,11 @@ public sealed class MemoryLedgerStore : ILedgerStore
     public async ValueTask<IReadOnlyList<UsageTotal>> SumAsync(UsageQuery query, CancellationToken cancellationToken)
     {
         await Before();
+        if (query.By.Count == 0 && !Rows.Any(row => Fits(row, query)))
+        {
+            return [new UsageTotal { Key = [] }];
+        }
+
         return
         [
             .. Rows.Where(row => Fits(row, query))
@@ -69,9 +74,11 @@ public sealed class MemoryLedgerStore : ILedgerStore
                     Output = group.Sum(row => row.OutputTokens ?? 0),
                     Cost = group.Sum(row => row.Cost ?? 0),
                     OperatorCost = group.Sum(row => row.OperatorCost),
-                    Unpriced = group.Count(row => row.Cost is null),
+                    Unpriced = group.Count(row => row.Cost is null && (row.InputTokens ?? 0) + (row.OutputTokens ?? 0) > 0),
                     Estimated = group.Count(row => row.UsageSource == "estimate"),
-                }),
+                })
+                .OrderBy(total => string.Join('\n', total.Key), StringComparer.Ordinal)
+                .Take(query.Limit > 0 ? query.Limit : int.MaxValue),
         ];
     }
 
@@ -79,7 +86,7 @@ public sealed class MemoryLedgerStore : ILedgerStore
         UsageQuery query, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await Before();
-        foreach (LedgerRow row in Rows.Where(row => Fits(row, query)))
+        foreach (LedgerRow row in Rows.Where(row => Fits(row, query)).OrderBy(row => row.Started).ThenBy(row => row.Id, StringComparer.Ordinal).Take(query.Limit > 0 ? query.Limit : int.MaxValue))
         {
             yield return row;
         }
