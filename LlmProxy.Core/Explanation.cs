@@ -11,11 +11,10 @@ namespace LlmProxy.Core;
 /// <summary>Writes what would become of a request. Configured names and numbers only, and the name of the model that was asked for.</summary>
 internal sealed class Explanation(Utf8JsonWriter json, DateTimeOffset now)
 {
-    /// <param name="request">What is asked.</param>
+    /// <param name="request">What is asked, and among which targets. Nothing is taken from these.</param>
     /// <param name="caller">By whom.</param>
-    /// <param name="selection">Among which targets. Nothing is taken from it.</param>
     /// <param name="generation">Of the configuration that decides.</param>
-    public void Write(ForwardRequest request, Caller caller, Selection selection, long generation)
+    public void Write(ForwardRequest request, Caller caller, long generation)
     {
         var route = request.Route.Route;
         json.WriteStartObject();
@@ -31,17 +30,17 @@ internal sealed class Explanation(Utf8JsonWriter json, DateTimeOffset now)
         WriteTexts("upstream_tags"u8, caller.UpstreamTags);
         WriteText("kept_by"u8, request.Route.Keeper);
         json.WriteString("balance"u8, route.Balance.ToString());
-        json.WriteString("order_by"u8, selection.OrderedBy);
+        json.WriteString("order_by"u8, request.Selection.OrderedBy);
         WriteText("sticky"u8, route.Sticky is { } sticky ? sticky.By == StickyBy.Header ? $"Header:{sticky.Header}" : sticky.By.ToString() : null);
         json.WriteStartArray("targets"u8);
-        foreach (var view in selection.Explain(request.Endpoint.Operation))
+        foreach (var view in request.Selection.Explain(request.Endpoint.Operation))
         {
             WriteTarget(view, request.Route.Star);
         }
 
         json.WriteEndArray();
         WriteFailover(route.Failover);
-        WriteHedge(request, selection);
+        WriteHedge(request);
         WriteMirror(route.Mirror, request.Route.Star);
         json.WriteStartObject("coalesce"u8);
         json.WriteBoolean("on"u8, route.Coalesces);
@@ -109,17 +108,17 @@ internal sealed class Explanation(Utf8JsonWriter json, DateTimeOffset now)
         json.WriteEndObject();
     }
 
-    private void WriteHedge(ForwardRequest request, Selection selection)
+    private void WriteHedge(ForwardRequest request)
     {
-        if (selection.Route.Hedge is not { } hedge)
+        if (request.Selection.Route.Hedge is not { } hedge)
         {
             json.WriteNull("hedge"u8);
             return;
         }
 
         json.WriteStartObject("hedge"u8);
-        json.WriteBoolean("this_request"u8, HedgedCall.Suits(request, selection));
-        if ((hedge.After ?? HedgedCall.UsualDelay(request, selection)) is { } delay)
+        json.WriteBoolean("this_request"u8, HedgedCall.Suits(request));
+        if ((hedge.After ?? HedgedCall.UsualDelay(request)) is { } delay)
         {
             WriteTime("after_ms"u8, delay);
         }

@@ -1,6 +1,5 @@
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
-using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
@@ -32,28 +31,28 @@ internal sealed partial class LlmProxyMiddleware
         in ReadRequest request, in RouteMatch route, ExchangeClock clock, Exchange exchange)
     {
         var endpoint = match.Endpoint!;
-        if (balancer.Select(route, endpoint.Operation, caller, request, http.Request.Headers) is not { } selection)
+        if (!balancer.TrySelect(route, endpoint.Operation, caller, request, http.Request.Headers, out var selection))
         {
             return null;
         }
 
-        clock.LimitTotal(selection.First.Timeouts.Total);
         var trace = Accountant.UpstreamTrace(exchange);
         var query = endpoint.HasId ? ForwardedQuery.Of(endpoint, http.Request.Query) : "";
-        var forward = new ForwardRequest(endpoint, match.Id, query, route, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State)
+        var forward = new ForwardRequest(endpoint, match.Id, query, selection, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State)
         {
             Seen = seen,
         };
+        var answering = new Answering(this, http, clock, forward, caller, snapshot, exchange);
+        clock.LimitTotal(answering.First.Timeouts.Total);
         exchange.Streamed = forward.WantsStream;
         exchange.SentUpstream = time.GetTimestamp();
-        var answering = new Answering(this, http, clock, forward, selection, caller, snapshot, exchange);
-        answering.Part = route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, selection, snapshot.Options.Limits, answering.Note) : null;
+        answering.Part = route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, snapshot.Options.Limits, answering.Note) : null;
         return answering;
     }
 
     private ValueTask<Result<UpstreamAnswer>> SendAsync(Answering answering) => answering.Part is { } part
         ? ShareAsync(part, answering.Request, answering.Caller, answering.Clock, answering.Exchange)
-        : forwarder.SendAsync(answering.Request, answering.Selection, answering.Limits, answering.Clock, answering.Note);
+        : forwarder.SendAsync(answering.Request, answering.Limits, answering.Clock, answering.Note);
 
     /// <param name="answering">The answer.</param>
     /// <param name="result">How it ended, or why there was none.</param>
@@ -79,11 +78,9 @@ internal sealed partial class LlmProxyMiddleware
 
     /// <summary>An answer on its way: what the stages that bring it have to tell is written down here.</summary>
     private sealed class Answering(
-        LlmProxyMiddleware proxy, HttpContext http, ExchangeClock clock, ForwardRequest request, Selection selection, Caller caller, LlmProxySnapshot snapshot, Exchange exchange)
-        : RelayPlan(http, clock, request, selection.First, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact), IDisposable
+        LlmProxyMiddleware proxy, HttpContext http, ExchangeClock clock, ForwardRequest request, Caller caller, LlmProxySnapshot snapshot, Exchange exchange)
+        : RelayPlan(http, clock, request, request.Selection.First, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact), IDisposable
     {
-        public Selection Selection => selection;
-
         public Caller Caller => caller;
 
         public Exchange Exchange => exchange;
@@ -95,7 +92,7 @@ internal sealed partial class LlmProxyMiddleware
 
         public override ResponseHeaders Headers() => proxy.HeadersOf(exchange, caller, Request.Endpoint.Dialect);
 
-        public override void Complete(RelayOutcome outcome) => LlmProxyMiddleware.Note(exchange, outcome, selection, Part);
+        public override void Complete(RelayOutcome outcome) => LlmProxyMiddleware.Note(exchange, outcome, Request, Part);
 
         public void Dispose() => Part?.Dispose();
     }

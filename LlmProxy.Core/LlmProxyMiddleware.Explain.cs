@@ -72,11 +72,11 @@ internal sealed partial class LlmProxyMiddleware
     {
         var endpoint = match.Endpoint!;
         var selection = balancer.Look(route, endpoint.Operation, caller, request, http.Request.Headers);
-        var forward = new ForwardRequest(endpoint, match.Id, "", route, request.Fields, request.Body, http.Request.Headers, null, null);
+        var forward = new ForwardRequest(endpoint, match.Id, "", selection, request.Fields, request.Body, http.Request.Headers, null, null);
         var output = new ArrayBufferWriter<byte>(2048);
         await using (var json = new Utf8JsonWriter(output, ErrorText.JsonOptions))
         {
-            new Explanation(json, time.GetUtcNow()).Write(forward, caller, selection, generation);
+            new Explanation(json, time.GetUtcNow()).Write(forward, caller, generation);
         }
 
         headers.Apply(http.Response, null);

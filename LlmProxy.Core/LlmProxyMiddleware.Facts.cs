@@ -1,7 +1,6 @@
 using System.Globalization;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
-using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Forwarding;
@@ -252,13 +251,13 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     /// <summary>Before the end of an answer goes out: what the next request of the same conversation has to find, and who pays.</summary>
-    private static void Note(Exchange exchange, RelayOutcome outcome, Selection selection, SharedPart? part)
+    private static void Note(Exchange exchange, RelayOutcome outcome, ForwardRequest forward, SharedPart? part)
     {
         Note(exchange, outcome);
         exchange.CoalescedWith = part?.Settle(isWhole: outcome.Error is null);
         if (outcome.Error is null)
         {
-            selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);
+            forward.Selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);
         }
     }
 

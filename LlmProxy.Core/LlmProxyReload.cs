@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Forwarding;
 using Microsoft.Extensions.Logging;
@@ -22,6 +23,7 @@ public sealed partial class LlmProxyReload
     private readonly LlmProxyOptions _started;
     private readonly LlmProxySnapshots _snapshots;
     private readonly UpstreamClients _clients;
+    private readonly LiveStates _states;
     private readonly Accountant _accountant;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -34,13 +36,15 @@ public sealed partial class LlmProxyReload
     private (LlmProxySnapshot Of, LlmProxyOutline Value)? _outline;
     private long _loaded;
     private string _applied;
+    private HashSet<string> _warned;
     private string? _refused;
 
     internal LlmProxyReload(
-        OptionsSource? source, OptionsReading first, LlmProxySnapshots snapshots, UpstreamClients clients, Accountant accountant, TimeProvider time, ILogger<LlmProxyReload> logger)
+        OptionsSource? source, OptionsReading first, LlmProxySnapshots snapshots, UpstreamClients clients, LiveStates states, Accountant accountant, TimeProvider time, ILogger<LlmProxyReload> logger)
     {
-        (_source, _snapshots, _clients, _accountant, _time, _logger) = (source, snapshots, clients, accountant, time, logger);
+        (_source, _snapshots, _clients, _states, _accountant, _time, _logger) = (source, snapshots, clients, states, accountant, time, logger);
         (_started, _applied, _files) = (snapshots.Current.Options, first.Digest, first.Files);
+        _warned = first.Warnings.Select(Text).ToHashSet(StringComparer.Ordinal);
         _loaded = time.GetUtcNow().UtcTicks;
         clients.Retain(snapshots.Current.Routes.Upstreams);
     }
@@ -123,6 +127,7 @@ public sealed partial class LlmProxyReload
                 var losses = LlmProxyOutline.Of(old).ChangesTo(next).Where(static c => c.TakesAccessAway).ToList();
                 _clients.Retain(next.Routes.Upstreams);
                 _snapshots.Replace(next, ended => _clients.Release(ended.Routes.Upstreams));
+                _states.Retain(reading.Options!.Models.Keys);
                 (_applied, _needsRestart) = (reading.Digest, RestartRules.Find(_started, reading.Options!));
                 Interlocked.Exchange(ref _loaded, _time.GetUtcNow().UtcTicks);
                 Tell(reading, next.Generation, losses);
@@ -162,7 +167,10 @@ public sealed partial class LlmProxyReload
         }
     }
 
-    private static string Words(ConfigurationProblem problem) =>
+    // Without its line: what was said before is not said again because something above it was written.
+    private static string Text(ConfigurationProblem problem) => $"{problem.Path}: {problem.Message}";
+
+    internal static string Words(ConfigurationProblem problem) =>
         (problem.Line > 0 ? $"line {problem.Line}: " : "") + (problem.Path.Length > 0 ? $"{problem.Path}: " : "") + problem.Message;
 
     private bool Note(OptionsReading reading, IReadOnlyList<ConfigurationProblem> problems)
@@ -175,10 +183,13 @@ public sealed partial class LlmProxyReload
     private void Tell(OptionsReading reading, long generation, List<LlmProxyChange> losses)
     {
         Log.Reloaded(_logger, _source!.Name, generation);
-        foreach (var warning in reading.Warnings)
+        var warnings = reading.Warnings.Select(Text).ToHashSet(StringComparer.Ordinal);
+        foreach (var warning in reading.Warnings.Where(warning => !_warned.Contains(Text(warning))))
         {
-            Log.Warned(_logger, _source.Name, warning.ToString());
+            Log.Warned(_logger, _source.Name, Words(warning));
         }
+
+        _warned = warnings;
 
         if (_needsRestart.Count > 0)
         {

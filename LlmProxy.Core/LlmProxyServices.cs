@@ -78,7 +78,7 @@ internal static class LlmProxyServices
         services.AddSingleton<IHostedService, LastResort>();
         services.AddSingleton(provider => new LlmProxyReload(
             source, first, provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<UpstreamClients>(),
-            provider.GetRequiredService<Accountant>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyReload>>()));
+            provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<Accountant>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyReload>>()));
         services.AddSingleton<IHostedService, ReloadWatch>();
         AddHealth(services);
     }
@@ -119,7 +119,7 @@ internal static class LlmProxyServices
     {
         services.AddSingleton<ClockWheel>();
         services.AddSingleton<UpstreamClients>();
-        services.AddSingleton(provider => new LiveStates(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new LiveStates(provider.GetRequiredService<TimeProvider>(), logger: provider.GetRequiredService<ILogger<Breaker>>()));
         services.AddSingleton<Balancer>();
         services.AddSingleton<AttemptSender>();
         services.AddSingleton(provider => new Mirroring(
@@ -162,7 +162,7 @@ internal static class LlmProxyServices
             accountant.ObserveUpstreams(() => snapshots.Current.Routes.Upstreams.Select(u => (u.Name, states.Of(u).MayBeAsked(Clock.Ms(time)))));
             foreach (var warning in warnings)
             {
-                _warn(logger, source, warning.ToString(), null);
+                _warn(logger, source, LlmProxyReload.Words(warning), null);
             }
 
             return Task.CompletedTask;

@@ -63,6 +63,9 @@ public sealed class LlmProxyStatus
     private readonly LiveStates _states;
     private readonly TimeProvider _time;
 
+    // When the milliseconds of the live states began, in ticks of UTC.
+    private long _origin;
+
     internal LlmProxyStatus(Func<IReadOnlyList<Upstream>> upstreams, LiveStates states, TimeProvider time)
     {
         _upstreams = upstreams;
@@ -76,6 +79,7 @@ public sealed class LlmProxyStatus
     private UpstreamStatus Look(UpstreamState state)
     {
         var now = Clock.Ms(_time);
+        FindOrigin(now);
         var (condition, until) = state.AccountCause(now) switch
         {
             FailureCause.KeyRefused => (UpstreamCondition.Refused, state.AccountUntil),
@@ -88,15 +92,25 @@ public sealed class LlmProxyStatus
         {
             Name = state.Name,
             Condition = condition,
-            Until = condition == UpstreamCondition.Ok ? null : At(until, now),
+            Until = condition == UpstreamCondition.Ok ? null : At(until),
             InFlight = state.Places.Taken,
             Waiting = state.Places.Waiting,
             Refusals = state.Refusals,
-            Pauses = [.. state.CoolingModels(now).Take(MostPauses).Select(p => new ModelPause(DisplayText.Name(p.Model), WordOf(p.Cause), At(p.Until, now)))],
+            Pauses = [.. state.CoolingModels(now).Take(MostPauses).Select(p => new ModelPause(DisplayText.Name(p.Model), WordOf(p.Cause), At(p.Until)))],
         };
     }
 
-    private DateTimeOffset At(long until, long now) => _time.GetUtcNow().AddMilliseconds(Math.Max(0, until - now));
+    private DateTimeOffset At(long until) => new DateTimeOffset(Volatile.Read(ref _origin), TimeSpan.Zero).AddMilliseconds(until);
+
+    // Kept, so that a time is the same at every look; anew when the time of the day was set.
+    private void FindOrigin(long now)
+    {
+        var found = _time.GetUtcNow().AddMilliseconds(-now).UtcTicks;
+        if (Math.Abs(found - Volatile.Read(ref _origin)) > TimeSpan.TicksPerSecond)
+        {
+            Volatile.Write(ref _origin, found);
+        }
+    }
 
     private static string WordOf(FailureCause cause) => cause switch
     {

@@ -66,5 +66,7 @@ public class SelectionBenchmarks
 
     [Benchmark]
     public object? ResolveAndSelect() =>
-        _balancer.Select(_table.Resolve(_asked, _caller, reveals: false).Value, Operations.Chat, _caller, _request, _headers)!.Next(out _);
+        _balancer.TrySelect(_table.Resolve(_asked, _caller, reveals: false).Value, Operations.Chat, _caller, _request, _headers, out var selection)
+            ? selection.Next(out _)
+            : null;
 }

@@ -1,5 +1,7 @@
 using LlmProxy.Core.Configuration;
 using Microsoft.Extensions.Http.Resilience;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Polly;
 using Polly.CircuitBreaker;
 
@@ -28,7 +30,7 @@ internal enum AttemptEnd
 /// looks at its state before executing waits for ever: what is looked at is <see cref="BrokenUntil"/>, noted when it opens, and
 /// who may be the probe is decided here.
 /// </remarks>
-internal sealed class Breaker
+internal sealed partial class Breaker
 {
     // A probe that has not told by then does not keep the next one out: a model may think for minutes before it says anything.
     private const long ProbeMs = 30_000;
@@ -38,7 +40,12 @@ internal sealed class Breaker
     // Never thrown: it tells the strategy how an attempt ended.
     private static readonly Outcome<HttpResponseMessage> _failed = Outcome.FromException<HttpResponseMessage>(new AttemptFailedException());
 
+    // What failed last, for the log: the model there and the error's code.
+    private static readonly ResiliencePropertyKey<(string Model, string Code)> _failure = new("LlmProxy.Failure");
+
     private readonly TimeProvider _time;
+    private readonly string _upstream;
+    private readonly ILogger _logger;
     private readonly BreakerOptions _options;
     private readonly ResiliencePipeline<HttpResponseMessage>? _pipeline;
     private readonly CircuitBreakerManualControl _control = new();
@@ -47,9 +54,11 @@ internal sealed class Breaker
     private long _probeUntil;
     private int _changes;
 
-    public Breaker(BreakerOptions options, TimeProvider time)
+    public Breaker(BreakerOptions options, TimeProvider time, string upstream = "", ILogger? logger = null)
     {
         _time = time;
+        _upstream = upstream;
+        _logger = logger ?? NullLogger.Instance;
         _options = options;
         if (options.Window > TimeSpan.Zero)
         {
@@ -99,7 +108,11 @@ internal sealed class Breaker
     }
 
     /// <summary>An attempt that was let through has ended.</summary>
-    public ValueTask TellAsync(in BreakerPass pass, AttemptEnd end)
+    /// <param name="pass">What it was let through with.</param>
+    /// <param name="end">How.</param>
+    /// <param name="model">As configured, for the log.</param>
+    /// <param name="code">Of its error, likewise.</param>
+    public ValueTask TellAsync(in BreakerPass pass, AttemptEnd end, string model = "", string code = "")
     {
         if (pass.IsForced)
         {
@@ -108,7 +121,7 @@ internal sealed class Breaker
 
         // What began before it opened says nothing of what has become of the upstream since.
         var telling = _pipeline is not null && end != AttemptEnd.Unknown && (pass.Probe != 0 || pass.Changes == Volatile.Read(ref _changes))
-            ? CountAsync(end)
+            ? CountAsync(end, model, code)
             : default;
         return pass.Probe == 0 ? telling : EndProbeAsync(telling, pass.Probe);
     }
@@ -130,9 +143,14 @@ internal sealed class Breaker
         Interlocked.CompareExchange(ref _probeUntil, 0, probe);
     }
 
-    private ValueTask CountAsync(AttemptEnd end)
+    private ValueTask CountAsync(AttemptEnd end, string model, string code)
     {
         var context = ResilienceContextPool.Shared.Get(CancellationToken.None);
+        if (end == AttemptEnd.Failed)
+        {
+            context.Properties.Set(_failure, (model, code));
+        }
+
         var counting = _pipeline!.ExecuteOutcomeAsync(
             static (_, outcome) => new ValueTask<Outcome<HttpResponseMessage>>(outcome), context, end == AttemptEnd.Failed ? _failed : _alive);
 
@@ -166,21 +184,50 @@ internal sealed class Breaker
             var now = Clock.Ms(_time);
             Interlocked.Increment(ref _changes);
             Volatile.Write(ref _openedAt, now);
-            Volatile.Write(ref _brokenUntil, Math.Max(1, now + (long)args.BreakDuration.TotalMilliseconds));
+            var wasOpen = Interlocked.Exchange(ref _brokenUntil, Math.Max(1, now + (long)args.BreakDuration.TotalMilliseconds)) != 0;
+            Tell(args.Context, wasOpen, args.BreakDuration);
             return default;
         },
         OnClosed = _ =>
         {
             Interlocked.Increment(ref _changes);
             Volatile.Write(ref _brokenUntil, 0);
+            Log.Closed(_logger, _upstream);
             return default;
         },
     };
+
+    // A warning once, not with each probe that fails: those come as often as it is out for short.
+    private void Tell(ResilienceContext context, bool wasOpen, TimeSpan duration)
+    {
+        var (model, code) = context.Properties.GetValue(_failure, ("", ""));
+        var until = _time.GetUtcNow() + duration;
+        if (wasOpen)
+        {
+            Log.StillOpen(_logger, _upstream, model, code, until);
+        }
+        else
+        {
+            Log.Opened(_logger, _upstream, model, code, until);
+        }
+    }
 
     private TimeSpan DurationOf(int halfOpenAttempts)
     {
         var doubled = _options.OpenFor * Math.Pow(2, Math.Min(halfOpenAttempts, 20));
         return doubled < _options.LongestOpen ? doubled : _options.LongestOpen;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Warning, "Upstream {Upstream} fails too often and is left alone until {Until:u}; its last failure was {Code}, with model {Model}.")]
+        public static partial void Opened(ILogger logger, string upstream, string model, string code, DateTimeOffset until);
+
+        [LoggerMessage(2, LogLevel.Information, "Upstream {Upstream} still fails and is left alone until {Until:u}; its probe ended in {Code}, with model {Model}.")]
+        public static partial void StillOpen(ILogger logger, string upstream, string model, string code, DateTimeOffset until);
+
+        [LoggerMessage(3, LogLevel.Information, "Upstream {Upstream} answers and is asked again.")]
+        public static partial void Closed(ILogger logger, string upstream);
     }
 
     private sealed class AttemptFailedException : Exception;

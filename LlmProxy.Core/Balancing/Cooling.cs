@@ -40,8 +40,11 @@ internal sealed class Cooling(TimeSpan first, TimeSpan longest)
     public bool IsOver(long now) => now >= Until && !IsRefused;
 
     /// <summary>May a request go there now? Where a probe is due, only the first who asks may, until it has told or a while has passed.</summary>
-    public bool MayAsk(long now)
+    /// <param name="now">Milliseconds.</param>
+    /// <param name="probe">To be handed to <see cref="ProbeTold"/>; 0 if it is no probe.</param>
+    public bool MayAsk(long now, out long probe)
     {
+        probe = 0;
         if (now < Until)
         {
             return false;
@@ -59,7 +62,8 @@ internal sealed class Cooling(TimeSpan first, TimeSpan longest)
                 return false;
             }
 
-            Volatile.Write(ref _probeUntil, now + ProbeMs);
+            probe = now + ProbeMs;
+            Volatile.Write(ref _probeUntil, probe);
             return true;
         }
     }
@@ -113,6 +117,12 @@ internal sealed class Cooling(TimeSpan first, TimeSpan longest)
         }
     }
 
-    /// <summary>The probe told nothing: the next request is one.</summary>
-    public void ProbeTold() => Volatile.Write(ref _probeUntil, 0);
+    /// <summary>A probe told nothing: the next request is one. Another's probe goes on.</summary>
+    public void ProbeTold(long probe)
+    {
+        if (probe != 0)
+        {
+            Interlocked.CompareExchange(ref _probeUntil, 0, probe);
+        }
+    }
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Routing;
+using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Balancing;
 
@@ -11,16 +12,27 @@ namespace LlmProxy.Core.Balancing;
 /// </summary>
 /// <param name="time">The app's.</param>
 /// <param name="random">Safe for many threads; null: the shared one.</param>
-internal sealed class LiveStates(TimeProvider time, Random? random = null)
+/// <param name="logger">Told when an upstream goes or comes back; null: nobody is.</param>
+internal sealed class LiveStates(TimeProvider time, Random? random = null, ILogger<Breaker>? logger = null)
 {
     private readonly ConditionalWeakTable<Upstream, UpstreamState> _upstreams = [];
     private readonly ConditionalWeakTable<Route, Pool> _pools = [];
     private readonly ConcurrentDictionary<string, RouteState> _routes = new(StringComparer.Ordinal);
 
-    public UpstreamState Of(Upstream upstream) => _upstreams.GetValue(upstream, created => new UpstreamState(created, time));
+    public UpstreamState Of(Upstream upstream) => _upstreams.GetValue(upstream, created => new UpstreamState(created, time, logger));
 
     /// <summary>The targets of a route with their states.</summary>
     public Pool Of(Route route) => _pools.TryGetValue(route, out var pool) ? pool : _pools.GetValue(route, Create);
+
+    /// <summary>These are the models of the configuration in force: what is known of others is forgotten, once nobody uses it.</summary>
+    public void Retain(IEnumerable<string> models)
+    {
+        var kept = models.ToHashSet(StringComparer.Ordinal);
+        foreach (var name in _routes.Keys.Where(name => !kept.Contains(name)))
+        {
+            _routes.TryRemove(name, out _);
+        }
+    }
 
     private Pool Create(Route route)
     {
@@ -38,7 +50,7 @@ internal sealed class LiveStates(TimeProvider time, Random? random = null)
     }
 }
 
-/// <summary>What is known of a model as a whole; by name, so that it outlives any reload.</summary>
+/// <summary>What is known of a model as a whole; by name, so that it outlives a reload that keeps the model.</summary>
 internal sealed class RouteState
 {
     private FirstEventTimes? _streams;

@@ -5,10 +5,10 @@ using LlmProxy.Core.Protocol;
 namespace LlmProxy.Core.Balancing;
 
 /// <summary>What one request of a conversation has to do with the others: where it must go, and what is learnt for the next.</summary>
-internal sealed partial class Selection
+internal partial struct Selection
 {
     /// <summary>They belong to more than one upstream.</summary>
-    public bool HasSeveralUpstreams
+    public readonly bool HasSeveralUpstreams
     {
         get
         {
@@ -60,7 +60,7 @@ internal sealed partial class Selection
     /// <param name="upstream">The name of who gave it.</param>
     /// <param name="model">The model there, as configured.</param>
     /// <param name="usage">What it reported.</param>
-    public void Learn(string? upstream, string? model, in Usage usage)
+    public readonly void Learn(string? upstream, string? model, in Usage usage)
     {
         if ((_key.Hash | _key.Conversation) == 0)
         {

@@ -14,10 +14,10 @@ namespace LlmProxy.Core.Balancing;
 internal readonly record struct TargetView(Candidate Candidate, int Order, string State, string? Why, long? ForMs);
 
 /// <summary>How a selection stands, for people. It takes no place, no probe and nothing of any budget.</summary>
-internal sealed partial class Selection
+internal partial struct Selection
 {
     /// <summary>What the order hangs on: <c>configuration</c>, <c>key</c> (the same for the same caller or conversation), <c>load</c> or <c>chance</c>.</summary>
-    public string OrderedBy => Route.Balance switch
+    public readonly string OrderedBy => Route.Balance switch
     {
         TargetBalance.InOrder => "configuration",
         TargetBalance.LeastLoaded => "load",
@@ -26,7 +26,7 @@ internal sealed partial class Selection
 
     /// <summary>All targets of the model: first those that would be asked, in their order, then the others and why not.</summary>
     /// <param name="operation">What they must serve.</param>
-    public List<TargetView> Explain(Operations operation)
+    public readonly List<TargetView> Explain(Operations operation)
     {
         var now = Clock.Ms(_time);
         var views = new List<TargetView>(_pool.Candidates.Length);
@@ -60,7 +60,7 @@ internal sealed partial class Selection
     }
 
     // Not as a request would pick: a pick is remembered. Where it is up to load or chance, the order is only one that may be.
-    private int Foresee(ulong ready)
+    private readonly int Foresee(ulong ready)
     {
         if (Route.Balance != TargetBalance.LeastLoaded && _pool.HomeOf(ready, _key) is >= 0 and var home)
         {
@@ -81,7 +81,7 @@ internal sealed partial class Selection
         return first;
     }
 
-    private TargetView ViewOfOut(int index, long now)
+    private readonly TargetView ViewOfOut(int index, long now)
     {
         var readiness = Look(index, now, out var until, out var cause);
         var why = cause switch
@@ -96,11 +96,11 @@ internal sealed partial class Selection
         return new TargetView(_pool.Candidates[index], 0, readiness == Readiness.Cooling ? "cooling" : "out", why, until > now ? until - now : null);
     }
 
-    private string WhyNever(Candidate candidate, Operations operation)
+    private readonly string WhyNever(Candidate candidate, Operations operation)
     {
         var upstream = candidate.Target.Upstream;
-        return !candidate.Target.Serves(operation, _match.Star) ? "it does not serve this operation"
-            : _match.Keeper is { } keeper && keeper != upstream.Name ? $"what the request goes on from is kept by {keeper}"
+        return !candidate.Target.Serves(operation, Match.Star) ? "it does not serve this operation"
+            : Match.Keeper is { } keeper && keeper != upstream.Name ? $"what the request goes on from is kept by {keeper}"
             : !upstream.Carries(Caller.UpstreamTags) ? "it does not carry all tags that the caller's requests demand"
             : "the request carries what only one account can read";
     }

@@ -7,35 +7,39 @@ using LlmProxy.Core.Routing;
 namespace LlmProxy.Core.Balancing;
 
 /// <summary>How a candidate was come by.</summary>
-internal enum Standing
+/// <param name="IsForced">It is out and so are all others: it is tried all the same.</param>
+/// <param name="IsFull">Its places are taken: a request waits there.</param>
+/// <param name="Right">What the request is the probe of there.</param>
+internal readonly record struct Standing(bool IsForced, bool IsFull, ProbeRight Right)
 {
     /// <summary>It may be asked.</summary>
-    Ready,
+    public static Standing Ready => default;
 
-    /// <summary>Its places are taken: a request waits there.</summary>
-    Full,
+    public static Standing Full => new(false, true, default);
 
-    /// <summary>It is out and so are all others: it is tried all the same.</summary>
-    Forced,
+    public static Standing Forced => new(true, false, default);
 }
 
-/// <summary>One request's way through the targets of its model: whom to ask now, and whom after that.</summary>
-internal sealed partial class Selection
+/// <summary>
+/// One request's way through the targets of its model: whom to ask now, and whom after that. It is kept where the request is, so
+/// that choosing allocates nothing: a copy of it chooses for itself.
+/// </summary>
+internal partial struct Selection
 {
     private const int UsualWaitMs = 1000;
     private const int LongestWaitMs = 60_000;
 
     private readonly Pool _pool;
-    private readonly RouteMatch _match;
     private readonly TimeProvider _time;
     private readonly PickKey _key;
     private ulong _all;
     private ulong _open;
+    private ulong _large = ulong.MaxValue;
 
     public Selection(Pool pool, in RouteMatch match, Operations operation, Caller caller, in PickKey key, TimeProvider time)
     {
         _pool = pool;
-        _match = match;
+        Match = match;
         _time = time;
         _key = key;
         Caller = caller;
@@ -53,39 +57,37 @@ internal sealed partial class Selection
         Count = BitOperations.PopCount(_open);
     }
 
+    /// <summary>Where the model leads.</summary>
+    public RouteMatch Match { get; }
+
     public Caller Caller { get; }
 
     /// <summary>What the route's star stands for.</summary>
-    public ReadOnlySpan<char> Star => _match.Star;
+    public readonly ReadOnlySpan<char> Star => Match.Star;
 
-    public Route Route => _pool.Route;
+    public readonly Route Route => _pool.Route;
 
-    public RouteState State => _pool.State;
+    public readonly RouteState State => _pool.State;
 
     /// <summary>Targets that may serve this request at all.</summary>
     public int Count { get; private set; }
 
     /// <summary>Somebody is left who could be asked now.</summary>
-    public bool HasNext() => _open != 0 && (ReadyAt(Clock.Ms(_time), out var full) | full) != 0;
+    public readonly bool HasNext() => _open != 0 && (ReadyAt(Clock.Ms(_time), out var full) | full) != 0;
 
     /// <summary>The first in order of those that may serve it, for what has to be known before one is chosen.</summary>
-    public Target First => _pool.Candidates[BitOperations.TrailingZeroCount(_open)].Target;
+    public readonly Target First => _pool.Candidates[BitOperations.TrailingZeroCount(_open)].Target;
 
     /// <summary>Picks the next to ask, which is not picked again. Null if nobody can be asked.</summary>
     /// <param name="standing">How it was come by.</param>
     /// <param name="mayWait">One may be picked whose places are taken.</param>
-    public Candidate? Next(out Standing standing, bool mayWait = true) => NextOf(ulong.MaxValue, mayWait, out standing);
-
-    /// <summary>One that was picked was not asked after all: it can be picked again.</summary>
-    public void Return(Candidate candidate) => _open |= 1UL << Array.IndexOf(_pool.Candidates, candidate);
-
-    private Candidate? NextOf(ulong among, bool mayWait, out Standing standing)
+    public Candidate? Next(out Standing standing, bool mayWait = true)
     {
         var now = Clock.Ms(_time);
-        while ((_open & among) != 0)
+        while (_open != 0)
         {
-            var ready = ReadyAt(now, out var full) & among;
-            full &= mayWait ? among : 0;
+            var ready = ReadyAt(now, out var full);
+            full = mayWait ? full : 0;
             standing = ready != 0 ? Standing.Ready : Standing.Full;
             if ((ready | full) == 0)
             {
@@ -95,8 +97,9 @@ internal sealed partial class Selection
             var index = ready != 0 ? _pool.Pick(ready, _key, now) : _pool.ShortestQueue(full);
             _open &= ~(1UL << index);
             var candidate = _pool.Candidates[index];
-            if (candidate.State.TryBegin(candidate.Target, _match.Star, Count == 1, now))
+            if (candidate.State.TryBegin(candidate.Target, Match.Star, Count == 1, now, out var right))
             {
+                standing = standing with { Right = right };
                 return candidate;
             }
         }
@@ -104,6 +107,9 @@ internal sealed partial class Selection
         standing = Standing.Forced;
         return null;
     }
+
+    /// <summary>One that was picked was not asked after all: it can be picked again.</summary>
+    public void Return(Candidate candidate) => _open |= _large & (1UL << Array.IndexOf(_pool.Candidates, candidate));
 
     /// <summary>Picks the one that has been out longest because it fails, when all are out. Null if none is, or that is not wanted.</summary>
     public Candidate? Forced()
@@ -135,39 +141,50 @@ internal sealed partial class Selection
         return _pool.Candidates[best];
     }
 
-    /// <summary>Picks one with a larger context window than that of another. Null if none can be asked.</summary>
+    /// <summary>There is one with a larger context window than that of another, whether or not it can be asked now.</summary>
+    /// <param name="than">The other.</param>
+    public readonly bool HasLarger(Target than) => (_open & LargerThan(than)) != 0;
+
+    /// <summary>From now on only such are asked that have a larger context window than one that was too small.</summary>
     /// <param name="than">It was too small.</param>
+    public void KeepLarger(Target than)
+    {
+        _large &= LargerThan(than);
+        _open &= _large;
+    }
+
+    /// <summary>Picks the next to ask; if none can be asked, the one that is tried all the same.</summary>
     /// <param name="standing">How it was come by.</param>
     /// <param name="exists">There is one, whether or not it can be asked now.</param>
-    public Candidate? NextLarger(Target than, out Standing standing, out bool exists)
+    public Candidate? NextLarger(out Standing standing, out bool exists)
+    {
+        exists = _open != 0;
+        if (Next(out standing) is { } next)
+        {
+            return next;
+        }
+
+        standing = Standing.Forced;
+        return Forced();
+    }
+
+    private readonly ulong LargerThan(Target than)
     {
         var larger = 0UL;
-        for (var left = _open; left != 0; left &= left - 1)
+        for (var i = 0; i < _pool.Candidates.Length; i++)
         {
-            var index = BitOperations.TrailingZeroCount(left);
-            if (_pool.Candidates[index].Target.Context > than.Context)
-            {
-                larger |= 1UL << index;
-            }
+            larger |= _pool.Candidates[i].Target.Context > than.Context ? 1UL << i : 0;
         }
 
-        exists = larger != 0;
-        _open = larger;
-        return NextOf(larger, mayWait: true, out standing) ?? Take(Forced(), ref standing);
-
-        static Candidate? Take(Candidate? forced, ref Standing standing)
-        {
-            standing = Standing.Forced;
-            return forced;
-        }
+        return larger;
     }
 
     /// <summary>In how many milliseconds the first of those that are left alone now may be asked again; 0 if none is left alone.</summary>
-    public int ShortestPauseMs()
+    public readonly int ShortestPauseMs()
     {
         var now = Clock.Ms(_time);
         var shortest = long.MaxValue;
-        for (var left = _all; left != 0; left &= left - 1)
+        for (var left = _all & _large; left != 0; left &= left - 1)
         {
             if (Look(BitOperations.TrailingZeroCount(left), now, out var until, out _) is Readiness.Cooling or Readiness.Out && until > now)
             {
@@ -179,11 +196,11 @@ internal sealed partial class Selection
     }
 
     /// <summary>What is to be said when nobody can be asked.</summary>
-    public ProxyError Nobody()
+    public readonly ProxyError Nobody()
     {
         var now = Clock.Ms(_time);
         FailureCause? common = null;
-        for (var left = _all; left != 0; left &= left - 1)
+        for (var left = _all & _large; left != 0; left &= left - 1)
         {
             var readiness = Look(BitOperations.TrailingZeroCount(left), now, out _, out var cause);
             var own = readiness is Readiness.Cooling or Readiness.Out ? cause : FailureCause.Failed;
@@ -202,7 +219,7 @@ internal sealed partial class Selection
         };
     }
 
-    private ulong ReadyAt(long now, out ulong full)
+    private readonly ulong ReadyAt(long now, out ulong full)
     {
         var ready = 0UL;
         full = 0;
@@ -223,9 +240,9 @@ internal sealed partial class Selection
         return ready;
     }
 
-    private Readiness Look(int index, long now, out long until, out FailureCause cause)
+    private readonly Readiness Look(int index, long now, out long until, out FailureCause cause)
     {
         var candidate = _pool.Candidates[index];
-        return candidate.State.Look(candidate.Target, _match.Star, Count == 1, now, out until, out cause);
+        return candidate.State.Look(candidate.Target, Match.Star, Count == 1, now, out until, out cause);
     }
 }

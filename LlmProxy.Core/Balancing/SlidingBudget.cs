@@ -15,7 +15,7 @@ internal sealed class SlidingBudget
     private readonly long[] _taken = new long[Slots];
 
     /// <summary>Counts a request.</summary>
-    public void Count(long now) => Add(_requests, now / SlotMs, 1);
+    public void Count(long now) => Add(_requests, SecondOf(now), 1);
 
     /// <summary>Takes one, if the budget has it.</summary>
     /// <param name="now">Milliseconds.</param>
@@ -24,7 +24,7 @@ internal sealed class SlidingBudget
     public bool TryTake(long now, int percent, int least)
     {
         // Taken first and looked at then: of several who come at once no one too many gets one.
-        var second = now / SlotMs;
+        var second = SecondOf(now);
         Add(_taken, second, 1);
         if (Sum(_taken, second) <= Allowed(second, percent, least))
         {
@@ -36,13 +36,13 @@ internal sealed class SlidingBudget
     }
 
     /// <summary>Would one be given now?</summary>
-    public bool HasRoom(long now, int percent, int least) => Sum(_taken, now / SlotMs) < Allowed(now / SlotMs, percent, least);
+    public bool HasRoom(long now, int percent, int least) => Sum(_taken, SecondOf(now)) < Allowed(SecondOf(now), percent, least);
 
     /// <summary>Gives one back that cost nobody anything.</summary>
     public void GiveBack(long now)
     {
         // From the newest second that has one: which, matters to nobody.
-        var second = now / SlotMs;
+        var second = SecondOf(now);
         for (var back = 0; back < Slots && back <= second; back++)
         {
             ref var slot = ref _taken[(second - back) % Slots];
@@ -54,6 +54,9 @@ internal sealed class SlidingBudget
             }
         }
     }
+
+    // Some clocks count from the year 1: the upper half of a slot does not hold that many seconds.
+    private static long SecondOf(long now) => (now / SlotMs) & int.MaxValue;
 
     private long Allowed(long second, int percent, int least) => least + (Sum(_requests, second) * percent / 100);
 

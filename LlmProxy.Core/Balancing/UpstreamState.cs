@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Routing;
+using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Core.Balancing;
 
@@ -18,6 +19,9 @@ internal enum Readiness
     /// <summary>It refuses us or fails.</summary>
     Out,
 }
+
+/// <summary>What a request is the probe of: of an account, of a model there, of both or of nothing (0).</summary>
+internal readonly record struct ProbeRight(long Account, long Model);
 
 /// <summary>What is known of an upstream while it is in use. Outlives a reload that does not change it.</summary>
 internal sealed class UpstreamState
@@ -38,11 +42,11 @@ internal sealed class UpstreamState
     // Asked for every candidate of every request; the dictionary would take all of its locks to say that it is empty.
     private volatile bool _hasModels;
 
-    public UpstreamState(Upstream upstream, TimeProvider time)
+    public UpstreamState(Upstream upstream, TimeProvider time, ILogger<Breaker>? logger = null)
     {
         _time = time;
         Name = upstream.Name;
-        Breaker = new Breaker(upstream.Options.Breaker, time);
+        Breaker = new Breaker(upstream.Options.Breaker, time, upstream.Name, logger);
         Places = new Places(upstream.Options.Concurrent, upstream.Options.Queue, time);
     }
 
@@ -109,20 +113,23 @@ internal sealed class UpstreamState
         return !Breaker.MayPass(now, out until) ? Readiness.Out : Places.IsFull ? Readiness.Full : Readiness.Ready;
     }
 
-    /// <summary>Asks for the right to send a request: where a probe is due, only one at a time has it. What comes of it is told in any case.</summary>
-    public bool TryBegin(Target target, ReadOnlySpan<char> star, bool isOnly, long now)
+    /// <summary>Asks for the right to send a request: where a probe is due, only one at a time has it. What comes of it is told in any case, with the right.</summary>
+    public bool TryBegin(Target target, ReadOnlySpan<char> star, bool isOnly, long now, out ProbeRight right)
     {
-        if (!_account.MayAsk(now))
+        right = default;
+        if (!_account.MayAsk(now, out var account))
         {
             return false;
         }
 
-        if (isOnly || !_hasModels || !_models.TryGetValue(target.ModelFor(star), out var cooling) || cooling.MayAsk(now))
+        long model = 0;
+        if (isOnly || !_hasModels || !_models.TryGetValue(target.ModelFor(star), out var cooling) || cooling.MayAsk(now, out model))
         {
+            right = new ProbeRight(account, model);
             return true;
         }
 
-        _account.ProbeTold();
+        _account.ProbeTold(account);
         return false;
     }
 
@@ -150,7 +157,8 @@ internal sealed class UpstreamState
     /// <param name="model">Its name at the upstream.</param>
     /// <param name="error">How.</param>
     /// <param name="now">Milliseconds.</param>
-    public void Failed(string model, ProxyError error, long now)
+    /// <param name="right">What it was the probe of.</param>
+    public void Failed(string model, ProxyError error, long now, ProbeRight right = default)
     {
         switch (error.Cause)
         {
@@ -163,24 +171,33 @@ internal sealed class UpstreamState
 
                 // The key was good enough to be told so.
                 _account.Answered();
-                CoolingOf(model).Refused(now, error.Cause);
+                lock (_models)
+                {
+                    CoolingOf(model).Refused(now, error.Cause);
+                }
+
                 return;
             case FailureCause.RateLimited or FailureCause.Failed when error.CoolForMs > 0:
-                CoolingOf(model).Pause(now, error.CoolForMs, error.IsPauseAsked, error.Cause);
+                lock (_models)
+                {
+                    CoolingOf(model).Pause(now, error.CoolForMs, error.IsPauseAsked, error.Cause);
+                }
+
                 break;
         }
 
-        Untold(model);
+        Untold(model, right);
     }
 
     /// <summary>An attempt that had the right to be sent told nothing of what a probe is to find out, or was not sent at all.</summary>
     /// <param name="model">Its name at the upstream.</param>
-    public void Untold(string model)
+    /// <param name="right">What it was the probe of.</param>
+    public void Untold(string model, ProbeRight right)
     {
-        _account.ProbeTold();
-        if (_hasModels && _models.TryGetValue(model, out var cooling))
+        _account.ProbeTold(right.Account);
+        if (right.Model != 0 && _models.TryGetValue(model, out var cooling))
         {
-            cooling.ProbeTold();
+            cooling.ProbeTold(right.Model);
         }
     }
 
@@ -205,6 +222,7 @@ internal sealed class UpstreamState
         }
     }
 
+    // Under the lock until it is used: who answers meanwhile would take away what is over, and it would count for nothing.
     private Cooling CoolingOf(string model)
     {
         if (_models.TryGetValue(model, out var known))
@@ -212,19 +230,16 @@ internal sealed class UpstreamState
             return known;
         }
 
-        lock (_models)
+        if (_models.Count >= MostModels)
         {
-            if (_models.Count >= MostModels)
+            foreach (var (name, cooling) in _models)
             {
-                foreach (var (name, cooling) in _models)
-                {
-                    _models.TryRemove(new KeyValuePair<string, Cooling>(name, cooling));
-                    break;
-                }
+                _models.TryRemove(new KeyValuePair<string, Cooling>(name, cooling));
+                break;
             }
-
-            _hasModels = true;
-            return _models.GetOrAdd(model, static _ => new Cooling(_firstRefusal, _longestRefusal));
         }
+
+        _hasModels = true;
+        return _models.GetOrAdd(model, static _ => new Cooling(_firstRefusal, _longestRefusal));
     }
 }

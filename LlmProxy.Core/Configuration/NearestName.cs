@@ -6,6 +6,9 @@ internal static class NearestName
     // Longer texts are no misspelt names, and comparing them costs the product of the lengths.
     private const int Longest = 128;
 
+    // "gpt", "o3-", "qwe": the family.
+    private const int LeastInCommon = 3;
+
     /// <summary>The known name nearest to <paramref name="asked"/>, or null if none is near.</summary>
     public static string? Find(string asked, IEnumerable<string> known)
     {
@@ -33,12 +36,22 @@ internal static class NearestName
         return nearest;
     }
 
-    /// <summary>The known name nearest to <paramref name="asked"/>, however far it is; null only if none is known.</summary>
+    /// <summary>The known name nearest to <paramref name="asked"/>, of those that have something to do with it; null if none has.</summary>
+    /// <remarks>
+    /// That is more than a misspelt one: another version of the same model, a shorter or a longer name of it. Not just any: who asked
+    /// for "mistral" is not helped by "demo".
+    /// </remarks>
     public static string? Closest(string asked, IEnumerable<string> known)
     {
         asked = asked.Length > Longest ? asked[..Longest] : asked;
-        return known.MinBy(name => Distance(asked, name));
+        return known.Where(name => IsRelated(asked, name)).MinBy(name => Distance(asked, name));
     }
+
+    private static bool IsRelated(string asked, string name) =>
+        (Math.Min(asked.Length, name.Length) >= LeastInCommon
+            && (asked.Contains(name, StringComparison.OrdinalIgnoreCase) || name.Contains(asked, StringComparison.OrdinalIgnoreCase)
+                || asked.StartsWith(name[..LeastInCommon], StringComparison.OrdinalIgnoreCase)))
+        || Distance(asked, name) <= Math.Max(asked.Length, name.Length) / 3;
 
     /// <summary>How to go on after "unknown …": the nearest name, or all there are if none is near.</summary>
     public static string Advise(string asked, IReadOnlyCollection<string> known)

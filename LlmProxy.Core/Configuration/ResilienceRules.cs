@@ -8,6 +8,7 @@ internal static class ResilienceRules
 
     // The breaker's own bounds: shorter windows and breaks are refused by the library that keeps it.
     private static readonly TimeSpan ShortestBreak = TimeSpan.FromMilliseconds(500);
+    private static readonly QueueOptions _usual = new();
     private static readonly TimeSpan Longest = TimeSpan.FromHours(24);
 
     /// <param name="path">Of the upstream.</param>
@@ -20,21 +21,44 @@ internal static class ResilienceRules
         var queue = Places.Member(path, "Queue");
         CheckNumber(Places.Member(queue, "Requests"), upstream.Queue.Requests, 0, MostConcurrent, problems);
         CheckTime(Places.Member(queue, "Wait"), upstream.Queue.Wait, TimeSpan.FromMilliseconds(1), TimeSpan.FromHours(1), "1ms to 1h", problems);
-        var breaker = Places.Member(path, "Breaker");
-        CheckNumber(Places.Member(breaker, "Requests"), upstream.Breaker.Requests, 2, MostConcurrent, problems);
-        CheckNumber(Places.Member(breaker, "FailurePercent"), upstream.Breaker.FailurePercent, 1, 100, problems);
-        if (upstream.Breaker.Window != TimeSpan.Zero)
+        if (upstream.Concurrent == 0 && (upstream.Queue.Requests, upstream.Queue.Wait) is var asked && asked != (_usual.Requests, _usual.Wait))
         {
-            CheckTime(Places.Member(breaker, "Window"), upstream.Breaker.Window, ShortestBreak, Longest, "500ms to 24h, or 0s to switch the breaker off", problems);
+            problems.Warning(queue, "is not used: without Concurrent no request waits for a place.");
         }
 
-        CheckTime(Places.Member(breaker, "OpenFor"), upstream.Breaker.OpenFor, ShortestBreak, Longest, "500ms to 24h", problems);
-        CheckTime(Places.Member(breaker, "LongestOpen"), upstream.Breaker.LongestOpen, upstream.Breaker.OpenFor, Longest, "OpenFor to 24h", problems);
+        CheckBreaker(Places.Member(path, "Breaker"), upstream.Breaker, problems);
         if (upstream.Probe is { } probe)
         {
             CheckProbe(Places.Member(path, "Probe"), probe, problems);
         }
     }
+
+    private static void CheckBreaker(string breaker, BreakerOptions options, Problems problems)
+    {
+        CheckNumber(Places.Member(breaker, "Requests"), options.Requests, 2, MostConcurrent, problems);
+        CheckNumber(Places.Member(breaker, "FailurePercent"), options.FailurePercent, 1, 100, problems);
+        if (options.Window != TimeSpan.Zero)
+        {
+            CheckTime(Places.Member(breaker, "Window"), options.Window, ShortestBreak, Longest, "500ms to 24h, or 0s to switch the breaker off", problems);
+        }
+
+        CheckTime(Places.Member(breaker, "OpenFor"), options.OpenFor, ShortestBreak, Longest, "500ms to 24h", problems);
+        if (options.OpenFor <= Longest && options.OpenFor > options.LongestOpen)
+        {
+            // Of the two it is the one that was written: LongestOpen has a default that nobody thinks of.
+            problems.Error(Places.Member(breaker, "OpenFor"), $"is longer than LongestOpen, which is {TextOf(options.LongestOpen)}. Set both.");
+        }
+        else
+        {
+            CheckTime(Places.Member(breaker, "LongestOpen"), options.LongestOpen, TimeSpan.Zero, Longest, "OpenFor to 24h", problems);
+        }
+    }
+
+    private static string TextOf(TimeSpan time) =>
+        time.Ticks % TimeSpan.TicksPerHour == 0 ? $"{time.TotalHours}h"
+        : time.Ticks % TimeSpan.TicksPerMinute == 0 ? $"{time.TotalMinutes}m"
+        : time.Ticks % TimeSpan.TicksPerSecond == 0 ? $"{time.TotalSeconds}s"
+        : $"{(long)time.TotalMilliseconds}ms";
 
     public static void Check(FailoverOptions failover, Problems problems)
     {

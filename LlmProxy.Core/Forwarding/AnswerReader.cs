@@ -56,7 +56,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
 
     private ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, Usage known, CancellationToken cancellation)
     {
-        _events = new FirstEvents(request, expectation, limits.Event);
+        _events = new FirstEvents(request, expectation, limits.Event, request.Selection.HasLarger(target));
         return _events.ReadAsync(response, body, known, cancellation);
     }
 

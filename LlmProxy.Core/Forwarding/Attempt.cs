@@ -141,6 +141,13 @@ internal sealed class Attempt : IDisposable
         _clock.Unwatch(this);
     }
 
+    /// <summary>It has committed to output: nobody waits for that any more.</summary>
+    public void EndWait()
+    {
+        EndPhase();
+        _clock.EndPatience();
+    }
+
     /// <summary>It has committed without output: the time for its first event runs on, and now ends the exchange.</summary>
     public void HandOverPhase()
     {

@@ -22,10 +22,9 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
         var upstream = target.Upstream;
         if (!attempt.IsTimed)
         {
-            var longest = request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response;
             attempt.Begin(
                 request.WantsStream ? CutOff.FirstEvent : CutOff.Response,
-                (request.Seen & ClientHeaders.Timeout) != 0 ? ClientTimeout.Bound(request.Headers, longest) : longest);
+                request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response);
         }
 
         HttpResponseMessage? response = null;
@@ -77,13 +76,17 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
             return ProxyErrors.Superseded;
         }
 
-        if (result.Value is { HasOutput: false })
+        if (result.Value is not { } committed)
         {
-            attempt.HandOverPhase();
+            attempt.EndPhase();
+        }
+        else if (committed.HasOutput)
+        {
+            attempt.EndWait();
         }
         else
         {
-            attempt.EndPhase();
+            attempt.HandOverPhase();
         }
 
         return result;

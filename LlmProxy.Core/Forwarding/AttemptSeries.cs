@@ -5,14 +5,16 @@ namespace LlmProxy.Core.Forwarding;
 
 /// <summary>What all attempts of one request share.</summary>
 internal sealed class AttemptSeries(
-    ForwardRequest request, Selection selection, LimitOptions limits, ExchangeClock clock, AttemptSender sender, Action<AttemptNote> note, TimeProvider time)
+    ForwardRequest request, LimitOptions limits, ExchangeClock clock, AttemptSender sender, Action<AttemptNote> note, TimeProvider time)
 {
-    private readonly Lock? _noting = selection.Route.Hedge is null ? null : new();
+    private readonly Lock? _noting = request.Selection.Route.Hedge is null ? null : new();
     private int _sent;
+    private int _paid;
 
     public ForwardRequest Request => request;
 
-    public Selection Selection => selection;
+    /// <summary>Whom to ask: the request's own, not a copy.</summary>
+    public ref Selection Selection => ref request.Selection;
 
     public LimitOptions Limits => limits;
 
@@ -47,19 +49,42 @@ internal sealed class AttemptSeries(
 
     /// <summary>Takes an attempt more from the budget of the model; the first that reaches anybody is free.</summary>
     public bool TryTakeExtra() =>
-        !HasSent || selection.State.Extra.TryTake(Now, selection.Route.Failover.BudgetPercent, selection.Route.Failover.BudgetLeast);
+        !HasSent || Selection.State.Extra.TryTake(Now, Selection.Route.Failover.BudgetPercent, Selection.Route.Failover.BudgetLeast);
+
+    /// <summary>Takes an attempt more, for the target that is asked next.</summary>
+    public bool TryPay()
+    {
+        Volatile.Write(ref _paid, HasSent ? 1 : 0);
+        if (TryTakeExtra())
+        {
+            return true;
+        }
+
+        Volatile.Write(ref _paid, 0);
+        return false;
+    }
+
+    /// <summary>Nothing was sent to a target: what was paid for it is given back, once.</summary>
+    /// <param name="racer">A hedge is not paid for from this budget; null if it is none.</param>
+    public void Refund(Racer? racer)
+    {
+        if (racer is not { IsHedge: true } && Interlocked.Exchange(ref _paid, 0) == 1)
+        {
+            GiveExtraBack();
+        }
+    }
 
     /// <summary>Nothing was sent for what <see cref="TryTakeExtra"/> gave.</summary>
     public void GiveExtraBack()
     {
         if (HasSent)
         {
-            selection.State.Extra.GiveBack(Now);
+            Selection.State.Extra.GiveBack(Now);
         }
     }
 
     /// <summary>Another attempt may be made after the one that is about to be.</summary>
     public bool MayFollow() =>
-        selection.Count > 1 && selection.HasNext()
-        && selection.State.Extra.HasRoom(Now, selection.Route.Failover.BudgetPercent, selection.Route.Failover.BudgetLeast);
+        Selection.Count > 1 && Selection.HasNext()
+        && Selection.State.Extra.HasRoom(Now, Selection.Route.Failover.BudgetPercent, Selection.Route.Failover.BudgetLeast);
 }

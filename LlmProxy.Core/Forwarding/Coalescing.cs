@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Requests;
 
@@ -19,18 +18,17 @@ internal sealed class Coalescing(Forwarder forwarder, BodyBudget bodies, ClockWh
     /// <summary>Joins the call of an identical request, or begins one that others may join.</summary>
     /// <param name="id">Of the exchange.</param>
     /// <param name="request">Its body is still there.</param>
-    /// <param name="selection">Whom to ask, if the call is begun.</param>
     /// <param name="limits">Sizes.</param>
     /// <param name="note">Told of the attempts, if the call is begun.</param>
     /// <returns>Its part in the call, which must be disposed; null if it is a call of its own.</returns>
-    public SharedPart? Join(string id, ForwardRequest request, Selection selection, LimitOptions limits, Action<AttemptNote> note)
+    public SharedPart? Join(string id, ForwardRequest request, LimitOptions limits, Action<AttemptNote> note)
     {
         if (!CallIdentity.Suits(request))
         {
             return null;
         }
 
-        var identity = CallIdentity.Of(request, selection.Caller);
+        var identity = CallIdentity.Of(request, request.Selection.Caller);
         while (true)
         {
             if (_calls.TryGetValue(identity, out var running))
@@ -52,12 +50,12 @@ internal sealed class Coalescing(Forwarder forwarder, BodyBudget bodies, ClockWh
                 return null;
             }
 
-            var call = new SharedCall(copy, wheel, selection.First.Timeouts.Total);
+            var call = new SharedCall(copy, wheel, copy.Selection.First.Timeouts.Total);
             call.OnClosed(() => _calls.TryRemove(new KeyValuePair<CallIdentity, SharedCall>(identity, call)));
             var own = call.TryJoin(id, request)!;
             if (_calls.TryAdd(identity, call))
             {
-                call.Begin(forwarder, selection, limits, note);
+                call.Begin(forwarder, limits, note);
                 return own;
             }
 

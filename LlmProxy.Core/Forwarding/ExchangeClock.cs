@@ -22,6 +22,9 @@ internal enum CutOff
 
     /// <summary>Something of ours has failed: nobody needs what is still on its way.</summary>
     Fault,
+
+    /// <summary>The client waits no longer, as it said beforehand.</summary>
+    Impatience,
 }
 
 /// <summary>Something that sleeps and may be woken early.</summary>
@@ -44,6 +47,7 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     private long _phaseEnd = Never;
     private CutOff _phase;
     private long _totalEnd = Never;
+    private long _patienceEnd = Never;
     private long _idle;
     private long _lastRead;
     private long _heartbeat;
@@ -100,6 +104,11 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     public void EndPhase() => Volatile.Write(ref _phaseEnd, Never);
 
     public void LimitTotal(TimeSpan after) => Volatile.Write(ref _totalEnd, EndOf(after));
+
+    /// <summary>How long the client waits for the first output. Zero: as long as we do.</summary>
+    public void LimitPatience(TimeSpan after) => Volatile.Write(ref _patienceEnd, EndOf(after));
+
+    public void EndPatience() => Volatile.Write(ref _patienceEnd, Never);
 
     /// <summary>An attempt's own clock runs beside the exchange's.</summary>
     public void Watch(Attempt attempt)
@@ -227,6 +236,11 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
         if (now >= Volatile.Read(ref _phaseEnd))
         {
             return _phase;
+        }
+
+        if (now >= Volatile.Read(ref _patienceEnd))
+        {
+            return CutOff.Impatience;
         }
 
         if (now >= Volatile.Read(ref _totalEnd))

@@ -14,23 +14,20 @@ internal sealed class Failover(AttemptSeries series)
 
     private static readonly List<BodyPart> _none = [];
 
-    private readonly Selection _selection = series.Selection;
     private HedgedCall? _hedge;
     private ProxyError? _told;
     private int _toldContext;
     private int _shortestWaitMs = int.MaxValue;
-    private bool _hasPaid;
     private bool _mayWait = true;
 
     /// <summary>Asks until somebody commits, nobody is left, or another would do no better. By then the request's body is needed no more.</summary>
     public async ValueTask<Result<UpstreamAnswer>> RunAsync()
     {
-        _selection.State.Extra.Count(series.Now);
-        _hedge = _selection.Route.Hedge is null ? null : HedgedCall.TryMake(series, AskAsync, Note);
+        series.Selection.State.Extra.Count(series.Now);
+        _hedge = series.Selection.Route.Hedge is null ? null : HedgedCall.TryMake(series, AskAsync, Leave);
         var candidate = Next(out var standing);
         while (candidate is not null)
         {
-            var asked = candidate;
             var result = _hedge is { IsSpent: false } ? Take(await _hedge.RunAsync(candidate, standing), out candidate) : await AskAsync(candidate, standing, null);
             if (result.Error is not { } error)
             {
@@ -38,16 +35,10 @@ internal sealed class Failover(AttemptSeries series)
                 return result;
             }
 
-            if (_hasPaid && error.Cause == FailureCause.NotSent && asked == candidate)
-            {
-                series.GiveExtraBack();
-            }
-
-            _hasPaid = false;
             if (ReferenceEquals(error, _turnedAway))
             {
                 // Now it is seen to be out; if everybody is, it may still be the one that is tried all the same.
-                _selection.Return(candidate);
+                series.Selection.Return(candidate);
                 candidate = Next(out standing);
                 continue;
             }
@@ -58,7 +49,7 @@ internal sealed class Failover(AttemptSeries series)
                 return End(error);
             }
 
-            var next = Follow(candidate, error, out standing);
+            var next = Follow(error, out standing);
             if (next is not null)
             {
                 series.Note(new AttemptNote(AttemptStage.FailedOver, candidate.Target, error, 0));
@@ -67,7 +58,7 @@ internal sealed class Failover(AttemptSeries series)
             candidate = next;
         }
 
-        return End(_told is { } told ? Tell(told) : _selection.Nobody());
+        return End(_told is { } told ? Tell(told) : series.Selection.Nobody());
     }
 
     private ProxyError End(ProxyError error)
@@ -79,43 +70,41 @@ internal sealed class Failover(AttemptSeries series)
     /// <summary>The next to ask; if nobody was asked yet and all are out, the one that is tried all the same.</summary>
     private Candidate? Next(out Standing standing)
     {
-        if (_selection.Next(out standing, _mayWait) is { } candidate)
+        if (series.Selection.Next(out standing, _mayWait) is { } candidate)
         {
             return candidate;
         }
 
         standing = Standing.Forced;
-        return _told is null ? _selection.Forced() : null;
+        return _told is null ? series.Selection.Forced() : null;
     }
 
     /// <summary>Whom to ask after one that failed; null if the budget is spent or nobody is left.</summary>
-    private Candidate? Follow(Candidate failed, ProxyError error, out Standing standing)
+    private Candidate? Follow(ProxyError error, out Standing standing)
     {
         // Who refuses what is too long has done no work for it: that is no storm of retries, and counts for none.
         if (error.Cause == FailureCause.TooLong)
         {
-            var larger = _selection.NextLarger(failed.Target, out standing, out var exists);
+            var larger = series.Selection.NextLarger(out standing, out var exists);
             if (larger is null && exists)
             {
                 // Who reads that it is too long may cut it: that one who takes it is away for a moment is no reason to.
-                _told = _selection.Nobody();
+                _told = series.Selection.Nobody();
             }
 
             return larger;
         }
 
         standing = Standing.Ready;
-        _hasPaid = series.HasSent;
-        if (!series.TryTakeExtra())
+        if (!series.TryPay())
         {
-            _hasPaid = false;
             return null;
         }
 
-        var next = _selection.Next(out standing, _mayWait);
-        if (next is null && _hasPaid)
+        var next = series.Selection.Next(out standing, _mayWait);
+        if (next is null)
         {
-            series.GiveExtraBack();
+            series.Refund(racer: null);
         }
 
         return next;
@@ -127,9 +116,28 @@ internal sealed class Failover(AttemptSeries series)
         return outcome.Result;
     }
 
+    /// <summary>The first of two has failed, and the second goes on as its failover.</summary>
+    private void Leave(Candidate candidate, ProxyError error)
+    {
+        if (ReferenceEquals(error, _turnedAway))
+        {
+            // It was not asked at all, and may still be.
+            series.Selection.Return(candidate);
+            return;
+        }
+
+        Note(candidate, error);
+        series.Note(new AttemptNote(AttemptStage.FailedOver, candidate.Target, error, 0));
+    }
+
     /// <summary>Of several failures the client is told of the last, unless an earlier one lets it hope for more.</summary>
     private void Note(Candidate candidate, ProxyError error)
     {
+        if (error.Cause == FailureCause.TooLong)
+        {
+            series.Selection.KeepLarger(candidate.Target);
+        }
+
         if (error.RetryAfterMs > 0 && !error.IsFinal)
         {
             _shortestWaitMs = Math.Min(_shortestWaitMs, error.RetryAfterMs);
@@ -147,12 +155,12 @@ internal sealed class Failover(AttemptSeries series)
     /// <summary>With several targets a client is told to come back when the first of them is back.</summary>
     private ProxyError Tell(ProxyError error)
     {
-        if (error.RetryAfterMs == 0 || error.IsFinal || _selection.Count == 1)
+        if (error.RetryAfterMs == 0 || error.IsFinal || series.Selection.Count == 1)
         {
             return error;
         }
 
-        var shortest = Math.Min(_shortestWaitMs, _selection.ShortestPauseMs() is > 0 and var pause ? pause : int.MaxValue);
+        var shortest = Math.Min(_shortestWaitMs, series.Selection.ShortestPauseMs() is > 0 and var pause ? pause : int.MaxValue);
         return shortest < error.RetryAfterMs ? error with { RetryAfterMs = shortest } : error;
     }
 
@@ -164,10 +172,10 @@ internal sealed class Failover(AttemptSeries series)
         if (!request.Endpoint.IsBodyless)
         {
             parts = RequestSplice.TryPlan(
-                request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(_selection.Star), request.Route.Route.Edits, out var refused);
+                request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(series.Selection.Star), request.Route.Route.Edits, out var refused);
             if (parts is null)
             {
-                return TurnAway(candidate, refused!);
+                return TurnAway(candidate, standing, refused!, racer);
             }
         }
 
@@ -175,22 +183,23 @@ internal sealed class Failover(AttemptSeries series)
     }
 
     private async ValueTask<Result<UpstreamAnswer>> WaitAndCallAsync(Candidate candidate, Standing standing, List<BodyPart> parts, Racer? racer) =>
-        await WaitForPlaceAsync(candidate, racer) is { } full ? await TurnAway(candidate, full) : await CallAsync(candidate, standing, parts, racer);
+        await WaitForPlaceAsync(candidate, racer) is { } full ? await TurnAway(candidate, standing, full, racer) : await CallAsync(candidate, standing, parts, racer);
 
     private ValueTask<Result<UpstreamAnswer>> CallAsync(Candidate candidate, Standing standing, List<BodyPart> parts, Racer? racer)
     {
-        if (candidate.State.Breaker.TryPass(standing == Standing.Forced, out var pass))
+        if (candidate.State.Breaker.TryPass(standing.IsForced, out var pass))
         {
-            return new TargetCall(series, candidate, parts, pass, racer).RunAsync();
+            return new TargetCall(series, candidate, standing.Right, parts, pass, racer).RunAsync();
         }
 
         candidate.State.Places.Exit();
-        return TurnAway(candidate, _turnedAway);
+        return TurnAway(candidate, standing, _turnedAway, racer);
     }
 
-    private ValueTask<Result<UpstreamAnswer>> TurnAway(Candidate candidate, ProxyError error)
+    private ValueTask<Result<UpstreamAnswer>> TurnAway(Candidate candidate, in Standing standing, ProxyError error, Racer? racer)
     {
-        candidate.State.Untold(candidate.Target.ModelFor(_selection.Star));
+        series.Refund(racer);
+        candidate.State.Untold(candidate.Target.ModelFor(series.Selection.Star), standing.Right);
         return new ValueTask<Result<UpstreamAnswer>>(error);
     }
 
@@ -200,7 +209,7 @@ internal sealed class Failover(AttemptSeries series)
         racer?.Wait(own);
         try
         {
-            var wait = await candidate.State.Places.EnterAsync(_selection.Caller.Id, own?.Token ?? series.Clock.Token);
+            var wait = await candidate.State.Places.EnterAsync(series.Selection.Caller.Id, own?.Token ?? series.Clock.Token);
 
             // Who has waited that long once does not wait again, elsewhere.
             _mayWait &= wait != PlaceWait.TimedOut;

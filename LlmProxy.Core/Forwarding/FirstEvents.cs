@@ -3,7 +3,11 @@ using LlmProxy.Core.Protocol;
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>Reads a stream up to its commit: events without output are held, and the attempt may still be given up.</summary>
-internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expectation, int largestEvent)
+/// <param name="request">What was asked.</param>
+/// <param name="expectation">What the stream must fulfil.</param>
+/// <param name="largestEvent">In bytes.</param>
+/// <param name="hasLarger">A target with a larger context window may be asked instead.</param>
+internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expectation, int largestEvent, bool hasLarger = false)
 {
     private const int FirstRead = 4096;
     private const int MostHeld = 64 * 1024;
@@ -80,7 +84,7 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
                 case StreamEventKind.Output:
                     return true;
                 case StreamEventKind.Done:
-                    error = _inspector.IsWholeAtDone ? _inspector.EarlyFailure : ProxyErrors.InvalidResponse;
+                    error = _inspector.IsWholeAtDone ? EarlyFailure() : ProxyErrors.InvalidResponse;
                     return true;
                 case StreamEventKind.Failure:
                     error = _inspector.Failure;
@@ -97,6 +101,9 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
 
         return error is not null || _held > MostHeld;
     }
+
+    // Clients know from the event itself that they have to cut their prompt: they get it where nobody takes more.
+    private ProxyError? EarlyFailure() => _inspector.EarlyFailure is { Cause: FailureCause.TooLong } && !hasLarger ? null : _inspector.EarlyFailure;
 
     private UpstreamAnswer Commit(HttpResponseMessage response, ref GrowingBuffer buffer, Stream rest, bool hasOutput, Usage known)
     {

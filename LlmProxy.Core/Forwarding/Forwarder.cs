@@ -1,5 +1,5 @@
-using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Forwarding;
@@ -8,20 +8,24 @@ namespace LlmProxy.Core.Forwarding;
 internal sealed class Forwarder(AttemptSender sender, Mirroring mirroring, TimeProvider time)
 {
     /// <summary>Asks one target after another until one commits, nobody is left, or another would do no better.</summary>
-    /// <param name="request">What the client asks for. Its body is given back here.</param>
-    /// <param name="selection">Whom to ask.</param>
+    /// <param name="request">What the client asks for, and whom to ask. Its body is given back here.</param>
     /// <param name="limits">Sizes.</param>
     /// <param name="clock">The exchange's: bounds all attempts together.</param>
     /// <param name="note">Told of every attempt as it happens.</param>
     public ValueTask<Result<UpstreamAnswer>> SendAsync(
-        ForwardRequest request, Selection selection, LimitOptions limits, ExchangeClock clock, Action<AttemptNote> note)
+        ForwardRequest request, LimitOptions limits, ExchangeClock clock, Action<AttemptNote> note)
     {
         // Before: once somebody has committed, the body is given back and nobody knows its places any more.
-        if (selection.Route.Mirror is not null)
+        if (request.Selection.Route.Mirror is not null)
         {
-            mirroring.Offer(request, selection, limits);
+            mirroring.Offer(request, limits);
         }
 
-        return new Failover(new AttemptSeries(request, selection, limits, clock, sender, note, time)).RunAsync();
+        if ((request.Seen & ClientHeaders.Timeout) != 0)
+        {
+            clock.LimitPatience(ClientTimeout.Of(request.Headers));
+        }
+
+        return new Failover(new AttemptSeries(request, limits, clock, sender, note, time)).RunAsync();
     }
 }

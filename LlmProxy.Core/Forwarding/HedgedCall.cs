@@ -19,8 +19,8 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
     private readonly FirstEventTimes? _times = options.After is null ? series.Selection.State.Times(series.Request.WantsStream) : null;
 
     /// <summary>May the request be sent twice at all? Not what changes something that an upstream keeps, nor what only one can answer.</summary>
-    public static bool Suits(ForwardRequest request, Selection selection) =>
-        selection.Route.Hedge is not null && selection.Count > 1
+    public static bool Suits(ForwardRequest request) =>
+        request.Selection.Route.Hedge is not null && request.Selection.Count > 1
         && !request.Endpoint.IsBodyless && !request.NamesStored && request.Route.Keeper is null;
 
     /// <summary>For a request that may be sent twice; it counts for the budget. Null for any other.</summary>
@@ -29,7 +29,7 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
     /// <param name="failed">Told if the first has failed and the second goes on as its failover.</param>
     public static HedgedCall? TryMake(AttemptSeries series, AskTarget ask, Action<Candidate, ProxyError> failed)
     {
-        if (!Suits(series.Request, series.Selection))
+        if (!Suits(series.Request))
         {
             return null;
         }
@@ -40,8 +40,8 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
     }
 
     /// <summary>The silence after which a second is asked where none is configured; null while too little is known.</summary>
-    public static TimeSpan? UsualDelay(ForwardRequest request, Selection selection) =>
-        selection.State.Times(request.WantsStream).Percentile(SlowestPercent);
+    public static TimeSpan? UsualDelay(ForwardRequest request) =>
+        request.Selection.State.Times(request.WantsStream).Percentile(SlowestPercent);
 
     /// <summary>The request has been sent to a second target; that happens once.</summary>
     public bool IsSpent { get; private set; }
@@ -53,7 +53,7 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
         var ahead = new Racer(race, isHedge: false);
         var began = series.Time.GetTimestamp();
         var asking = BeginAsync(first, standing, ahead);
-        if (!await IsSilentAsync(asking) || race.IsWon || Second() is not { } second)
+        if (!await IsSilentAsync(asking) || race.IsWon || Second(out var standingSecond) is not { } second)
         {
             var alone = await asking;
             Learn(alone, began);
@@ -63,7 +63,7 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
         IsSpent = true;
         var behind = new Racer(race, isHedge: true);
         var beganSecond = series.Time.GetTimestamp();
-        var hedging = BeginAsync(second, Standing.Ready, behind);
+        var hedging = BeginAsync(second, standingSecond, behind);
         try
         {
             // A hedge that fails changes nothing: the first may still answer.
@@ -73,7 +73,6 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
             if (hasFailed)
             {
                 failed(first, result.Error!);
-                series.Note(new AttemptNote(AttemptStage.FailedOver, first.Target, result.Error, 0));
             }
 
             // Whoever ends it without an answer wins, too, so that the other cannot commit to one that nobody gets any more.
@@ -121,14 +120,15 @@ internal sealed class HedgedCall(AttemptSeries series, HedgeOptions options, Ask
     }
 
     /// <summary>Another target that may be asked at once, if the budget has a hedge left.</summary>
-    private Candidate? Second()
+    private Candidate? Second(out Standing standing)
     {
+        standing = default;
         if (series.Clock.Reason != CutOff.None || !_state.Hedges.TryTake())
         {
             return null;
         }
 
-        var second = series.Selection.Next(out _, mayWait: false);
+        var second = series.Selection.Next(out standing, mayWait: false);
         if (second is null)
         {
             _state.Hedges.GiveBack();

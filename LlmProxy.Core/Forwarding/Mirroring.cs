@@ -36,19 +36,20 @@ internal sealed class Mirroring(
 
     /// <summary>Copies a request, if it is one of those that are copied. To be called before it is sent; all that takes time but the copying happens elsewhere.</summary>
     /// <param name="request">Its body is still there.</param>
-    /// <param name="selection">Whose it is.</param>
     /// <param name="limits">Sizes.</param>
-    public void Offer(ForwardRequest request, Selection selection, LimitOptions limits)
+    public void Offer(ForwardRequest request, LimitOptions limits)
     {
-        if (request.Route.Route.Mirror is not { } mirror || !Suits(mirror.Target, request, selection)
-            || (mirror.Percent < 100 && Random.Shared.Next(100) >= mirror.Percent))
+        if (request.Route.Route.Mirror is not { } mirror || !Suits(mirror.Target, request)
+            || (mirror.Percent < 100 && Random.Shared.Next(100) >= mirror.Percent)
+            || Balancer.IsOfOneAccount(request.Endpoint.Operation, request.Body))
         {
             return;
         }
 
         var target = mirror.Target;
+        var state = request.Selection.State;
         var places = states.Of(target.Upstream).Places;
-        if (!selection.State.TryBeginMirror(MostAtOnce))
+        if (!state.TryBeginMirror(MostAtOnce))
         {
             note(target.Upstream.Name, Busy);
             return;
@@ -56,7 +57,7 @@ internal sealed class Mirroring(
 
         if (!places.TryEnter())
         {
-            selection.State.EndMirror();
+            state.EndMirror();
             note(target.Upstream.Name, Busy);
             return;
         }
@@ -69,7 +70,7 @@ internal sealed class Mirroring(
         {
             copy?.Body.End();
             places.Exit();
-            selection.State.EndMirror();
+            state.EndMirror();
             note(target.Upstream.Name, NoRoom);
             return;
         }
@@ -78,7 +79,7 @@ internal sealed class Mirroring(
         clients.Retain([target.Upstream]);
         ThreadPool.UnsafeQueueUserWorkItem(
             static copied => _ = copied.Self.RunAsync(copied),
-            new Copied(this, copy! with { TraceParent = null, TraceState = null }, target, parts, limits, places, selection.State), preferLocal: false);
+            new Copied(this, copy! with { TraceParent = null, TraceState = null }, target, parts, limits, places, state), preferLocal: false);
     }
 
     public void Dispose()
@@ -88,10 +89,10 @@ internal sealed class Mirroring(
     }
 
     // Tags say where a caller's words may go at all. What an upstream keeps is nowhere else.
-    private static bool Suits(Target target, ForwardRequest request, Selection selection) =>
+    private static bool Suits(Target target, ForwardRequest request) =>
         !request.Endpoint.IsBodyless && !request.NamesStored && request.Route.Keeper is null
         && target.Serves(request.Endpoint.Operation, request.Route.Star)
-        && target.Upstream.Carries(selection.Caller.UpstreamTags);
+        && target.Upstream.Carries(request.Selection.Caller.UpstreamTags);
 
     private async Task RunAsync(Copied copied)
     {

@@ -33,6 +33,6 @@ internal static class RequestCopy
 
         var body = new RequestBody(new ReadOnlySequence<byte>(request.Body.Bytes.ToArray()), reader: null, budget, length);
         return new ForwardRequest(
-            request.Endpoint, request.Id, request.Query, request.Route, request.Fields, body, headers, request.TraceParent, request.TraceState);
+            request.Endpoint, request.Id, request.Query, request.Selection, request.Fields, body, headers, request.TraceParent, request.TraceState);
     }
 }

@@ -1,4 +1,3 @@
-using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
 
@@ -75,8 +74,8 @@ internal sealed class SharedCall : IDisposable
     }
 
     /// <summary>Sends it, for the first who is there.</summary>
-    public void Begin(Forwarder forwarder, Selection selection, LimitOptions limits, Action<AttemptNote> note) =>
-        _ = RunAsync(forwarder, selection, limits, note);
+    public void Begin(Forwarder forwarder, LimitOptions limits, Action<AttemptNote> note) =>
+        _ = RunAsync(forwarder, limits, note);
 
     /// <summary>It has ended, or is not going to be sent at all.</summary>
     public void Dispose()
@@ -141,11 +140,11 @@ internal sealed class SharedCall : IDisposable
         }
     }
 
-    private async Task RunAsync(Forwarder forwarder, Selection selection, LimitOptions limits, Action<AttemptNote> note)
+    private async Task RunAsync(Forwarder forwarder, LimitOptions limits, Action<AttemptNote> note)
     {
         try
         {
-            var result = await forwarder.SendAsync(_request, selection, limits, _clock, note);
+            var result = await forwarder.SendAsync(_request, limits, _clock, note);
             if (!result.TryGet(out var answer, out var error))
             {
                 Close();
@@ -239,7 +238,7 @@ internal sealed class SharedPart(SharedCall call, string id, ForwardRequest requ
         request.Body.End();
 
         // How long its client waits is its own: the call goes on for those who wait longer.
-        clock.Begin(request.WantsStream ? CutOff.FirstEvent : CutOff.Response, ClientTimeout.Bound(request.Headers, TimeSpan.Zero));
+        clock.LimitPatience(ClientTimeout.Of(request.Headers));
         try
         {
             if (!(await call.Committed.WaitAsync(clock.Token)).TryGet(out var shared, out var error))
@@ -247,10 +246,13 @@ internal sealed class SharedPart(SharedCall call, string id, ForwardRequest requ
                 return error;
             }
 
-            clock.EndPhase();
-            if (!shared.HasOutput)
+            if (shared.HasOutput)
             {
-                clock.Begin(CutOff.FirstEvent, ClientTimeout.Bound(request.Headers, shared.Target.Timeouts.FirstEvent));
+                clock.EndPatience();
+            }
+            else
+            {
+                clock.Begin(CutOff.FirstEvent, shared.Target.Timeouts.FirstEvent);
             }
 
             return shared.For(Rest!);

@@ -7,7 +7,7 @@ namespace LlmProxy.Core.Forwarding;
 /// One target, asked once, or twice if a kept connection was lost. It holds a place at the upstream, which the answer takes over, and
 /// was let through by its breaker. In one method, because each that waits for another costs every request.
 /// </summary>
-internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List<BodyPart> parts, BreakerPass pass, Racer? racer)
+internal sealed class TargetCall(AttemptSeries series, Candidate candidate, ProbeRight right, List<BodyPart> parts, BreakerPass pass, Racer? racer)
 {
     private long _began;
 
@@ -15,69 +15,102 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     public async ValueTask<Result<UpstreamAnswer>> RunAsync()
     {
         var end = AttemptEnd.Unknown;
-        var isAnswered = false;
         candidate.Load.Begin(series.Request.WantsStream);
         Result<UpstreamAnswer> result = ProxyErrors.Superseded;
         try
         {
             var isLast = !series.MayFollow();
             var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
-            if (TryBegin(attempt))
+            var isSent = TryBegin(attempt);
+            if (isSent)
             {
                 result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
-                Settle(result, attempt);
+                isSent = Settle(result, attempt);
+            }
 
-                // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
-                if (result.Error is { MayRepeat: true } && series.TryTakeExtra())
+            if (!isSent)
+            {
+                series.Refund(racer);
+            }
+
+            // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
+            if (result.Error is { MayRepeat: true } && series.TryTakeExtra())
+            {
+                attempt = Again(attempt, isLast);
+                result = ProxyErrors.Superseded;
+                isSent = TryBegin(attempt);
+                if (isSent)
                 {
-                    var lost = attempt;
-                    attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
-                    attempt.GoOnFrom(lost);
-                    result = ProxyErrors.Superseded;
-                    if (TryBegin(attempt))
-                    {
-                        result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
-                        Settle(result, attempt);
-                    }
+                    result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
+                    isSent = Settle(result, attempt);
+                }
 
-                    if (result.Error is { Cause: FailureCause.NotSent or FailureCause.None })
-                    {
-                        series.GiveExtraBack();
-                    }
+                if (!isSent)
+                {
+                    series.GiveExtraBack();
                 }
             }
 
-            isAnswered = result.Error is null;
             end = Tell(result.Error);
         }
         catch
         {
             // A defect of ours: nobody else would end what was committed to, and give its place back.
             result.Value?.Dispose();
-            isAnswered = result.Value is not null;
             throw;
         }
         finally
         {
-            var telling = End(isAnswered, end, result.Error);
-            if (!telling.IsCompletedSuccessfully)
+            var ending = EndAsync(end, result);
+            if (!ending.IsCompletedSuccessfully)
             {
-                await telling;
+                await ending;
             }
         }
 
         return result;
     }
 
-    private ValueTask End(bool isAnswered, AttemptEnd end, ProxyError? error)
+    private Attempt Again(Attempt lost, bool isLast)
     {
-        if (!isAnswered)
+        var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
+        attempt.GoOnFrom(lost);
+        return attempt;
+    }
+
+    private ValueTask EndAsync(AttemptEnd end, in Result<UpstreamAnswer> result)
+    {
+        // Told before its place goes to who waits for it: that one is not to be sent where a breaker has just opened.
+        var telling = candidate.State.Breaker.TellAsync(pass, end, candidate.Target.Model, result.Error?.Code ?? "");
+        if (!telling.IsCompletedSuccessfully)
+        {
+            return EndAfterAsync(telling, result);
+        }
+
+        End(result);
+        return default;
+    }
+
+    private async ValueTask EndAfterAsync(ValueTask telling, Result<UpstreamAnswer> result)
+    {
+        try
+        {
+            await telling;
+        }
+        finally
+        {
+            End(result);
+        }
+    }
+
+    private void End(in Result<UpstreamAnswer> result)
+    {
+        // The answer, if there is one, holds the place until it has ended.
+        if (result.Error is { } error)
         {
             EndLoad(error);
             candidate.State.Places.Exit();
         }
-
-        return candidate.State.Breaker.TellAsync(pass, end);
     }
 
     private AttemptEnd Tell(ProxyError? error)
@@ -91,15 +124,15 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
 
         if (IsUnknown(series.Clock.Reason) || ReferenceEquals(error, ProxyErrors.Superseded))
         {
-            candidate.State.Untold(model);
+            candidate.State.Untold(model, right);
             return AttemptEnd.Unknown;
         }
 
-        candidate.State.Failed(model, error, series.Now);
+        candidate.State.Failed(model, error, series.Now, right);
         return error.Cause is FailureCause.Failed or FailureCause.NotSent ? AttemptEnd.Failed : AttemptEnd.Alive;
     }
 
-    private void EndLoad(ProxyError? error)
+    private void EndLoad(ProxyError error)
     {
         var streams = series.Request.WantsStream;
         if (_began != 0 && racer is { IsHedge: false } && ReferenceEquals(error, ProxyErrors.Superseded))
@@ -136,7 +169,8 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
     private bool TryBeginRace(Racer own, Attempt attempt, long began) =>
         own.TryBegin(attempt, () => series.Note(NoteOf(AttemptStage.Began, null, began)));
 
-    private void Settle(in Result<UpstreamAnswer> result, Attempt attempt)
+    /// <returns>False if no byte of the request left us.</returns>
+    private bool Settle(in Result<UpstreamAnswer> result, Attempt attempt)
     {
         if (result.TryGet(out var answer, out var error))
         {
@@ -154,17 +188,19 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, List
             attempt.Dispose();
         }
 
-        if (error?.Cause != FailureCause.NotSent)
+        var isSent = error?.Cause != FailureCause.NotSent;
+        if (isSent)
         {
             series.CountSent();
         }
 
         series.Note(NoteOf(AttemptStage.Ended, error, _began) with { Usage = attempt.Usage, Answer = answer });
+        return isSent;
     }
 
     private AttemptNote NoteOf(AttemptStage stage, ProxyError? error, long began) =>
         new(stage, candidate.Target, error, began) { IsHedge = racer is { IsHedge: true } };
 
-    // The client, our own end and the exchange's total time say nothing of this upstream.
-    private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total or CutOff.Fault;
+    // The client and its patience, our own end and the exchange's total time say nothing of this upstream.
+    private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total or CutOff.Fault or CutOff.Impatience;
 }

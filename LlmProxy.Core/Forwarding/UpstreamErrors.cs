@@ -20,12 +20,13 @@ internal static class UpstreamErrors
             case 400 or 402 when status == 402 || PromptLength.IsOutOfMoney(json):
                 return QuotaGone(json, redactor);
             case 400 or 409 or 413 or 422:
-                return UpstreamMessage.ToError(json, status, redactor) with
+                var refused = UpstreamMessage.ToError(json, status, redactor) with
                 {
                     Blame = Blame.Client,
                     Body = UpstreamMessage.TryRedactBody(json, redactor),
-                    Cause = status is 400 or 413 && PromptLength.IsExceeded(json) ? FailureCause.TooLong : FailureCause.None,
+                    Cause = FailureCause.None,
                 };
+                return status is 400 or 413 && PromptLength.IsExceeded(json) ? ProxyErrors.TooLong(refused) : refused;
             case 401:
                 return ProxyErrors.AuthError;
             case 403:

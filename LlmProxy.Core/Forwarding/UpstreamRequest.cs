@@ -1,3 +1,4 @@
+using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Requests;
@@ -11,15 +12,21 @@ namespace LlmProxy.Core.Forwarding;
 /// <param name="Endpoint">The operation.</param>
 /// <param name="Id">Of what is asked for, where the operation names it in its path; else empty.</param>
 /// <param name="Query">What of the client's query goes up, escaped, with its question mark; may be empty.</param>
-/// <param name="Route">Where the model leads.</param>
+/// <param name="Selection">Where the model leads, and whom to ask there.</param>
 /// <param name="Fields">What the body asks for.</param>
 /// <param name="Body">The body as it came.</param>
 /// <param name="Headers">The client's headers; an allow-list of them goes up.</param>
 /// <param name="TraceParent">The trace to go on with; null if tracing is off.</param>
 /// <param name="TraceState">What belongs to it.</param>
 internal sealed record ForwardRequest(
-    Endpoint Endpoint, string Id, string Query, RouteMatch Route, RequestFields Fields, RequestBody Body, IHeaderDictionary Headers, string? TraceParent, string? TraceState)
+    Endpoint Endpoint, string Id, string Query, Selection Selection, RequestFields Fields, RequestBody Body, IHeaderDictionary Headers, string? TraceParent, string? TraceState)
 {
+    /// <summary>Whom to ask. A field, because it is no value: each choice changes it.</summary>
+    public Selection Selection = Selection;
+
+    /// <summary>Where the model leads.</summary>
+    public RouteMatch Route => Selection.Match;
+
     /// <summary>Which of the client's headers may matter.</summary>
     public ClientHeaders Seen { get; init; } = ClientHeaders.Unknown;
 

@@ -87,6 +87,42 @@ internal sealed class JsonAnswer
         return default;
     }
 
+    /// <summary>Finds the value of <c>error</c> in the beginning of an object that is not all there; empty if it does not stand there as a whole, or is null.</summary>
+    public static SseRange FindError(ReadOnlySpan<byte> beginning)
+    {
+        var reader = new Utf8JsonReader(beginning, isFinalBlock: false, new JsonReaderState(_options));
+        try
+        {
+            reader.Read();
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var isError = reader.Is("error"u8);
+                if (!reader.Read())
+                {
+                    return default;
+                }
+
+                var start = (int)reader.TokenStartIndex;
+                isError &= reader.TokenType != JsonTokenType.Null;
+                if (!reader.TrySkip())
+                {
+                    return default;
+                }
+
+                if (isError)
+                {
+                    return new SseRange(start, (int)reader.BytesConsumed - start);
+                }
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // As above.
+        }
+
+        return default;
+    }
+
     // The quick way, for an object with plain names; about what it says no to, the reader has the last word.
     private bool TryWalk(ReadOnlySpan<byte> body)
     {

@@ -174,6 +174,9 @@ internal static class ProxyErrors
     public static ProxyError AllCooling(int retryAfterMs) =>
         Upstream(429, "rate_limit_exceeded", "The upstreams of this model have asked for a pause. Try again.") with { RetryAfterMs = retryAfterMs, Cause = FailureCause.NotSent };
 
+    /// <summary>The request does not fit into the context window of the target's model; the code is OpenAI's own.</summary>
+    public static ProxyError TooLong(ProxyError error) => error with { Code = "context_length_exceeded", Cause = FailureCause.TooLong };
+
     /// <summary>Every place at the upstreams is taken, and no more may wait.</summary>
     public static ProxyError Saturated { get; } =
         new(503, "upstream_saturated", "The upstream of this model has as many requests as it may. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs, Cause = FailureCause.NotSent };

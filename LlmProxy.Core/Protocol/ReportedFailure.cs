@@ -26,14 +26,18 @@ internal static class ReportedFailure
         }
 
         var error = UpstreamMessage.ToError(json, status == 0 ? 502 : status, redactor);
-        return status is 400 or 413
-            ? error with
-            {
-                Blame = Blame.Client,
-                Body = error.Original is null ? null : [.. "{\"error\":"u8, .. error.Original, (byte)'}'],
-                Cause = PromptLength.IsExceeded(json) ? FailureCause.TooLong : FailureCause.None,
-            }
-            : status == 429 ? Limited(error, json) : error;
+        if (status is not (400 or 413))
+        {
+            return status == 429 ? Limited(error, json) : error;
+        }
+
+        error = error with
+        {
+            Blame = Blame.Client,
+            Body = error.Original is null ? null : [.. "{\"error\":"u8, .. error.Original, (byte)'}'],
+            Cause = FailureCause.None,
+        };
+        return PromptLength.IsExceeded(json) ? ProxyErrors.TooLong(error) : error;
     }
 
     /// <summary>The error of a dialect that knows no status but that of the response, which was good: 502, whatever it says. What it says of the upstream counts.</summary>

@@ -97,12 +97,13 @@ internal sealed class ResponsesInspector(StreamExpectation expectation) : NamedE
         }
     }
 
-    // Another upstream may do better where this one or its operator is at fault; what the request is at fault for, its client
-    // is told as it came.
+    // Another upstream may do better where this one or its operator is at fault, or the request is too long for it; what else the
+    // request is at fault for, its client is told as it came.
     private void NoteFailure(ReadOnlySpan<byte> error)
     {
         var overloaded = Dialect.Responses.OverloadedStatus;
         Reported = ReportedFailure.ToError(error, overloaded, expectation.Redactor);
-        EarlyFailure = !HasOutput && ReportedFailure.StatusOf(error, overloaded) is (401 or >= 429) ? Reported : null;
+        var mayDoBetter = Reported.Cause == FailureCause.TooLong || ReportedFailure.StatusOf(error, overloaded) is (401 or >= 429);
+        EarlyFailure = !HasOutput && mayDoBetter ? Reported : null;
     }
 }

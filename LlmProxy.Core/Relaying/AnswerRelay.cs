@@ -61,9 +61,7 @@ internal static class AnswerRelay
         ProxyError? error = null;
         try
         {
-            var tail = Math.Min(TailLength, answer.Length);
-            client.Write(answer.Read[..^tail]);
-            pending.Append(answer.Read[^tail..]);
+            pending.Append(answer.Read[WriteBeginning(client, answer)..]);
             answer.ReleaseRead();
             while (true)
             {
@@ -98,6 +96,25 @@ internal static class AnswerRelay
         {
             pending.Release();
         }
+    }
+
+    /// <summary>Writes what was read but for its end, and without the secrets that an error in it holds.</summary>
+    /// <returns>How much of it.</returns>
+    private static int WriteBeginning(ClientStream client, UpstreamAnswer answer)
+    {
+        var end = Math.Max(0, answer.Length - TailLength);
+        var error = JsonAnswer.FindError(answer.Read);
+        var written = 0;
+        if (error.Length > 0 && UpstreamMessage.TryRedactValue(error.In(answer.Read), answer.Target.Upstream.Redactor) is { } clean)
+        {
+            client.Write(answer.Read[..error.Start]);
+            client.Write(clean);
+            written = error.End;
+        }
+
+        end = Math.Max(end, written);
+        client.Write(answer.Read[written..end]);
+        return end;
     }
 
     private static async ValueTask<RelayOutcome> EndLargeAsync(ClientStream client, byte[] tail, ProxyError? error, RelayPlan plan, TimeProvider time)

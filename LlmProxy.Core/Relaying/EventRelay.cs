@@ -251,6 +251,7 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
     private void BeginIdle()
     {
         clock.EndPhase();
+        clock.EndPatience();
         clock.WatchIdle(plan.Idle);
     }
 

@@ -24,7 +24,7 @@ internal static class CheckCommand
         };
         var command = new Command(
             "check",
-            "Reads the configuration and prints what is wrong with it. Exit code 0: usable, 1: not, 3: usable, and --online found an upstream down or access taken away.")
+            "Reads the configuration and prints what is wrong with it. Exit code 0: usable, 1: not, 3: usable, and --online found an upstream down, access taken away, or several instances and no --against.")
         {
             file, online, against, json,
         };

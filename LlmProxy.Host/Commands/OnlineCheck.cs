@@ -19,11 +19,15 @@ internal sealed class OnlineCheck(IReadOnlyList<UpstreamReport> upstreams, IRead
 
     private int Losses => changes.Count(static change => change.TakesAccessAway);
 
-    public bool IsDoubtful => Down + Losses > 0;
+    // Which of several is to be replaced, and what that would lose, is not known.
+    private bool IsUncompared => instances.Count > 1;
+
+    public bool IsDoubtful => Down + Losses > 0 || IsUncompared;
 
     /// <summary>The words that follow "usable".</summary>
     public string Summary => (Down == 0 ? "" : Down == 1 ? ", 1 upstream down" : $", {Down} upstreams down")
-        + (Losses == 0 ? "" : Losses == 1 ? ", 1 change takes access away" : $", {Losses} changes take access away");
+        + (Losses == 0 ? "" : Losses == 1 ? ", 1 change takes access away" : $", {Losses} changes take access away")
+        + (IsUncompared ? ", not compared with any of several instances" : "");
 
     /// <summary>Asks them all at once.</summary>
     /// <param name="configuration">What is checked.</param>

@@ -18,9 +18,9 @@ internal sealed class AccountStateTests
     public void One_upstream_is_asked_and_no_other(string body, Operations operation)
     {
         var choosing = new Choosing(Choosing.Plain(3), Serve);
-        Assert.That(Choosing.Order(choosing.TrySelect(body, operation: operation)!), Is.EqualTo("a"));
+        Assert.That(Choosing.Order(choosing.Select(body, operation: operation)), Is.EqualTo("a"));
         choosing.TakeOut("a");
-        var selection = choosing.TrySelect(body, operation: operation)!;
+        var selection = choosing.Select(body, operation: operation);
         Assert.That(selection.Next(out _), Is.Null, "not even when it is out");
         Assert.That(choosing.Name(), Is.EqualTo("b"));
     }
@@ -31,7 +31,7 @@ internal sealed class AccountStateTests
     [TestCase("""{"model":"m","messages":[],"tools":[{"input_schema":{"properties":{"file_id":{"type":"string"}},"required":["file_id"]}}]}""", Operations.Messages)]
     [TestCase("""{"model":"m","input":["\"file_id\":\"x\""]}""", Operations.Embeddings)]
     public void What_only_looks_like_it_fails_over(string body, Operations operation) =>
-        Assert.That(Choosing.Order(new Choosing(Choosing.Plain(3), Serve).TrySelect(body, operation: operation)!), Is.EqualTo("abc"));
+        Assert.That(Choosing.Order(new Choosing(Choosing.Plain(3), Serve).Select(body, operation: operation)), Is.EqualTo("abc"));
 
     [TestCase(TargetBalance.InOrder)]
     [TestCase(TargetBalance.Weighted)]
@@ -46,12 +46,12 @@ internal sealed class AccountStateTests
         });
         foreach (var keeper in (string[])["d", "b"])
         {
-            choosing.TrySelect("""{"model":"m","input":"hi"}""", operation: Operations.Responses)!.Learn(keeper, Choosing.Model, Usage.None);
-            Assert.That(Enumerable.Range(0, 20).Select(_ => Choosing.Order(choosing.TrySelect(Encrypted, operation: Operations.Responses)!)), Is.All.EqualTo(keeper));
+            choosing.Select("""{"model":"m","input":"hi"}""", operation: Operations.Responses).Learn(keeper, Choosing.Model, Usage.None);
+            Assert.That(Enumerable.Range(0, 20).Select(_ => Choosing.Order(choosing.Select(Encrypted, operation: Operations.Responses))), Is.All.EqualTo(keeper));
         }
 
-        choosing.TrySelect("""{"model":"m","input":"hi"}""", Choosing.CallerOf("another"), Operations.Responses)!.Learn("c", Choosing.Model, Usage.None);
-        Assert.That(Choosing.Order(choosing.TrySelect(Encrypted, operation: Operations.Responses)!), Is.EqualTo("b"), "another caller's is another conversation");
+        choosing.Select("""{"model":"m","input":"hi"}""", Choosing.CallerOf("another"), Operations.Responses).Learn("c", Choosing.Model, Usage.None);
+        Assert.That(Choosing.Order(choosing.Select(Encrypted, operation: Operations.Responses)), Is.EqualTo("b"), "another caller's is another conversation");
     }
 
     [Test]
@@ -59,9 +59,9 @@ internal sealed class AccountStateTests
     {
         var choosing = new Choosing(Choosing.Plain(3), Serve);
         (string, string)[] session = [("session_id", "s")];
-        choosing.TrySelect("""{"model":"m","input":"first"}""", null, Operations.Responses, session)!.Learn("c", Choosing.Model, Usage.None);
-        Assert.That(Choosing.Order(choosing.TrySelect(Encrypted, null, Operations.Responses, session)!), Is.EqualTo("c"));
-        Assert.That(Choosing.Order(choosing.TrySelect(Encrypted, null, Operations.Responses)!), Is.EqualTo("a"));
+        choosing.Select("""{"model":"m","input":"first"}""", null, Operations.Responses, session).Learn("c", Choosing.Model, Usage.None);
+        Assert.That(Choosing.Order(choosing.Select(Encrypted, null, Operations.Responses, session)), Is.EqualTo("c"));
+        Assert.That(Choosing.Order(choosing.Select(Encrypted, null, Operations.Responses)), Is.EqualTo("a"));
     }
 
     [Test]
@@ -69,7 +69,7 @@ internal sealed class AccountStateTests
     {
         var choosing = new Choosing([(1, null), (1, null)], Serve);
         choosing.TakeOut("a");
-        Assert.That(Enumerable.Range(0, 20).Select(_ => Choosing.Order(choosing.TrySelect(Encrypted, operation: Operations.Responses)!)), Is.All.EqualTo("b"));
+        Assert.That(Enumerable.Range(0, 20).Select(_ => Choosing.Order(choosing.Select(Encrypted, operation: Operations.Responses))), Is.All.EqualTo("b"));
     }
 
     private static void Serve(LlmProxyOptions options, ModelOptions model)

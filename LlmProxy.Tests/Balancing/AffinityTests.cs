@@ -149,7 +149,7 @@ internal sealed class AffinityTests
     }
 
     private static void Answer(Choosing choosing, string body, string upstream, Usage usage) =>
-        choosing.TrySelect(body)!.Learn(upstream, Choosing.Model, usage);
+        choosing.Select(body).Learn(upstream, Choosing.Model, usage);
 
     private static string[] Homes(Choosing choosing) => [.. Enumerable.Range(0, Keys).Select(i => choosing.Name(headers: ("session_id", $"{i}")))];
 

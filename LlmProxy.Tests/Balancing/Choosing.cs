@@ -63,6 +63,10 @@ internal sealed class Choosing
         string body = """{"model":"m"}""", Caller? caller = null, Operations operation = Operations.Chat, params (string Name, string Value)[] headers) =>
         Prepare(body, caller, operation, headers)();
 
+    public Selection Select(
+        string body = """{"model":"m"}""", Caller? caller = null, Operations operation = Operations.Chat, params (string Name, string Value)[] headers) =>
+        TrySelect(body, caller, operation, headers)!.Value;
+
     /// <summary>Reads a request; what is left to do of it is the choice.</summary>
     public Func<Selection?> Prepare(string body, Caller? caller, Operations operation, params (string Name, string Value)[] headers)
     {
@@ -74,12 +78,13 @@ internal sealed class Choosing
             asked[name] = value;
         }
 
-        return () => _balancer.Select(_table.Resolve(read.Fields.Model, caller ?? Anybody, reveals: false).Value, operation, caller ?? Anybody, read, asked);
+        return () => _balancer.TrySelect(
+            _table.Resolve(read.Fields.Model, caller ?? Anybody, reveals: false).Value, operation, caller ?? Anybody, read, asked, out Selection selection) ? selection : null;
     }
 
     /// <summary>The one that is chosen first.</summary>
     public Candidate Choose(string body = """{"model":"m"}""", Caller? caller = null, Operations operation = Operations.Chat, params (string Name, string Value)[] headers) =>
-        TrySelect(body, caller, operation, headers)!.Next(out _)!;
+        Select(body, caller, operation, headers).Next(out _)!;
 
     /// <summary>The name of the upstream that is chosen first.</summary>
     public string Name(string body = """{"model":"m"}""", Caller? caller = null, Operations operation = Operations.Chat, params (string Name, string Value)[] headers) =>

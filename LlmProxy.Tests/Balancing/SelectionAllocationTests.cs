@@ -10,9 +10,6 @@ internal sealed class SelectionAllocationTests
 {
     private const int Rounds = 1000;
 
-    // Its fields and a header: what one request's way through the targets is kept in.
-    private const int OneSelection = 128;
-
     [TestCase(TargetBalance.InOrder, null)]
     [TestCase(TargetBalance.Weighted, null)]
     [TestCase(TargetBalance.Weighted, "Key")]
@@ -20,7 +17,7 @@ internal sealed class SelectionAllocationTests
     [TestCase(TargetBalance.Weighted, "Header:x-tenant")]
     [TestCase(TargetBalance.LeastLoaded, null)]
     [TestCase(TargetBalance.Affinity, null)]
-    public void From_a_models_name_to_its_target_one_object_is_made(TargetBalance balance, string? sticky)
+    public void From_a_models_name_to_its_target_nothing_is_allocated(TargetBalance balance, string? sticky)
     {
         var choosing = new Choosing(Enumerable.Range(0, 20).Select(i => ((int?)(1 + (i % 3)), (int?)null)).ToArray(), (options, model) =>
         {
@@ -39,7 +36,7 @@ internal sealed class SelectionAllocationTests
             Run(select);
             var before = GC.GetAllocatedBytesForCurrentThread();
             Run(select);
-            Assert.That((GC.GetAllocatedBytesForCurrentThread() - before) / Rounds, Is.EqualTo(OneSelection), name);
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero, name);
         }
     }
 
@@ -47,7 +44,7 @@ internal sealed class SelectionAllocationTests
     {
         for (var i = 0; i < Rounds; i++)
         {
-            if (select()!.Next(out _) is null)
+            if (select()!.Value.Next(out _) is null)
             {
                 Assert.Fail("Nobody was chosen.");
             }

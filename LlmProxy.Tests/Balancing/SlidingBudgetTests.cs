@@ -5,6 +5,19 @@ namespace LlmProxy.Tests.Balancing;
 
 internal sealed class SlidingBudgetTests
 {
+    [TestCase(0)]
+    [TestCase(63_931_204_800_000, TestName = "It_holds_on_a_clock_that_counts_from_the_year_1")]
+    public void It_holds_whatever_a_clock_counts_from(long now)
+    {
+        var budget = new SlidingBudget();
+        Assert.That(budget.TryTake(now, 0, 1));
+        Assert.That(budget.HasRoom(now, 0, 1), Is.False);
+        Assert.That(budget.TryTake(now + 9_000, 0, 1), Is.False);
+        budget.GiveBack(now + 9_000);
+        Assert.That(budget.TryTake(now + 9_000, 0, 1));
+        Assert.That(budget.TryTake(now + 19_000, 0, 1));
+    }
+
     [Test]
     public void It_gives_a_share_of_the_requests_and_a_few_on_top()
     {

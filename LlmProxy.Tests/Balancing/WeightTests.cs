@@ -23,7 +23,7 @@ internal sealed class WeightTests
     {
         var choosing = new Choosing([(0, 0), (1, 0), (1, 0), (1, 1)]);
         Assert.That(choosing.Count(2000).Keys, Is.EquivalentTo(new[] { "b", "c" }));
-        Assert.That(Choosing.Order(choosing.TrySelect()!), Is.EqualTo("bcad").Or.EqualTo("cbad"), "by failover: weight 0 last of its priority, then the next priority");
+        Assert.That(Choosing.Order(choosing.Select()), Is.EqualTo("bcad").Or.EqualTo("cbad"), "by failover: weight 0 last of its priority, then the next priority");
         choosing.TakeOut("b");
         Assert.That(choosing.Count(200).Keys, Is.EquivalentTo(new[] { "c" }));
         choosing.TakeOut("c");
@@ -48,7 +48,7 @@ internal sealed class WeightTests
     {
         var choosing = new Choosing(Choosing.Plain(3));
         Assert.That(choosing.Count(100).Keys, Is.EquivalentTo(new[] { "a" }));
-        Assert.That(Choosing.Order(choosing.TrySelect()!), Is.EqualTo("abc"));
+        Assert.That(Choosing.Order(choosing.Select()), Is.EqualTo("abc"));
     }
 
     [Test]
@@ -62,13 +62,13 @@ internal sealed class WeightTests
             options.Upstreams["d"].Tags.Add("gpu");
             options.Upstreams["d"].Tags.Add("eu");
         });
-        Assert.That(Choosing.Order(choosing.TrySelect(caller: Choosing.CallerOf("x", "eu", "gpu"))!), Is.EqualTo("bd"));
-        Assert.That(Choosing.Order(choosing.TrySelect(caller: Choosing.CallerOf("x", "eu"))!), Is.EqualTo("abd"));
-        Assert.That(Choosing.Order(choosing.TrySelect()!), Is.EqualTo("abcd"));
+        Assert.That(Choosing.Order(choosing.Select(caller: Choosing.CallerOf("x", "eu", "gpu"))), Is.EqualTo("bd"));
+        Assert.That(Choosing.Order(choosing.Select(caller: Choosing.CallerOf("x", "eu"))), Is.EqualTo("abd"));
+        Assert.That(Choosing.Order(choosing.Select()), Is.EqualTo("abcd"));
         Assert.That(choosing.TrySelect(caller: Choosing.CallerOf("x", "EU")), Is.Null, "tags are compared exactly");
         choosing.TakeOut("b");
         choosing.TakeOut("d");
-        var selection = choosing.TrySelect(caller: Choosing.CallerOf("x", "eu", "gpu"))!;
+        var selection = choosing.Select(caller: Choosing.CallerOf("x", "eu", "gpu"));
         Assert.That((selection.Next(out _), selection.Forced(), selection.HasNext()), Is.EqualTo(((Candidate?)null, (Candidate?)null, false)));
     }
 
@@ -80,10 +80,12 @@ internal sealed class WeightTests
             (model.Targets[0].Context, model.Targets[1].Context, model.Targets[2].Context) = (8000, 4000, 128_000);
             model.Context = 8000;
         });
-        var selection = choosing.TrySelect()!;
+        var selection = choosing.Select();
         var first = selection.Next(out _)!;
         Assert.That(first.Target.Upstream.Name, Is.EqualTo("a"));
-        Assert.That(selection.NextLarger(first.Target, out _, out _)?.Target.Upstream.Name, Is.EqualTo("c"));
+        Assert.That(selection.HasLarger(first.Target));
+        selection.KeepLarger(first.Target);
+        Assert.That(selection.NextLarger(out _, out _)?.Target.Upstream.Name, Is.EqualTo("c"));
         Assert.That(selection.Next(out _), Is.Null, "no smaller one is left to be asked");
     }
 
@@ -94,7 +96,7 @@ internal sealed class WeightTests
         Assert.That(choosing.StateOf("a").Places.TryEnter() && choosing.StateOf("b").Places.TryEnter());
         using var gone = new CancellationTokenSource();
         var waiting = choosing.StateOf("a").Places.EnterAsync("x", gone.Token).AsTask();
-        var selection = choosing.TrySelect()!;
+        var selection = choosing.Select();
         Assert.That((selection.Next(out var standing)!.Target.Upstream.Name, standing), Is.EqualTo(("b", Standing.Full)));
         await gone.CancelAsync();
         Assert.ThrowsAsync<TaskCanceledException>(() => waiting);

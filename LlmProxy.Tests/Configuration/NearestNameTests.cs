@@ -19,6 +19,17 @@ internal sealed class NearestNameTests
         Assert.That(NearestName.Find(asked, Names), Is.EqualTo(nearest));
     }
 
+    [TestCase("claude-sonet-4-6", "claude-sonnet-4-6")]
+    [TestCase("gpt-4o", "gpt-4o-mini")]
+    [TestCase("gpt-4o-mini-2024-07-18", "gpt-4o-mini")]
+    [TestCase("mini", "gpt-4o-mini")]
+    [TestCase("claude-opus-9", "claude-sonnet-4-6")]
+    [TestCase("mistral", null)]
+    [TestCase("qwen3-coder", null)]
+    [TestCase("x", null)]
+    public void What_is_offered_instead_of_a_model_has_to_do_with_it(string asked, string? nearest) =>
+        Assert.That(NearestName.Closest(asked, ["gpt-4o-mini", "claude-sonnet-4-6", "deepseek-r1"]), Is.EqualTo(nearest));
+
     [Test]
     public void A_very_long_text_is_not_compared()
     {

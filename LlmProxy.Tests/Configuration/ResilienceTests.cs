@@ -21,6 +21,15 @@ internal sealed class ResilienceTests
     }
 
     [Test]
+    public void A_queue_for_places_that_nobody_counts_is_warned_of()
+    {
+        Assert.That(
+            Written.Warned(Written.Upstream("\"Kind\": \"OpenAI\", \"Queue\": { \"Requests\": 5 }")),
+            Is.EqualTo(new[] { "warn   line 2  Upstreams › a › Queue: is not used: without Concurrent no request waits for a place." }));
+        Assert.That(Written.Warned(Written.Upstream("\"Kind\": \"OpenAI\", \"Concurrent\": 2, \"Queue\": { \"Requests\": 5 }")), Is.Empty);
+    }
+
+    [Test]
     public void What_is_not_written_has_its_default()
     {
         var upstream = Written.Read(Written.Upstream("\"Kind\": \"OpenAI\", \"Probe\": {}")).Upstreams["a"];
@@ -51,7 +60,9 @@ internal sealed class ResilienceTests
     [TestCase("\"Breaker\": { \"FailurePercent\": 101 }", "Breaker › FailurePercent: is out of range: 1 to 100.")]
     [TestCase("\"Breaker\": { \"Window\": \"499ms\" }", "Breaker › Window: is out of range: 500ms to 24h, or 0s to switch the breaker off.")]
     [TestCase("\"Breaker\": { \"OpenFor\": \"0s\" }", "Breaker › OpenFor: is out of range: 500ms to 24h.")]
-    [TestCase("\"Breaker\": { \"OpenFor\": \"3m\" }", "Breaker › LongestOpen: is out of range: OpenFor to 24h.")]
+    [TestCase("\"Breaker\": { \"OpenFor\": \"3m\" }", "Breaker › OpenFor: is longer than LongestOpen, which is 2m. Set both.")]
+    [TestCase("\"Breaker\": { \"OpenFor\": \"90s\", \"LongestOpen\": \"45s\" }", "Breaker › OpenFor: is longer than LongestOpen, which is 45s. Set both.")]
+    [TestCase("\"Breaker\": { \"LongestOpen\": \"25h\" }", "Breaker › LongestOpen: is out of range: OpenFor to 24h.")]
     [TestCase("\"Probe\": { \"Every\": \"999ms\" }", "Probe › Every: is out of range: 1s to 24h.")]
     [TestCase("\"Probe\": { \"Timeout\": \"6m\" }", "Probe › Timeout: is out of range: 1ms to 5m.")]
     [TestCase("\"Probe\": { \"Model\": \" \" }", "Probe › Model: the name of a model has 1 to 256 characters on one line.")]

@@ -45,6 +45,26 @@ public sealed class BreakerStormTests : FailoverFixture
         Assert.That(MainStatus.Condition, Is.EqualTo(UpstreamCondition.Ok));
         Assert.That(await AskAsync(), Is.EqualTo(200));
         AssertSeen(seen + 2, 8 + 18);
+        var said = App.Logs.Of("LlmProxy.Core.Balancing.Breaker").ToList();
+        LogEntry warning = said.Single(entry => entry.Level == Microsoft.Extensions.Logging.LogLevel.Warning);
+        Assert.That(warning.Text, Does.StartWith("Upstream main fails too often and is left alone until ")
+            .And.Contain("its last failure was upstream_error, with model " + Chat.UpstreamModel));
+        Assert.That(said.Select(entry => entry.Event.Id), Is.EqualTo(new[] { 1, 2, 2, 2, 2, 2, 2, 3 }), "opened, six probes that failed, and back");
+    }
+
+    [Test]
+    public async Task Until_when_it_is_left_alone_is_the_same_at_every_look()
+    {
+        InProcessOnly("it looks at the states");
+        Upstream.Otherwise(s_fails);
+        await StartAsync();
+        for (int i = 0; i < 5; i++)
+        {
+            Assert.That(await AskAsync(), Is.EqualTo(200));
+        }
+
+        Assert.That(Enumerable.Range(0, 2000).Select(_ => MainStatus.Until).Distinct().Count(), Is.EqualTo(1));
+        AssertSeen(5, 5);
     }
 
     [Test]

@@ -37,11 +37,13 @@ public abstract class HedgeFixture : ProxyFixture
     }
 
     /// <summary>Time passes until it is done; a timer that is set late has its time, too.</summary>
-    protected async Task AdvanceUntilAsync(Task done)
+    /// <param name="done">What is waited for.</param>
+    /// <param name="stepMs">How much at a time.</param>
+    protected async Task AdvanceUntilAsync(Task done, int stepMs = 500)
     {
         for (int i = 0; i < 400 && !done.IsCompleted; i++)
         {
-            Clock.Advance(TimeSpan.FromMilliseconds(500));
+            Clock.Advance(TimeSpan.FromMilliseconds(stepMs));
             await Task.WhenAny(done, Task.Delay(10));
         }
 

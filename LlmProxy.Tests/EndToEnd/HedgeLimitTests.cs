@@ -109,41 +109,29 @@ public sealed class HedgeLimitTests : HedgeFixture
     }
 
     [Test]
-    public async Task Whoever_waits_for_a_place_leaves_the_queue_when_the_second_has_answered()
+    public async Task What_was_too_long_for_either_of_two_goes_to_none_that_is_smaller_than_the_larger_of_them()
     {
-        Setup.Main.Concurrent = 1;
-        Upstream.Otherwise(async exchange =>
-        {
-            await exchange.PauseAsync(Gate.Task);
-            await Replies.LikeOpenAI(exchange);
-        });
-
-        // It is busy itself when the second request comes, and free by the time of the hedge.
-        Setup.Options.Upstreams["second"].Concurrent = 1;
-        var free = new TaskCompletionSource();
-        Second.Next(async exchange =>
-        {
-            await exchange.PauseAsync(free.Task);
-            await Replies.LikeOpenAI(exchange);
-        });
-        Setup.Options.Models["busy"] = ProxySetup.Model("second", "second-mini");
-        Setup.Options.Models["held"] = ProxySetup.Model("main", Chat.UpstreamModel);
-        ExpectUpstreamRequests(3);
+        ScriptedUpstream third = Add("third");
+        (Setup.Mini.Targets[0].Context, Setup.Mini.Targets[1].Context, Setup.Mini.Targets[2].Context) = (32768, 8192, 16384);
+        var other = new TaskCompletionSource();
+        Upstream.Next(TooLong(Gate));
+        Second.Next(TooLong(other));
+        ExpectUpstreamRequests(2);
         await StartAsync();
-        Task<RawResponse> holder = PostAsync(Chat.Request(model: "held"));
+        Task<RawResponse> answer = PostAsync(Chat.Request());
         await Upstream.WaitForAsync();
-        Task<RawResponse> busy = PostAsync(Chat.Request(model: "busy"));
-        await Second.WaitForAsync();
-        Task<RawResponse> waiting = PostAsync(Chat.Request());
-        await Deadline.Until(() => Leaks.StateOf(App, "main").Places.Waiting == 1);
-        free.SetResult();
-        await busy;
-        await AdvanceUntilAsync(waiting);
-        Assert.That((await waiting).Status, Is.EqualTo(200));
-        Assert.That(Leaks.StateOf(App, "main").Places.Waiting, Is.Zero);
+        await AdvanceUntilAsync(Second.WaitForAsync());
         Gate.SetResult();
-        await holder;
-        Assert.That((Upstream.Requests.Count, Second.Requests.Count), Is.EqualTo((1, 2)));
+        await Deadline.Until(() => Leaks.StateOf(App, "main").Places.Taken == 0);
+        other.SetResult();
+        Assert.That((await answer).Status, Is.EqualTo(400));
+        Assert.That(third.Requests, Is.Empty);
+
+        static Script TooLong(TaskCompletionSource gate) => async exchange =>
+        {
+            await exchange.PauseAsync(gate.Task);
+            await Replies.Json(400, Chat.Error("Too long.", "invalid_request_error", "context_length_exceeded"))(exchange);
+        };
     }
 
     [Test]

@@ -1,3 +1,4 @@
+using LlmProxy.Core.Configuration;
 using LlmProxy.Tests.Support;
 using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
@@ -54,6 +55,21 @@ public sealed class KeptConnectionTests : ProxyFixture
         await Deadline.Until(() => Proxy.Records.Count == 2);
         Assert.That(Proxy.Records[1].Attempts, Is.EqualTo(2));
         ExpectUpstreamRequests(3);
+    }
+
+    [Test]
+    public async Task U07_asking_once_more_counts_as_an_attempt_though_it_ends_in_the_caller_s_own_fault()
+    {
+        Setup.Options.Failover = new FailoverOptions { BudgetPercent = 0, BudgetLeast = 1 };
+        Upstream.Next(Replies.LikeOpenAI);
+        Upstream.Next(Lose(reset: true));
+        Upstream.Next(Replies.Json(400, Chat.Error("No.")));
+        Upstream.Next(Lose(reset: true));
+        await StartAsync();
+        Assert.That((await PostAsync(Chat.Request())).Status, Is.EqualTo(200));
+        Assert.That((await PostAsync(Chat.Request())).Status, Is.EqualTo(400));
+        Contract.AssertError(await PostAsync(Chat.Request()), 502, "upstream_reset");
+        ExpectUpstreamRequests(4);
     }
 
     [Test]

@@ -51,6 +51,33 @@ public sealed class LeftAloneTests : FailoverFixture
     }
 
     [Test]
+    public async Task A_request_from_before_that_ends_meanwhile_does_not_end_another_s_probe()
+    {
+        var (old, probing) = (new TaskCompletionSource(), new TaskCompletionSource());
+        Upstream.Next(After(old, Replies.Json(400, Chat.Error("No."))));
+        Upstream.Next(Replies.Json(401, Chat.Error("Bad key.")));
+        Upstream.Next(After(probing, Replies.LikeOpenAI));
+        Task<int> before = AskAsync();
+        await Upstream.WaitForAsync();
+        Assert.That(await AskAsync(), Is.EqualTo(200));
+        _clock.Advance(s_minute + TimeSpan.FromSeconds(1));
+        Task<int> probe = AskAsync();
+        await Upstream.WaitForAsync(3);
+        old.SetResult();
+        Assert.That(await before, Is.EqualTo(400));
+        Assert.That(await AskAsync(), Is.EqualTo(200));
+        AssertSeen(3, 2);
+        probing.SetResult();
+        Assert.That(await probe, Is.EqualTo(200));
+
+        static Script After(TaskCompletionSource gate, Script script) => async exchange =>
+        {
+            await exchange.PauseAsync(gate.Task);
+            await script(exchange);
+        };
+    }
+
+    [Test]
     public async Task While_a_refused_key_is_tried_out_only_one_request_does_so()
     {
         Upstream.Next(Replies.Json(401, Chat.Error("Bad key.")));

@@ -50,6 +50,21 @@ public sealed class MirrorTests : ProxyFixture
     }
 
     [Test]
+    public async Task What_only_the_account_can_read_that_made_it_is_not_copied()
+    {
+        Setup.Main.Kind = Setup.Options.Upstreams["mirror"].Kind = UpstreamKind.OpenAI;
+        Upstream.Next(Replies.Json(200, ResponseEvents.Response("completed")));
+        ExpectUpstreamRequests(4);
+        await StartAsync();
+        Assert.That((await PostAsync("""{"model":"gpt-4o-mini","input":[{"type":"reasoning","id":"rs_1","encrypted_content":"gAAA"}]}""", ResponseEvents.Path)).Status, Is.EqualTo(200));
+        Assert.That((await PostAsync("""{"model":"gpt-4o-mini","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]}""")).Status, Is.EqualTo(200));
+        Assert.That((await PostAsync(Chat.Request())).Status, Is.EqualTo(200));
+        Support.UpstreamRequest copy = await _mirror.WaitForAsync();
+        Assert.That(copy.Text, Does.Contain(Canary.Prompt), "what is said in so many words");
+        Assert.That(_mirror.Requests, Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task A_mirror_that_never_answers_keeps_no_client_waiting_and_copies_beyond_the_bound_are_dropped()
     {
         _mirror.Otherwise(Replies.Silence);

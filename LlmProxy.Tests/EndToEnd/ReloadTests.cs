@@ -67,6 +67,28 @@ public sealed class ReloadTests : ProxyFixture
     }
 
     [Test]
+    public async Task What_is_doubtful_is_said_once_and_not_again_with_each_reload()
+    {
+        InProcessOnly("it looks at the log");
+        Setup.Main.Queue.Requests = 5;
+        await StartAsync();
+        for (int i = 1; i <= 2; i++)
+        {
+            Mark(i);
+            await ReloadAsync(i + 1);
+        }
+
+        Setup.Main.Queue.Requests = 1000;
+        await ReloadAsync(4);
+        Setup.Main.Queue.Requests = 6;
+        await ReloadAsync(5);
+        List<string> said = [.. App.Logs.Entries.Where(e => e.Text.Contains("is not used: without Concurrent", StringComparison.Ordinal)).Select(e => e.Text)];
+        Assert.That(said, Has.Count.EqualTo(2), "at the start, and when it was there again");
+        Assert.That(said, Has.None.Contains("warn "), "the log says itself how grave it is");
+        ExpectUpstreamRequests(0);
+    }
+
+    [Test]
     public async Task A_stream_ends_on_the_upstream_it_began_with_and_then_that_connection_is_closed()
     {
         ScriptedUpstream next = NewUpstream();

@@ -80,6 +80,22 @@ public sealed class ResponsesFailureTests : ProxyFixture
             Is.EqualTo(json.Remove(json.IndexOf("\"error\":{", StringComparison.Ordinal), json.IndexOf('}', StringComparison.Ordinal) - json.IndexOf("\"error\":{", StringComparison.Ordinal) - "\"error\":".Length + 1)));
     }
 
+    [TestCase(10_000)]
+    [TestCase(1000)]
+    [Category("S10")]
+    public async Task S10_the_upstreams_secrets_in_the_error_of_an_answer_too_large_to_be_held_are_taken_out(int more)
+    {
+        Setup.Options.Limits.HeldAnswer = 2048;
+        string text = new('x', 2048 + more);
+        string json = ResponseEvents.Response(
+            "failed", "[{\"type\":\"message\",\"text\":\"" + text + "\"}]", "{\"code\":\"server_error\",\"message\":\"Key " + Canary.UpstreamKey + " is bad.\"}");
+        Upstream.Next(Replies.Json(200, json));
+        await StartAsync();
+        RawResponse answer = await AskAsync(stream: false);
+        Assert.That((answer.Status, answer.End), Is.EqualTo((200, BodyEnd.Whole)));
+        Assert.That(answer.Text, Is.EqualTo(json.Replace(Canary.UpstreamKey, Clean, StringComparison.Ordinal)));
+    }
+
     [Test]
     [Category("S10")]
     public async Task S10_the_models_name_is_put_back_beside_it_also_where_the_data_has_several_lines()

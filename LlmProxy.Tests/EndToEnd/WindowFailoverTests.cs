@@ -73,8 +73,52 @@ public sealed class WindowFailoverTests : FailoverFixture
         Upstream.Otherwise(Replies.Json(400, Chat.Error(TooLong, "invalid_request_error", "context_length_exceeded")));
         await StartAsync();
         await AskAsync();
-        Contract.AssertError(await PostAsync(Chat.Request()), 503, "no_healthy_upstream");
+        Contract.AssertError(await PostAsync(Chat.Request()), 429, "rate_limit_exceeded");
         AssertSeen(2, 1);
+    }
+
+    [Test]
+    public async Task If_the_larger_is_away_the_client_is_told_when_that_one_is_back_and_not_a_smaller_one()
+    {
+        ScriptedUpstream small = NewUpstream();
+        Setup.Options.Upstreams["small"] = ProxySetup.Upstream(small.Url);
+        Setup.Mini.Targets.Add(new TargetOptions { Upstream = "small", Model = "small", Context = 4096 });
+        Upstream.Next(Replies.Json(500, Chat.Error("A")));
+        Spare.Next(Replies.Json(429, Chat.Error("Slow down."), ("Retry-After", "40")));
+        small.Next(Replies.Json(429, Chat.Error("Slow down."), ("Retry-After", "5")));
+        Upstream.Otherwise(Replies.Json(400, Chat.Error(TooLong, "invalid_request_error", "context_length_exceeded")));
+        await StartAsync();
+        await AskAsync();
+        RawResponse response = await PostAsync(Chat.Request());
+        Contract.AssertError(response, 429, "rate_limit_exceeded");
+        Assert.That(int.Parse(response.Headers["Retry-After"]!, System.Globalization.CultureInfo.InvariantCulture), Is.InRange(30, 40));
+        ExpectUpstreamRequests(4);
+    }
+
+    [TestCase(131072)]
+    [TestCase(null)]
+    public async Task A_response_that_fails_for_its_length_before_any_output_goes_to_a_larger_one_and_else_to_the_client(int? larger)
+    {
+        Setup.Mini.Targets[1].Context = larger;
+        Setup.Main.Kind = Setup.Options.Upstreams["spare"].Kind = UpstreamKind.OpenAI;
+        string failed = ResponseEvents.Begun + ResponseEvents.Failed(2, "context_length_exceeded", "Your input exceeds the context window of this model.");
+        string whole = ResponseEvents.Whole("Hi");
+        Upstream.Next(Replies.StreamOf(failed));
+        Spare.Next(Replies.StreamOf(whole));
+        await StartAsync();
+        Contract.AssertWhole(await PostAsync(ResponseEvents.Request(stream: true), ResponseEvents.Path), larger is null ? failed : whole);
+        AssertSeen(1, larger is null ? 0 : 1);
+    }
+
+    [TestCase("""{"error":{"message":"Too much.","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}""")]
+    [TestCase("""{"object":"error","message":"This model's maximum context length is 4096 tokens.","type":"BadRequestError","code":400}""")]
+    public async Task The_record_says_that_it_was_too_long(string body)
+    {
+        Upstream.Otherwise(Replies.Json(400, body));
+        await StartAsync();
+        Assert.That(await AskAsync(), Is.EqualTo(200));
+        Assert.That((await RecordAsync()).Tried, Is.EqualTo("main context_length_exceeded, spare ok"));
+        AssertSeen(1, 1);
     }
 
     [Test]

@@ -1,4 +1,6 @@
 using System.Buffers;
+using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Forwarding;
@@ -23,7 +25,11 @@ internal static class Asked
         var options = new LlmProxyOptions();
         options.Upstreams["a"] = new UpstreamOptions { Url = new Uri("http://up.example") };
         options.Models["m"] = new ModelOptions { Targets = { new TargetOptions { Upstream = "a", Model = "up" } } };
-        var route = RouteTableCompiler.Compile(options).Resolve("m", new("c", null, [], false), false).Value;
-        return new ForwardRequest(endpoint, id, "", route, fields, new RequestBody(body, null), new HeaderDictionary(), null, null);
+        var caller = new Caller("c", null, [], false);
+        var route = RouteTableCompiler.Compile(options).Resolve("m", caller, false).Value;
+        var request = new ReadRequest(new RequestBody(body, null), fields);
+        Selection selection = new Balancer(new LiveStates(TimeProvider.System), TimeProvider.System)
+            .Look(route, endpoint.Operation, caller, request, new HeaderDictionary());
+        return new ForwardRequest(endpoint, id, "", selection, fields, request.Body, new HeaderDictionary(), null, null);
     }
 }

@@ -20,7 +20,7 @@ internal sealed class HedgedCallTests
     private Choosing _choosing = null!;
     private ClockWheel _wheel = null!;
     private ExchangeClock _clock = null!;
-    private Selection _selection = null!;
+    private ForwardRequest _request = null!;
 
     [SetUp]
     public void Make()
@@ -29,7 +29,7 @@ internal sealed class HedgedCallTests
         _choosing = new Choosing(Choosing.Plain(2), (_, model) => model.Hedge = new HedgeOptions { After = TimeSpan.FromSeconds(1), BudgetPercent = 1 });
         _wheel = new ClockWheel(_choosing.Clock);
         _clock = new ExchangeClock(_wheel, CancellationToken.None);
-        _selection = _choosing.TrySelect()!;
+        _request = Asked.For("/chat/completions") with { Selection = _choosing.Select() };
     }
 
     [TearDown]
@@ -70,7 +70,7 @@ internal sealed class HedgedCallTests
         _second.SetResult(ProxyErrors.Saturated);
         _first.SetResult(ProxyErrors.InvalidBody);
         await Deadline.In(running);
-        Assert.That(_selection.State.Hedges.TryTake());
+        Assert.That(_request.Selection.State.Hedges.TryTake());
     }
 
     [Test]
@@ -89,8 +89,8 @@ internal sealed class HedgedCallTests
     public void What_an_upstream_keeps_is_not_asked_for_twice_even_if_nobody_remembers_which_it_is(string body, bool suits)
     {
         var bytes = new ReadOnlySequence<byte>(System.Text.Encoding.UTF8.GetBytes(body));
-        ForwardRequest request = Asked.For("/responses") with { Fields = RequestFields.Read(bytes, FieldNames.Standard).Value! };
-        Assert.That(HedgedCall.Suits(request, _selection), Is.EqualTo(suits));
+        ForwardRequest request = Asked.For("/responses") with { Selection = _choosing.Select(), Fields = RequestFields.Read(bytes, FieldNames.Standard).Value! };
+        Assert.That(HedgedCall.Suits(request), Is.EqualTo(suits));
     }
 
     private static ProxyError ErrorOf(string code) => code == ProxyErrors.InvalidBody.Code ? ProxyErrors.InvalidBody : ProxyErrors.ClientGone;
@@ -98,9 +98,9 @@ internal sealed class HedgedCallTests
     /// <summary>A first that is silent, and a second beside it.</summary>
     private async Task<(Task<(Result<UpstreamAnswer> Result, Candidate Asked)> Running, Racer Behind)> HedgeAsync()
     {
-        var series = new AttemptSeries(Asked.For("/chat/completions"), _selection, new LimitOptions(), _clock, null!, static _ => { }, _choosing.Clock);
+        var series = new AttemptSeries(_request, new LimitOptions(), _clock, null!, static _ => { }, _choosing.Clock);
         HedgedCall call = HedgedCall.TryMake(series, AskAsync, static (_, _) => { })!;
-        Task<(Result<UpstreamAnswer> Result, Candidate Asked)> running = call.RunAsync(_selection.Next(out _)!, Standing.Ready).AsTask();
+        Task<(Result<UpstreamAnswer> Result, Candidate Asked)> running = call.RunAsync(_request.Selection.Next(out _)!, Standing.Ready).AsTask();
         _choosing.Clock.Advance(TimeSpan.FromSeconds(1));
         return (running, await Deadline.In(_behind.Task));
     }

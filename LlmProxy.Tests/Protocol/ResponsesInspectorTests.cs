@@ -79,7 +79,7 @@ internal sealed class ResponsesInspectorTests
     [TestCase("server_error", 502)]
     [TestCase("rate_limit_exceeded", 429)]
     [TestCase("server_is_overloaded", 503)]
-    [TestCase("context_length_exceeded", 0)]
+    [TestCase("context_length_exceeded", 400)]
     [TestCase("invalid_prompt", 0)]
     public void A_failure_before_any_output_is_one_that_another_upstream_may_mend_or_the_client_s_to_see(string code, int status)
     {

@@ -101,7 +101,7 @@ internal sealed class RouteTableTests
         var unknown = Table(o => o.Models.Remove("*")).Resolve("nope", caller, reveals: false).Error!;
         var revealed = table.Resolve("gpt-5", caller, reveals: true).Error!;
         Assert.That((hidden.Status, hidden.Code), Is.EqualTo((unknown.Status, unknown.Code)));
-        Assert.That(hidden.Message, Does.Not.Contain("five").And.Contain("claude"), "only what this caller may use is named");
+        Assert.That(hidden.Message, Does.Not.Contain("five").And.Contain("gpt-secret-alias"), "only what this caller may use is named");
         Assert.That((revealed.Status, revealed.Code, revealed.IsFinal), Is.EqualTo((403, "model_not_allowed", true)));
     }
 
