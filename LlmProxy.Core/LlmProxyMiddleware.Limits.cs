@@ -1,8 +1,6 @@
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
-using LlmProxy.Core.Endpoints;
-using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;

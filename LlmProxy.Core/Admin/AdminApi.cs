@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
 using LlmProxy.Core.Accounting;
-using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Relaying;
 using Microsoft.AspNetCore.Http;

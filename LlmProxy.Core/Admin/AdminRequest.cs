@@ -98,7 +98,7 @@ internal sealed class AdminRequest(HttpContext http, string[] values, JsonElemen
     }
 
     /// <summary>An instant of the body, or of a text.</summary>
-    public DateTimeOffset? Instant(string name, string? text, ref ProxyError? error)
+    public static DateTimeOffset? Instant(string name, string? text, ref ProxyError? error)
     {
         if (text is null)
         {

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using LlmProxy.Core.Protocol;
-using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Core.Admin;
 

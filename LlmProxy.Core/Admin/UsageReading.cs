@@ -80,6 +80,6 @@ internal static class UsageReading
             return now - ago;
         }
 
-        return request.Instant(name, text, ref error);
+        return AdminRequest.Instant(name, text, ref error);
     }
 }
