@@ -5,6 +5,7 @@ namespace LlmProxy.Core.Admission;
 /// more. Register one in DI where more than one instance serves the same callers; without it every instance counts alone.
 /// </summary>
 /// <remarks>
+/// A budget's window that is new to it begins with what the ledger says was spent in it.
 /// What a replica holds of a window is never given to another before it has been returned or has expired, so that all of them
 /// together pass a limit by no more than what a replica had used of an expired slice and had not told.
 /// </remarks>

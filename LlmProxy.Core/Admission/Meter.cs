@@ -129,14 +129,15 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
         }
     }
 
-    /// <summary>Counts money of which no request here tells. Where limits are shared, the store that shares them knows of it.</summary>
+    /// <summary>Counts money of which no request here tells. Where limits are shared it is told on as though it was used here.</summary>
     public void Add(Dimension dimension, long window, long money)
     {
         lock (Turn)
         {
-            if (sharing is null)
+            _pots[(int)dimension].Add(window, money);
+            if (_slices?[(int)dimension] is { } slice)
             {
-                _pots[(int)dimension].Add(window, money);
+                sharing!.List(slice);
             }
         }
     }

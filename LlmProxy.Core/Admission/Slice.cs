@@ -24,6 +24,8 @@ internal sealed class Slice(Meter meter, Dimension dimension)
     private int _quiet;
     private long _wanted;
     private long _lastAsked;
+    private long _lastPaced = long.MinValue / 2;
+    private long _keepUntil = long.MinValue / 2;
     private bool _isGrantedLess;
 
     public Meter Meter { get; } = meter;
@@ -66,7 +68,8 @@ internal sealed class Slice(Meter meter, Dimension dimension)
             return false;
         }
 
-        _wanted = Math.Max(_wanted, amount);
+        // All who wait, or of many who come at once to a replica that has nothing yet one would get in.
+        _wanted = Math.Min(Limit, _wanted + amount);
         return true;
     }
 
@@ -85,18 +88,25 @@ internal sealed class Slice(Meter meter, Dimension dimension)
             (_window, _granted, _base, _told, _usedByAll) = (pot.Window, 0, 0, 0, 0);
         }
 
-        _quiet = _recent > 0 ? 0 : _quiet + 1;
-        _pace = _quiet >= LongestQuiet ? 0 : Math.Max(_recent, _pace * 3 / 4);
-        _recent = 0;
+        // By the clock: while somebody waits there are many exchanges in a moment.
+        if (milliseconds - _lastPaced >= LimitSharing.IntervalMs)
+        {
+            _quiet = _recent > 0 ? 0 : _quiet + 1;
+            _pace = _quiet >= LongestQuiet ? 0 : Math.Max(_recent, _pace * 3 / 4);
+            (_recent, _lastPaced) = (0, milliseconds);
+        }
+
         var ahead = Math.Max(_wanted, Math.Min(_pace * Ahead, Math.Max(1, Limit / LargestShare)));
         if (_pace == 0 && _wanted == 0)
         {
             ahead = 0;
         }
 
-        var hold = pot.Reserved + ahead;
-        var used = Dimension == Dimension.Concurrent ? 0 : pot.Used - _base;
+        // What came for who waits is theirs for a moment: the next exchange may be there before they are.
+        _keepUntil = _wanted > 0 ? milliseconds + LimitSharing.IntervalMs : _keepUntil;
         var held = Math.Max(0, _granted - pot.Used);
+        var hold = Math.Max(pot.Reserved + ahead, milliseconds < _keepUntil ? held : 0);
+        var used = Dimension == Dimension.Concurrent ? 0 : pot.Used - _base;
         var isDue = second >= _expires - (LimitSharing.ExpirySeconds * 2 / 3);
         if (used == _told - _base && hold == held && !(isDue && hold > 0))
         {
@@ -121,7 +131,7 @@ internal sealed class Slice(Meter meter, Dimension dimension)
         _told = ask.UsedHere;
         _usedByAll = usedByAll;
         _isGrantedLess = held < ask.Hold;
-        _wanted = _wanted <= ask.Wanted ? 0 : _wanted;
+        _wanted = Math.Max(0, _wanted - ask.Wanted);
     }
 
     /// <summary>Nothing is held or waits to be told: it need not be looked at until it is used again.</summary>

@@ -45,7 +45,7 @@ internal sealed class CallerCompiler(LlmProxyOptions options, Func<string, strin
     };
 
     // Member by member and window by window: a key with a day's budget of its own still has the month's of its group.
-    private static AllowanceOptions Own(KeyOptions key, GroupOptions? group)
+    private static EachKeyOptions Own(KeyOptions key, GroupOptions? group)
     {
         var each = group?.EachKey ?? _nothing;
         return new EachKeyOptions

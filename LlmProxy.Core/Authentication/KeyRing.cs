@@ -33,7 +33,7 @@ internal sealed class KeyRing
 
         foreach (var (id, key) in options.Keys)
         {
-            KeyHash.TryParse(key.Hash ?? ApiKeys.Hash(key.Key!), out var hash);
+            _ = KeyHash.TryParse(key.Hash ?? ApiKeys.Hash(key.Key!), out var hash);
             var caller = _compiler.Compile(id, id, key, key.Group is null ? null : _groups[key.Group], key.Expires);
             _callers.Add(KeyHash.From(hash), (hash, caller));
         }

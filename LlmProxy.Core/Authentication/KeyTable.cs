@@ -5,7 +5,7 @@ using LlmProxy.Core.Configuration;
 
 namespace LlmProxy.Core.Authentication;
 
-/// <summary>Reads keys out of text with commas (RFC 4180): quotes around a value that holds a comma, a quote (then doubled) or a line's end.</summary>
+/// <summary>Reads keys out of a table.</summary>
 internal static class KeyTable
 {
     private const int MostProblems = 100;
@@ -14,7 +14,7 @@ internal static class KeyTable
     /// <summary>The keys, each with its line; what is wrong goes to the problems.</summary>
     public static List<(int Line, string Name, string Hash, string Settings)> Read(string csv, List<ConfigurationProblem> problems)
     {
-        var rows = Rows(csv.TrimStart('\uFEFF'), problems).ToList();
+        var rows = Rows(csv.TrimStart('\uFEFF'), problems);
         var keys = new List<(int, string, string, string)>();
         if (rows.Count == 0)
         {
@@ -66,7 +66,7 @@ internal static class KeyTable
             }
         }
 
-        return problems.Count == 0 ? columns : null;
+        return problems.Exists(problem => problem.Line == head.Line) ? null : columns;
     }
 
     // What is wrong with the settings is said by their own reader: then the two values stand in an object of their own.
@@ -99,66 +99,20 @@ internal static class KeyTable
         return !rest.StartsWith("{") ? settings : rest[1..].Trim() is "}" ? own : string.Concat(own.AsSpan(0, own.Length - 1), ",", rest[1..]);
     }
 
-    private static IEnumerable<(int Line, List<string> Cells)> Rows(string csv, List<ConfigurationProblem> problems)
+    private static List<(int Line, List<string> Cells)> Rows(string csv, List<ConfigurationProblem> problems)
     {
-        var (line, start, quoted) = (1, 1, 1);
-        var cells = new List<string>();
-        var cell = new StringBuilder();
-        var isQuoted = false;
-        for (var i = 0; i <= csv.Length; i++)
+        var text = new CommaText(csv);
+        var rows = new List<(int, List<string>)>();
+        while (text.Read() is { } row)
         {
-            var c = i < csv.Length ? csv[i] : '\n';
-            if (isQuoted && i < csv.Length)
-            {
-                if (c == '"' && i + 1 < csv.Length && csv[i + 1] == '"')
-                {
-                    cell.Append('"');
-                    i++;
-                }
-                else if (c == '"')
-                {
-                    isQuoted = false;
-                }
-                else
-                {
-                    cell.Append(c);
-                    line += c == '\n' ? 1 : 0;
-                }
-            }
-            else if (c == '"' && cell.ToString().Trim().Length == 0)
-            {
-                cell.Clear();
-                (isQuoted, quoted) = (true, line);
-            }
-            else if (c == ',')
-            {
-                Take();
-            }
-            else if (c == '\n')
-            {
-                Take();
-                if (cells.Count > 1 || cells[0].Trim().Length > 0)
-                {
-                    yield return (start, cells);
-                }
-
-                (cells, start) = ([], ++line);
-            }
-            else if (c != '\r')
-            {
-                cell.Append(c);
-            }
+            rows.Add(row);
         }
 
-        if (isQuoted)
+        if (text.OpenQuote > 0)
         {
-            problems.Add(new ConfigurationProblem(true, quoted, "", "a quote is missing at the end of a value."));
+            problems.Add(new ConfigurationProblem(true, text.OpenQuote, "", "a quote is missing at the end of a value."));
         }
 
-        void Take()
-        {
-            cells.Add(cell.ToString());
-            cell.Clear();
-        }
+        return rows;
     }
 }

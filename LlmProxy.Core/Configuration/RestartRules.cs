@@ -10,6 +10,7 @@ internal static class RestartRules
         Note("Listen", "Api", started.Listen.Api == now.Listen.Api);
         Note("Listen", "Admin", started.Listen.Admin == now.Listen.Admin);
         Note("Listen", "Certificate", started.Listen.Certificate == now.Listen.Certificate);
+        Note("Listen", "TrustedProxies", started.Listen.TrustedProxies.SequenceEqual(now.Listen.TrustedProxies));
         Note("Shutdown", "Pause", started.Shutdown.Pause == now.Shutdown.Pause);
         Note("Shutdown", "Deadline", started.Shutdown.Deadline == now.Shutdown.Deadline);
         Note("Cors", "Origins", started.Cors.Origins.SequenceEqual(now.Cors.Origins));

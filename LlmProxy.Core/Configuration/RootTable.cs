@@ -9,8 +9,8 @@ internal static class RootTable
             new Member<ListenOptions, string>("Api", TextShape.Instance, static (o, v) => o.Api = v),
             new Member<ListenOptions, string>("Admin", TextShape.Instance, static (o, v) => o.Admin = v),
             new Member<ListenOptions, string>("Certificate", TextShape.Instance, static (o, v) => o.Certificate = v),
-        ],
-        "TrustedProxies");
+            Collections.Texts<ListenOptions>("TrustedProxies", static o => o.TrustedProxies),
+        ]);
 
     private static readonly ObjectShape<LimitOptions> Limits = new(
         static () => new LimitOptions(),

@@ -40,6 +40,8 @@ internal static class ProxyPipeline
             app.UseWhen(static http => !IsMetrics(http.Request), static api => api.UseCors());
         }
 
+        TrustedProxies.Use(app);
+
         // The API's usual address goes first, so that the executable's own pages cost it nothing.
         app.UseLlmProxy("/v1");
         app.Use((http, next) => (pages.Find(http.Request) ?? next)(http));

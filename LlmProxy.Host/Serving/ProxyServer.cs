@@ -117,6 +117,7 @@ internal sealed class ProxyServer : IAsyncDisposable
 
         builder.Services.AddHostedService<QuietMoment>();
         TelemetryExport.Add(builder.Services);
+        TrustedProxies.Add(builder.Services, configuration.Options.Listen.TrustedProxies);
         BrowserAccess.Add(builder.Services, configuration.Options.Cors);
         return builder;
     }
@@ -145,6 +146,7 @@ internal sealed class ProxyServer : IAsyncDisposable
             .AddFilter(typeof(LlmProxyReload).FullName, LogLevel.Information)
             // Who is told that an upstream has gone wants to know that it is back.
             .AddFilter("LlmProxy.Core.Forwarding.HealthChecks", LogLevel.Information)
+            .AddFilter("LlmProxy.Core.Authentication.KeyStoreFollower", LogLevel.Information)
             .AddFilter(typeof(StoreCare).FullName, LogLevel.Information)
             // Said before the start, in the same words as by "llmproxy check".
             .AddFilter("LlmProxy.Core.Configuration", LogLevel.Error)

@@ -25,9 +25,13 @@ internal sealed class PostgresLimitStore(PostgresDatabase database) : ILimitStor
         """;
 
     // The rows are locked in the order in which they are given, which is the same for all: nobody waits in a circle.
+    // A budget that is new goes on from what the ledger says was spent.
     private const string Take = $"""
         INSERT INTO llmproxy_limits AS l (meter, period, forgotten, ends)
-        SELECT a.meter, a.period, 0, a.ends FROM {Asked} ORDER BY a.place
+        SELECT a.meter, a.period,
+            CASE WHEN a.meter LIKE '%/usd' THEN COALESCE((SELECT p.cost FROM llmproxy_spend p WHERE p.period = a.period AND p.meter = left(a.meter, -4)), 0) ELSE 0 END,
+            a.ends
+        FROM {Asked} ORDER BY a.place
         ON CONFLICT (meter, period) DO UPDATE SET ends = excluded.ends
         """;
 

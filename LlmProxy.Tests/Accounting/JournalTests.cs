@@ -1,5 +1,4 @@
 using LlmProxy.Core.Accounting;
-using LlmProxy.Tests.Support;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.Accounting;

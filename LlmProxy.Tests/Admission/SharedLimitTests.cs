@@ -85,7 +85,8 @@ internal sealed class SharedLimitTests
         Assert.That(error.Message, Is.EqualTo(
             "Your budget for today has too little left for this request: 0.01 of 0.012 USD are used, and it may cost 0.003 USD. It resets 2026-11-23 00:00 UTC."));
 
-        // What is too little for one is let go with the next exchange.
+        // What is too little for one is let go in a moment.
+        _clock.Advance(TimeSpan.FromMilliseconds(LimitSharing.IntervalMs));
         await ExchangeAllAsync();
         Assert.That(await TryAsync(_replicas[2], caller, body: Admitting.Body(answer: 100)), Is.Null);
     }
@@ -95,6 +96,7 @@ internal sealed class SharedLimitTests
     {
         Caller caller = Admitting.CallerOf(new KeyOptions { RequestsPerMinute = 1000 });
         await TryAsync(_replicas[0], caller);
+        _clock.Advance(TimeSpan.FromMilliseconds(LimitSharing.IntervalMs));
         await ExchangeAllAsync();
         _store.IsDown = true;
         var alone = 0;
@@ -113,6 +115,7 @@ internal sealed class SharedLimitTests
     {
         Caller caller = Admitting.CallerOf(new KeyOptions { Budget = new BudgetOptions { Total = 1 } });
         await TryAsync(_replicas[0], caller);
+        _clock.Advance(TimeSpan.FromMilliseconds(LimitSharing.IntervalMs));
         await ExchangeAllAsync();
         _store.IsDown = true;
         Assert.That(await TryAsync(_replicas[0], caller), Is.Null);

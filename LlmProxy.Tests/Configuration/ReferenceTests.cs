@@ -54,14 +54,6 @@ internal sealed class ReferenceTests
             Is.EqualTo(new[] { "error  line 2  Upstreams › a › ApiKey: " + problem }));
     }
 
-    [Test]
-    public void What_is_not_in_this_version_is_not_followed_either()
-    {
-        Assert.That(
-            Written.Refused(Written.Root("\"Listen\": { \"TrustedProxies\": \"${UNSET_ONE}\" }")),
-            Is.EqualTo(new[] { "error  line 2  Listen › TrustedProxies: is not in this version. Leave it out." }));
-    }
-
     // Each puts the canary where something else belongs, so that the value itself is what is wrong.
     [TestCase("\"Url\": \"${KEY}\"")]
     [TestCase("\"Url\": \"http://user:${KEY}@host/\"")]

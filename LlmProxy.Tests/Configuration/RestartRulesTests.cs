@@ -18,7 +18,7 @@ internal sealed class RestartRulesTests
     {
         var other = new LlmProxyOptions
         {
-            Listen = { Api = "http://127.0.0.1:1", Admin = "http://127.0.0.1:2", Certificate = "x" },
+            Listen = { Api = "http://127.0.0.1:1", Admin = "http://127.0.0.1:2", Certificate = "x", TrustedProxies = { "10.0.0.1" } },
             Shutdown = { Pause = TimeSpan.FromSeconds(1), Deadline = TimeSpan.FromSeconds(2) },
             Cors = { Origins = { "https://a" } },
             Admin = { OnApiPort = true },

@@ -116,6 +116,9 @@ internal sealed class ValueTests
     [TestCase("\"Keys\": [ ]", "Keys: needs an object { … }, not a list.")]
     [TestCase("\"Groups\": { \"g\": { \"Models\": \"gpt-5\" } }", "Groups › g › Models: needs a list [ … ], not text.")]
     [TestCase("\"Groups\": { \"g\": { \"Models\": null } }", "Groups › g › Models: null is no value here: leave the member out, or write a list [ … ].")]
+    [TestCase("\"Listen\": { \"TrustedProxies\": \"10.0.0.0/8\" }", "Listen › TrustedProxies: needs a list [ … ], not text.")]
+    [TestCase("\"Listen\": { \"TrustedProxies\": [\"10.0.0.0/8\", \"proxy.example.com\"] }", "Listen › TrustedProxies[1]: \"proxy.example.com\" is neither an address nor a network: write for example \"10.0.0.7\" or \"10.0.0.0/8\".")]
+    [TestCase("\"Listen\": { \"TrustedProxies\": [\"0.0.0.0/0\"] }", "Listen › TrustedProxies[0]: \"0.0.0.0/0\" is everybody: whoever calls could give itself any address. Name the proxies.")]
     public void A_value_of_the_wrong_kind_is_refused_and_not_converted(string member, string problem)
     {
         Assert.That(Written.Refused(Written.Root(member)), Is.EqualTo(new[] { "error  line 2  " + problem }));
