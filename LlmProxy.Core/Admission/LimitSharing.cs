@@ -114,13 +114,17 @@ internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare>
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        Task? woken = null;
         while (store is not null && !stoppingToken.IsCancellationRequested)
         {
             try
             {
+                // Kept until it has happened: one that is given up may still take a call that was meant for the next.
+                woken ??= _wake.WaitAsync(stoppingToken);
                 using var interval = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-                await Task.WhenAny(_wake.WaitAsync(interval.Token), Task.Delay(TimeSpan.FromMilliseconds(IntervalMs), time, interval.Token));
+                await Task.WhenAny(woken, Task.Delay(TimeSpan.FromMilliseconds(IntervalMs), time, interval.Token));
                 await interval.CancelAsync();
+                woken = woken.IsCompleted ? null : woken;
                 await ExchangeAsync(stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

@@ -27,8 +27,13 @@ internal abstract class KeyContract
     {
         var full = Key("key_1") with
         {
-            Tail = "x7Fq", FormerHash = "sha256:former", FormerUntil = LedgerRows.Noon.AddHours(1), Group = "team",
-            Expires = LedgerRows.Noon.AddDays(1), Revoked = LedgerRows.Noon.AddDays(2), Settings = """{"Models":["a"]}""",
+            Tail = "x7Fq",
+            FormerHash = "sha256:former",
+            FormerUntil = LedgerRows.Noon.AddHours(1),
+            Group = "team",
+            Expires = LedgerRows.Noon.AddDays(1),
+            Revoked = LedgerRows.Noon.AddDays(2),
+            Settings = """{"Models":["a"]}""",
         };
         Assert.That(await _store.SaveAsync([full, Key("key_2")], None), Is.True);
         var (revision, keys, groups) = await _store.ReadAsync(0, None);

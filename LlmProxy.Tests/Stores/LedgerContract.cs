@@ -23,7 +23,14 @@ internal abstract class LedgerContract
     {
         var (full, bare) = (LedgerRows.Full("2"), new LedgerRow
         {
-            Id = "1", Started = LedgerRows.Noon, Operation = "models", Key = "k", KeyName = "n", Model = "m", End = "ok", UsageSource = "none",
+            Id = "1",
+            Started = LedgerRows.Noon,
+            Operation = "models",
+            Key = "k",
+            KeyName = "n",
+            Model = "m",
+            End = "ok",
+            UsageSource = "none",
         });
         await _store.WriteAsync([full, bare], None);
         var rows = await ReadAsync(new UsageQuery());

@@ -17,7 +17,7 @@ namespace LlmProxy.Tests.Stores;
 internal sealed class SharedAdmissionTests
 {
     private const int Limit = 50;
-    private const int Rounds = 5;
+    private const int Rounds = 100;
 
     private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 22, 12, 0, 0, TimeSpan.Zero));
     private PostgresDatabase _database = null!;

@@ -13,6 +13,9 @@ internal sealed class PostgresServer : IAsyncDisposable
 {
     private const string Password = "pg-5ecret";
 
+    /// <summary>Runs the server until standard input ends: with the process of the tests, however that ends.</summary>
+    private const string UntilInputEnds = "\"$@\" & server=$!; cat > /dev/null; kill -QUIT $server 2> /dev/null; wait";
+
     private static readonly SemaphoreSlim _once = new(1);
     private static PostgresServer? _shared;
 
@@ -23,25 +26,22 @@ internal sealed class PostgresServer : IAsyncDisposable
 
     private PostgresServer(string binaries, string folder, int port) => (_binaries, _folder, _port) = (binaries, folder, port);
 
-    /// <summary>One for all tests that do not stop it; it ends with the process of the tests.</summary>
+    /// <summary>One for all tests that do not stop it; it ends after the last of them.</summary>
     public static async Task<PostgresServer> SharedAsync()
     {
         await _once.WaitAsync();
         try
         {
-            if (_shared is null)
-            {
-                _shared = await StartNewAsync();
-                AppDomain.CurrentDomain.ProcessExit += static (_, _) => _shared.End();
-            }
-
-            return _shared;
+            return _shared ??= await StartNewAsync();
         }
         finally
         {
             _once.Release();
         }
     }
+
+    /// <summary>After the last test.</summary>
+    public static void EndShared() => _shared?.End();
 
     /// <summary>One that a test may stop.</summary>
     public static async Task<PostgresServer> StartNewAsync()
@@ -108,8 +108,12 @@ internal sealed class PostgresServer : IAsyncDisposable
         var start = AsItsUser(
             "postgres", "-D", Data, "-p", _port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1", "-c", $"unix_socket_directories={_folder}",
             "-c", "fsync=off", "-c", "max_connections=100");
-        start.RedirectStandardError = true;
-        _process = Process.Start(start)!;
+        _process = Process.Start(new ProcessStartInfo("/bin/sh", ["-c", UntilInputEnds, "sh", start.FileName, .. start.ArgumentList])
+        {
+            WorkingDirectory = _folder,
+            RedirectStandardInput = true,
+            RedirectStandardError = true,
+        })!;
         _process.ErrorDataReceived += static (_, _) => { };
         _process.BeginErrorReadLine();
         using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(30));
@@ -131,7 +135,8 @@ internal sealed class PostgresServer : IAsyncDisposable
     public async Task StopAsync()
     {
         await AsItsUserAsync("pg_ctl", "stop", "-D", Data, "-m", "immediate");
-        await _process!.WaitForExitAsync();
+        _process!.StandardInput.Close();
+        await _process.WaitForExitAsync();
     }
 
     public ValueTask DisposeAsync()
@@ -144,7 +149,7 @@ internal sealed class PostgresServer : IAsyncDisposable
     {
         if (_process is { HasExited: false })
         {
-            _process.Kill(entireProcessTree: true);
+            _process.StandardInput.Close();
             _process.WaitForExit();
         }
 
