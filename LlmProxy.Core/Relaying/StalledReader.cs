@@ -12,7 +12,9 @@ internal static class StalledReader
     /// <summary>Waits for a write that did not complete at once.</summary>
     public static async ValueTask<FlushResult> WaitAsync(HttpContext http, ExchangeClock clock, ValueTask<FlushResult> write)
     {
-        clock.BeginWaitForReader(() => Abort(http));
+        // Asked for now: the wheel that cuts it first wakes who waits here, and the request may be over before it is aborted.
+        var lifetime = http.Features.Get<IHttpRequestLifetimeFeature>();
+        clock.BeginWaitForReader(lifetime is null ? null : lifetime.Abort);
         try
         {
             return await write;
