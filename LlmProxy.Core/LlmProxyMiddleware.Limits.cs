@@ -1,6 +1,7 @@
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
@@ -12,9 +13,26 @@ namespace LlmProxy.Core;
 /// <summary>Whose limits a request has to pass, what it sets aside of them, and what becomes of that.</summary>
 internal sealed partial class LlmProxyMiddleware
 {
-    private static void Note(Exchange exchange, Endpoint endpoint) => (exchange.Operation, exchange.GenAiOperation) = (endpoint.Name, endpoint.GenAiName);
+    /// <summary>Who calls, if they may call that.</summary>
+    private Result<Caller> Identify(HttpContext http, ClientHeaders seen, Endpoint endpoint, LlmProxySnapshot snapshot, Exchange exchange)
+    {
+        (exchange.Operation, exchange.GenAiOperation) = (endpoint.Name, endpoint.GenAiName);
+        var found = Authenticator.Authenticate(http, seen, snapshot.Keys, time, failures);
+        if (!found.TryGet(out var caller, out _))
+        {
+            return found;
+        }
 
-    private static void Note(Exchange exchange, Caller caller) => (exchange.Caller, exchange.Group, exchange.Key) = (caller.Id, caller.Group, caller);
+        (exchange.Caller, exchange.Group, exchange.Key) = (caller.Id, caller.Group, caller);
+        return endpoint.IsLocal || (caller.Operations & endpoint.Operation) != 0 ? found : ProxyErrors.OperationNotAllowed(endpoint.Name);
+    }
+
+    private ValueTask<ProxyError?> AdmitAsync(
+        HttpContext http, Endpoint endpoint, Caller caller, in ReadRequest request, in RouteMatch route, LlmProxySnapshot snapshot, Exchange exchange)
+    {
+        var refused = Admit(http, endpoint, caller, request, route, snapshot, exchange, out var mayAsk);
+        return mayAsk ? AskAndAdmitAsync(http, endpoint, caller, request, route, snapshot, exchange) : new(refused);
+    }
 
     /// <summary>Other replicas may have what is missing here: the request waits for that a moment, once.</summary>
     private async ValueTask<ProxyError?> AskAndAdmitAsync(

@@ -72,25 +72,16 @@ internal sealed partial class LlmProxyMiddleware(
     private async ValueTask<ProxyError?> ServeAsync(
         HttpContext http, ClientHeaders seen, EndpointMatch match, LlmProxySnapshot snapshot, Exchange exchange)
     {
-        // 1. Which operation is this?
+        // 1. Which operation is this? 2. Who calls?
         var endpoint = match.Endpoint!;
-        Note(exchange, endpoint);
-
-        // 2. Who calls?
-        if (!Authenticator.Authenticate(http, seen, snapshot.Keys, time, failures).TryGet(out var caller, out var error))
+        if (!Identify(http, seen, endpoint, snapshot, exchange).TryGet(out var caller, out var error))
         {
             return error;
         }
 
-        Note(exchange, caller);
         if (endpoint.IsLocal)
         {
             return await AnswerLocallyAsync(http, match, caller, snapshot, exchange);
-        }
-
-        if ((caller.Operations & endpoint.Operation) == 0)
-        {
-            return ProxyErrors.OperationNotAllowed(endpoint.Name);
         }
 
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
@@ -111,7 +102,6 @@ internal sealed partial class LlmProxyMiddleware(
             }
 
             Note(exchange, route);
-
             // What is only explained goes nowhere.
             if ((seen & ClientHeaders.Explain) != 0)
             {
@@ -119,13 +109,7 @@ internal sealed partial class LlmProxyMiddleware(
             }
 
             // 5. May it run now? What it may use is set aside.
-            var refused = Admit(http, endpoint, caller, request, route, snapshot, exchange, out var mayAsk);
-            if (mayAsk)
-            {
-                refused = await AskAndAdmitAsync(http, endpoint, caller, request, route, snapshot, exchange);
-            }
-
-            if (refused is not null)
+            if (await AdmitAsync(http, endpoint, caller, request, route, snapshot, exchange) is { } refused)
             {
                 return refused;
             }

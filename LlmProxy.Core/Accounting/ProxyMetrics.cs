@@ -152,12 +152,12 @@ internal sealed class ProxyMetrics
         AddIfKnown(ref tags, Label.ResponseModel, exchange.ResponseModel);
         if (exchange.Usage.Input >= 0)
         {
-            RecordTokens(ref tags, InputTokens, exchange.Usage.Input, exchange.IsEstimate);
+            RecordTokens(tags, InputTokens, exchange.Usage.Input, exchange.IsEstimate);
         }
 
         if (exchange.Usage.Output >= 0)
         {
-            RecordTokens(ref tags, OutputTokens, exchange.Usage.Output, exchange.IsEstimate);
+            RecordTokens(tags, OutputTokens, exchange.Usage.Output, exchange.IsEstimate);
         }
 
         if (exchange.Streamed && exchange.FirstEvent != 0)
@@ -178,9 +178,8 @@ internal sealed class ProxyMetrics
         }
     }
 
-    private void RecordTokens(ref TagList tags, in KeyValuePair<string, object?> type, long count, bool isEstimate)
+    private void RecordTokens(TagList tags, in KeyValuePair<string, object?> type, long count, bool isEstimate)
     {
-        var before = tags.Count;
         tags.Add(type);
         if (isEstimate)
         {
@@ -188,10 +187,6 @@ internal sealed class ProxyMetrics
         }
 
         _tokens.Record(count, tags);
-        while (tags.Count > before)
-        {
-            tags.RemoveAt(tags.Count - 1);
-        }
     }
 
     private static void AddIfKnown(ref TagList tags, string label, string? value)

@@ -24,7 +24,13 @@ internal sealed class RestartRulesTests
             Admin = { OnApiPort = true },
             Store = new StoreOptions
             {
-                Kind = StoreKind.PostgreSQL, Path = "x", ConnectionString = "y", KeepDays = 1, Journal = 1, WhenFull = FullJournal.Refuse, WhenCutOff = CutOffShare.Serve,
+                Kind = StoreKind.PostgreSQL,
+                Path = "x",
+                ConnectionString = "y",
+                KeepDays = 1,
+                Journal = 1,
+                WhenFull = FullJournal.Refuse,
+                WhenCutOff = CutOffShare.Serve,
             },
         };
         IReadOnlyList<string> named = RestartRules.Find(new LlmProxyOptions(), other);
