@@ -20,7 +20,8 @@ internal sealed class LoadedConfiguration
             throw new RefusedException($"{source.Description}: HostIdentity is for the middleware in an app that signs its users in. Here callers come with Keys.");
         }
 
-        if (options.Keys.Count == 0 && !options.AllowAnonymous && key() is { } generated)
+        // Who names a store keeps keys there: one more, that nobody made, would only be in the way.
+        if (options.Keys.Count == 0 && !options.AllowAnonymous && !KeepsKeys && key() is { } generated)
         {
             GeneratedKey = generated;
             options.Keys[GeneratedName] = new KeyOptions { Hash = ApiKeys.Hash(generated), Debug = IsDemo };
@@ -35,6 +36,9 @@ internal sealed class LoadedConfiguration
 
     /// <summary>A key that is valid until the process ends; null if the configuration says who may call.</summary>
     public string? GeneratedKey { get; }
+
+    /// <summary>A store is configured, and callers' keys may be in it alone.</summary>
+    public bool KeepsKeys => Options.Store is { Kind: not StoreKind.None };
 
     public bool IsDemo => Source.Kind == SourceKind.Nothing;
 

@@ -35,6 +35,11 @@ internal static class Banner
             people.WriteLine($"  Key    {key}     valid until you stop this process");
         }
 
+        if (configuration.KeepsKeys && configuration.Options.Keys.Count == 0)
+        {
+            people.WriteLine("  Keys   in the store: llmproxy keys create NAME");
+        }
+
         if (admin is not null)
         {
             people.WriteLine($"  Admin  {admin}/metrics");

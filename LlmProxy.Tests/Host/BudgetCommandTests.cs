@@ -102,6 +102,23 @@ internal sealed class BudgetCommandTests : HostTest
         }
     }
 
+    [Test]
+    public async Task With_a_store_that_is_configured_its_keys_are_enough_to_be_reached_from_other_machines()
+    {
+        await WriteAsync("llmproxy.json", """
+            {
+              "Listen": { "Api": "http://0.0.0.0:0" }, "Store": "SQLite",
+              "Upstreams": { "tiny": { "Url": "http://127.0.0.1:9/v1" } }, "Models": { "small": "tiny/tiny-1" },
+            }
+            """);
+        var host = await Start().StartedAsync();
+        Assert.That(host.Key, Is.Null);
+        using var client = new HttpClient { BaseAddress = new Uri(host.Address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)) };
+        Assert.That((await client.GetAsync("/v1/models")).StatusCode, Is.EqualTo(HttpStatusCode.Unauthorized));
+        client.DefaultRequestHeaders.Authorization = new("Bearer", (await RunAsync(null, "keys", "create", "ci")).Results.Trim());
+        Assert.That((await client.GetAsync("/v1/models")).StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
     private async Task<JsonElement> UsageAsync()
     {
         // Rows are written behind; the journal is asked for none.
