@@ -119,9 +119,16 @@ public sealed record LedgerRow
             yield return new Spend("group/" + Group, window, cost);
             if (EndUser is not null)
             {
-                yield return new Spend($"user/{Group}/{EndUser}", window, cost);
+                yield return new Spend(MeterOf(Group, EndUser), window, cost);
             }
         }
+    }
+
+    /// <summary>Whose spend an end user's is (<see cref="Spend.Meter"/>). A slash in the group's name is escaped, so that no two users are the same.</summary>
+    public static string MeterOf(string group, string endUser)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        return $"user/{group.Replace("/", "%2F", StringComparison.Ordinal)}/{endUser}";
     }
 
     /// <summary>The windows that a day is in: <c>2026-11-25</c>, <c>2026-11</c>, <c>total</c>.</summary>

@@ -42,7 +42,7 @@ internal sealed class LimitStates(Meters meters)
     public List<LimitState> OfUser(string group, EndUserOptions? users, TimeZoneInfo zone, string user)
     {
         var found = new List<LimitState>();
-        Look($"user/{group}/{user}", users, zone, found);
+        Look(UserMeters.NameOf(group, user), users, zone, found);
         return found;
     }
 

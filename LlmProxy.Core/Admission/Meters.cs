@@ -144,7 +144,10 @@ internal sealed class UserMeters(string group, Meters all)
     }
 
     /// <summary>As the ledger names it.</summary>
-    public string NameOf(string user) => $"user/{Group}/{user}";
+    public string NameOf(string user) => NameOf(Group, user);
+
+    /// <summary>A slash in the group's name is escaped, so that no two users are the same.</summary>
+    public static string NameOf(string group, string user) => $"user/{group.Replace("/", "%2F", StringComparison.Ordinal)}/{user}";
 
     public void Sweep()
     {

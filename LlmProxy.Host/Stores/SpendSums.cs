@@ -27,7 +27,7 @@ internal sealed class SpendSums
             return;
         }
 
-        var ofUser = row.EndUser is null ? null : $"user/{row.Group}/{row.EndUser}";
+        var ofUser = row.EndUser is null ? null : LedgerRow.MeterOf(row.Group ?? "", row.EndUser);
         foreach (var charge in row.Charges(cost))
         {
             var key = (StoredText.Of(charge.Meter), charge.Window);
