@@ -19,6 +19,8 @@ results=$ci_artifacts/results
 checks=$results/checks
 work=$(mktemp -d)
 export HOME=${HOME:-$work}
+# Whatever starts the executable keeps nothing in the user's own folders.
+export LLMPROXY_DATA=$work/data
 started=()
 running=
 failed_steps=0
@@ -65,11 +67,11 @@ has_not() { ! grep -qE -- "$2" <<< "$1" || { printf 'expected not to find: %s\ni
 is() { [ "$1" = "$2" ] || { printf 'expected: %s\nbut was:  %s\n' "$2" "$1"; return 1; }; }
 ends_with() { is "$(grep -v '^[[:space:]]*$' <<< "$1" | tail -n 1 | tr -d '\r')" "$2"; }
 
-# install_missing PACKAGE:COMMAND-OR-FILE…: from Debian, and only what is not there.
+# install_missing PACKAGE:COMMAND-OR-FILE…: from Debian, and only what is not there. A file may be a pattern.
 install_missing() {
   local wanted=() pair
   for pair in "$@"; do
-    command -v "${pair#*:}" > /dev/null || [ -e "${pair#*:}" ] || wanted+=("${pair%%:*}")
+    command -v "${pair#*:}" > /dev/null || compgen -G "${pair#*:}" > /dev/null || wanted+=("${pair%%:*}")
   done
   [ ${#wanted[@]} -eq 0 ] && return 0
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}"

@@ -44,14 +44,14 @@ public static class LlmProxyApplicationBuilderExtensions
     private static LlmProxyMiddleware Find(IServiceProvider services) => services.GetService<LlmProxyMiddleware>()
         ?? throw new InvalidOperationException("LlmProxy has not been added: call builder.AddLlmProxy(…) first.");
 
-    private static string Normalize(string prefix)
+    internal static string Normalize(string prefix)
     {
         ArgumentNullException.ThrowIfNull(prefix);
         prefix = prefix.TrimEnd('/');
         return prefix.Length == 0 || prefix[0] == '/' ? prefix : throw new ArgumentException("A prefix begins with a slash.", nameof(prefix));
     }
 
-    private static bool TryStrip(string path, string prefix, out string rest)
+    internal static bool TryStrip(string path, string prefix, out string rest)
     {
         var isOurs = path.StartsWith(prefix, StringComparison.Ordinal) && (path.Length == prefix.Length || prefix.Length == 0 || path[prefix.Length] == '/');
         rest = isOurs ? EndpointTable.Rest(path, prefix.Length) : "";

@@ -41,6 +41,7 @@ internal sealed partial class LlmProxyMiddleware
         var forward = new ForwardRequest(endpoint, match.Id, query, selection, request.Fields, request.Body, http.Request.Headers, trace.Parent, trace.State)
         {
             Seen = seen,
+            WantsUsage = accountant.WantsUsage(exchange, route),
         };
         var answering = new Answering(this, http, clock, forward, caller, snapshot, exchange);
         clock.LimitTotal(answering.First.Timeouts.Total);
@@ -92,7 +93,7 @@ internal sealed partial class LlmProxyMiddleware
 
         public override ResponseHeaders Headers() => proxy.HeadersOf(exchange, caller, Request.Endpoint.Dialect);
 
-        public override void Complete(RelayOutcome outcome) => LlmProxyMiddleware.Note(exchange, outcome, Request, Part);
+        public override void Complete(RelayOutcome outcome) => proxy.Note(exchange, outcome, Request, Part);
 
         public void Dispose() => Part?.Dispose();
     }

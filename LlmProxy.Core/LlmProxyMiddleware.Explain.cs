@@ -39,6 +39,11 @@ internal sealed partial class LlmProxyMiddleware
 
         try
         {
+            if ((caller.Operations & match.Endpoint!.Operation) == 0)
+            {
+                return ProxyErrors.OperationNotAllowed(match.Endpoint.Name);
+            }
+
             if (!Lead(match, request.Fields, caller, snapshot).TryGet(out var route, out error))
             {
                 return error;

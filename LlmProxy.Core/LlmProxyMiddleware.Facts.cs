@@ -7,7 +7,6 @@ using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Relaying;
 using LlmProxy.Core.Requests;
-using LlmProxy.Core.Routing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
@@ -60,36 +59,6 @@ internal sealed partial class LlmProxyMiddleware
         return id;
     }
 
-    private static async ValueTask<ProxyError?> ListModelsAsync(HttpContext http, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, Exchange exchange)
-    {
-        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId) { RequestIdHeader = match.Dialect.RequestIdHeader };
-        if (!match.Endpoint!.HasId)
-        {
-            exchange.ResponseBytes = await ModelList.WriteAllAsync(http, match.Dialect, [.. snapshot.Routes.NamesFor(caller)], headers);
-        }
-        else
-        {
-            // A slash in an id may have been written as %2F, which the server leaves as it is.
-            var name = Uri.UnescapeDataString(match.Id);
-            exchange.Model = DisplayText.Name(name);
-            if (!snapshot.Routes.Resolve(name, caller, snapshot.Options.RevealForbiddenModels).TryGet(out var route, out var error))
-            {
-                return error;
-            }
-
-            if (!route.Route.IsOpenTo(caller.UpstreamTags))
-            {
-                return snapshot.Routes.Forbidden(name, caller, snapshot.Options.RevealForbiddenModels);
-            }
-
-            exchange.Route = route.Route.Name;
-            exchange.ResponseBytes = await ModelList.WriteOneAsync(http, match.Dialect, name, headers);
-        }
-
-        exchange.Status = StatusCodes.Status200OK;
-        return null;
-    }
-
     private ValueTask<Result<ReadRequest>> ReadAsync(
         HttpRequest request, in EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
     {
@@ -124,6 +93,9 @@ internal sealed partial class LlmProxyMiddleware
     private async ValueTask RefuseAsync(HttpContext http, Dialect dialect, ProxyError error, LlmProxySnapshot snapshot, Exchange exchange)
     {
         Note(exchange, error);
+
+        // Before the client hears of it: what it had set aside is free for its next request.
+        accountant.Settle(exchange);
         if (http.Response.HasStarted)
         {
             // Returning would end it cleanly.
@@ -141,86 +113,25 @@ internal sealed partial class LlmProxyMiddleware
         var overhead = exchange.SentUpstream == 0 ? (TimeSpan?)null : accountant.Overhead(exchange);
         exchange.ResponseBytes = await ErrorReply.WriteAsync(
             http, dialect, error, snapshot.Options.Contact,
-            new ResponseHeaders(exchange.Id, exchange.ClientId, overhead) { RequestIdHeader = dialect.RequestIdHeader });
+            new ResponseHeaders(exchange.Id, exchange.ClientId, overhead)
+            {
+                RequestIdHeader = dialect.RequestIdHeader,
+                Rates = exchange.Lease.IsGiven ? exchange.Lease.Rates() : exchange.Rates,
+                Now = NowFor(dialect),
+            });
     }
 
     private ResponseHeaders HeadersOf(Exchange exchange, Caller caller, Dialect dialect)
     {
-        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId, accountant.Overhead(exchange)) { RequestIdHeader = dialect.RequestIdHeader };
+        var headers = new ResponseHeaders(exchange.Id, exchange.ClientId, accountant.Overhead(exchange))
+        {
+            RequestIdHeader = dialect.RequestIdHeader,
+            Rates = exchange.Lease.Rates(),
+            Now = NowFor(dialect),
+        };
         return caller.Debug
             ? headers with { Upstream = exchange.Upstream, UpstreamModel = exchange.UpstreamModel, Attempts = exchange.Attempts, Generation = exchange.Generation }
             : headers;
-    }
-
-    private static void NoteTarget(Exchange exchange, in RouteMatch route, Target target)
-    {
-        if (ReferenceEquals(exchange.TargetModel, target.Model) && ReferenceEquals(exchange.Upstream, target.Upstream.Name))
-        {
-            // Who was asked has answered.
-            return;
-        }
-
-        exchange.Upstream = target.Upstream.Name;
-        exchange.Provider = target.Upstream.Provider;
-        exchange.TargetModel = target.Model;
-        exchange.UpstreamModel = DisplayText.Name(target.ModelFor(route.Star));
-    }
-
-    private void Note(Exchange exchange, ForwardRequest forward, Caller caller, in AttemptNote attempt)
-    {
-        var route = forward.Route;
-        var upstream = attempt.Target.Upstream.Name;
-        switch (attempt.Stage)
-        {
-            case AttemptStage.Began:
-                exchange.Attempts++;
-                if (!attempt.IsHedge && exchange.FirstEvent == 0)
-                {
-                    NoteTarget(exchange, route, attempt.Target);
-                }
-
-                return;
-            case AttemptStage.FailedOver:
-                accountant.FailedOver(upstream, attempt.Error!.Code);
-                return;
-        }
-
-        if (attempt.Error is null)
-        {
-            exchange.FirstEvent = time.GetTimestamp();
-            NoteTarget(exchange, route, attempt.Target);
-            Remember(forward, caller, attempt.Target, attempt.Answer!);
-            forward.Forget(attempt.Answer!);
-        }
-        else
-        {
-            if (exchange.FirstEvent == 0 && !attempt.IsSuperseded)
-            {
-                NoteTarget(exchange, route, attempt.Target);
-            }
-
-            if (attempt.Error.Cause is FailureCause.KeyRefused or FailureCause.ModelForbidden)
-            {
-                Log.CredentialsRefused(logger, upstream);
-                accountant.AuthFailed(upstream);
-            }
-        }
-
-        accountant.Attempted(upstream, attempt.Error?.Code);
-        if (attempt.Error is not null || exchange.Tried is not null || exchange.Attempts > 1)
-        {
-            var model = DisplayText.Name(attempt.Target.ModelFor(route.Star));
-            exchange.NoteTried(new AttemptRecord(upstream, model, attempt.Error?.Code ?? Exchange.Ok, time.GetElapsedTime(attempt.Began))
-            {
-                InputTokens = attempt.IsSuperseded && attempt.Usage.Input >= 0 ? attempt.Usage.Input : null,
-                OutputTokens = attempt.IsSuperseded && attempt.Usage.Output >= 0 ? attempt.Usage.Output : null,
-            });
-        }
-
-        if (attempt.IsHedge)
-        {
-            accountant.Hedged(upstream, attempt.Error?.Code);
-        }
     }
 
     /// <summary>Waits for the call that several share; its attempts are noted by who began it.</summary>
@@ -251,7 +162,7 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     /// <summary>Before the end of an answer goes out: what the next request of the same conversation has to find, and who pays.</summary>
-    private static void Note(Exchange exchange, RelayOutcome outcome, ForwardRequest forward, SharedPart? part)
+    private void Note(Exchange exchange, RelayOutcome outcome, ForwardRequest forward, SharedPart? part)
     {
         Note(exchange, outcome);
         exchange.CoalescedWith = part?.Settle(isWhole: outcome.Error is null);
@@ -259,6 +170,8 @@ internal sealed partial class LlmProxyMiddleware
         {
             forward.Selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);
         }
+
+        accountant.Settle(exchange);
     }
 
     private static void Note(Exchange exchange, RelayOutcome outcome)
@@ -273,7 +186,13 @@ internal sealed partial class LlmProxyMiddleware
         exchange.Status = outcome.Error is { Status: StatusCodes.Status499ClientClosedRequest } gone && outcome.Bytes == 0
             ? gone.Status
             : StatusCodes.Status200OK;
-        exchange.Usage = outcome.Usage;
+        if (!exchange.IsSettled)
+        {
+            exchange.Usage = outcome.Usage;
+            exchange.RawUsage = outcome.RawUsage;
+            exchange.TextBytes = exchange.IsGenerated ? outcome.TextBytes : 0;
+        }
+
         exchange.ResponseBytes = outcome.Bytes;
         exchange.Events = outcome.Events;
         exchange.LastEvent = outcome.LastEvent;

@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Endpoints;
@@ -15,8 +16,10 @@ namespace LlmProxy.Core;
 /// <summary>A request's way through the proxy: every stage, in order, on one screen.</summary>
 internal sealed partial class LlmProxyMiddleware(
     LlmProxySnapshots snapshots,
+    FailedAttempts failures,
     RequestReader requests,
     StoredResponses stored,
+    Admitter admitter,
     Balancer balancer,
     Forwarder forwarder,
     Coalescing coalescing,
@@ -69,22 +72,16 @@ internal sealed partial class LlmProxyMiddleware(
     private async ValueTask<ProxyError?> ServeAsync(
         HttpContext http, ClientHeaders seen, EndpointMatch match, LlmProxySnapshot snapshot, Exchange exchange)
     {
-        // 1. Which operation is this?
+        // 1. Which operation is this? 2. Who calls?
         var endpoint = match.Endpoint!;
-        exchange.Operation = endpoint.Name;
-        exchange.GenAiOperation = endpoint.GenAiName;
-
-        // 2. Who calls?
-        if (!Authenticator.Authenticate(http, seen, snapshot.Keys).TryGet(out var caller, out var error))
+        if (!Identify(http, seen, endpoint, snapshot, exchange).TryGet(out var caller, out var error))
         {
             return error;
         }
 
-        exchange.Caller = caller.Id;
-        exchange.Group = caller.Group;
         if (endpoint.IsLocal)
         {
-            return await ListModelsAsync(http, match, caller, snapshot, exchange);
+            return await AnswerLocallyAsync(http, match, caller, snapshot, exchange);
         }
 
         using var clock = new ExchangeClock(wheel, http.RequestAborted);
@@ -105,13 +102,19 @@ internal sealed partial class LlmProxyMiddleware(
             }
 
             Note(exchange, route);
-
-            // 5. Nothing is limited yet. 6. Which target now?
+            // What is only explained goes nowhere.
             if ((seen & ClientHeaders.Explain) != 0)
             {
                 return await ExplainAsync(http, match, caller, request, route, exchange);
             }
 
+            // 5. May it run now? What it may use is set aside.
+            if (await AdmitAsync(http, endpoint, caller, request, route, snapshot, exchange) is { } refused)
+            {
+                return refused;
+            }
+
+            // 6. Which target now?
             using var answering = Select(http, seen, match, caller, snapshot, request, route, clock, exchange);
 
             // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client. 9. What happened?

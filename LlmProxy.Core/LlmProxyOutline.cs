@@ -8,7 +8,7 @@ namespace LlmProxy.Core;
 /// What a configuration offers and to whom, without addresses and secrets: by this two configurations are compared, one of
 /// which may be a running instance's.
 /// </summary>
-public sealed class LlmProxyOutline
+public sealed partial class LlmProxyOutline
 {
     private const string Anyone = "callers without a key";
 
@@ -49,6 +49,7 @@ public sealed class LlmProxyOutline
                 outline._access.Add((Texts(access.GetProperty("callers")), Texts(access.GetProperty("models"))));
             }
 
+            outline.ReadAllowances(json);
             return outline;
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException)
@@ -59,7 +60,7 @@ public sealed class LlmProxyOutline
         static string[] Texts(JsonElement list) => [.. list.EnumerateArray().Select(static item => item.GetString()!)];
     }
 
-    /// <summary>Writes it as members of the object that is being written: <c>upstreams</c>, <c>models</c>, <c>access</c>.</summary>
+    /// <summary>Writes it as members of the object that is being written: <c>upstreams</c>, <c>models</c>, <c>access</c>, <c>operations</c>, <c>limits</c>.</summary>
     public void WriteTo(Utf8JsonWriter json)
     {
         ArgumentNullException.ThrowIfNull(json);
@@ -81,6 +82,7 @@ public sealed class LlmProxyOutline
         }
 
         json.WriteEndArray();
+        WriteAllowances(json);
 
         void Write(string name, IEnumerable<string> texts)
         {
@@ -117,6 +119,7 @@ public sealed class LlmProxyOutline
             outline._access.Add(([.. alike.Select(static c => c.Key)], alike.Key.Split('\0', StringSplitOptions.RemoveEmptyEntries)));
         }
 
+        outline.AddAllowances(snapshot, CallersOf(snapshot));
         foreach (var (name, key) in snapshot.Options.Keys)
         {
             outline._hashes[KeyName(name)] = key.Hash ?? ApiKeys.Hash(key.Key!);
@@ -146,6 +149,7 @@ public sealed class LlmProxyOutline
             from c in before
             where _hashes.TryGetValue(c, out var old) && after._hashes.TryGetValue(c, out var now) && old != now
             select new LlmProxyChange(LlmProxyChangeKind.Changed, c, "another secret; the one before would get 401", true));
+        changes.AddRange(AllowanceChangesTo(after));
         return changes;
     }
 
@@ -199,7 +203,7 @@ public sealed class LlmProxyOutline
 
     private static IEnumerable<KeyValuePair<string, Caller>> CallersOf(LlmProxySnapshot snapshot)
     {
-        foreach (var caller in snapshot.Keys.Callers.OrderBy(static c => c.Id, StringComparer.Ordinal))
+        foreach (var caller in snapshot.Keys.Callers.Where(static c => c.Refusal is null).OrderBy(static c => c.Id, StringComparer.Ordinal))
         {
             yield return new(KeyName(caller.Id), caller);
         }

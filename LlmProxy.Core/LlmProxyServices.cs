@@ -1,4 +1,7 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Admin;
+using LlmProxy.Core.Admission;
+using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Forwarding;
@@ -29,6 +32,7 @@ internal static class LlmProxyServices
     /// <param name="source">Where the options come from, now and whenever they change.</param>
     public static void AddLlmProxyCore(this IServiceCollection services, OptionsSource source)
     {
+        source.HasKeyStore = () => HasKeyStore(services);
         var first = source.Read();
         if (first.Error is { } unusable)
         {
@@ -43,13 +47,16 @@ internal static class LlmProxyServices
     /// <param name="warnings">Logged when the app starts.</param>
     public static void AddLlmProxyCore(this IServiceCollection services, LlmProxyOptions options, IReadOnlyList<ConfigurationProblem> warnings)
     {
-        if (LlmProxyConfiguration.FindMissingCallers(options) is { } missing)
+        if (!HasKeyStore(services) && LlmProxyConfiguration.FindMissingCallers(options) is { } missing)
         {
             throw new LlmProxyConfigurationException(Code, [missing]);
         }
 
         AddStages(services, new OptionsReading { Options = options, Warnings = warnings, Files = [], Digest = "" }, source: null, Code);
     }
+
+    // An app that keeps its keys in a store may have none in its configuration.
+    private static bool HasKeyStore(IServiceCollection services) => services.Any(static s => s.ServiceType == typeof(IKeyStore));
 
     private static void AddStages(IServiceCollection services, OptionsReading first, OptionsSource? source, string name)
     {
@@ -59,16 +66,22 @@ internal static class LlmProxyServices
         }
 
         services.TryAddSingleton(TimeProvider.System);
-        services.AddSingleton(new LlmProxySnapshots(new LlmProxySnapshot(first.Options!)));
+        var stored = new StoredKeys();
+        services.AddSingleton(stored);
+        services.AddSingleton(new LlmProxySnapshots(new LlmProxySnapshot(first.Options!, stored: stored)));
+        AddKeys(services);
         services.AddSingleton<BodyBudget>();
         services.AddSingleton<LoopGuard>();
         services.AddSingleton<RequestReader>();
         services.AddSingleton(new StoredResponses());
+        AddAdmission(services);
         AddForwarding(services);
         services.AddSingleton<Relay>();
         services.AddAccounting();
         services.AddSingleton(provider => new LlmProxyLifetime(provider.GetRequiredService<Accountant>(), provider.GetRequiredService<ClockWheel>()));
         services.AddSingleton<LlmProxyMiddleware>();
+        services.AddSingleton(provider => new LlmProxyUsage(
+            provider.GetService<ILedgerStore>(), provider.GetRequiredService<Ledger>(), provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<Meters>()));
         services.AddSingleton(provider => new LlmProxyExplainer(provider.GetRequiredService<LlmProxyMiddleware>()));
         AddAuthorizationResults(services);
         services.AddSingleton<IHostedService>(provider => new StartNotes(
@@ -81,6 +94,51 @@ internal static class LlmProxyServices
             provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<Accountant>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyReload>>()));
         services.AddSingleton<IHostedService, ReloadWatch>();
         AddHealth(services);
+        AddAdmin(services);
+    }
+
+    private static void AddAdmin(IServiceCollection services)
+    {
+        services.AddSingleton<KeyPages>();
+        services.AddSingleton<LimitPages>();
+        services.AddSingleton<GroupPages>();
+        services.AddSingleton<UsagePages>();
+        services.AddSingleton<StatePages>();
+        services.AddSingleton<AdminRoutes>();
+        services.AddSingleton<AdminApi>();
+    }
+
+    private static void AddAdmission(IServiceCollection services)
+    {
+        services.AddSingleton(provider =>
+        {
+            var snapshots = provider.GetRequiredService<LlmProxySnapshots>();
+            return new LimitSharing(
+                provider.GetService<ILimitStore>(), () => snapshots.Current.Options.Store?.WhenCutOff ?? default,
+                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LimitSharing>>());
+        });
+        services.AddSingleton<IHostedService>(static provider => provider.GetRequiredService<LimitSharing>());
+        services.AddSingleton(provider => new Meters(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LimitSharing>()));
+        services.AddSingleton(provider => new LlmProxyLimits(provider.GetRequiredService<LlmProxySnapshots>(), new LimitStates(provider.GetRequiredService<Meters>())));
+        services.AddSingleton<AnswerBook>();
+        services.AddSingleton<Admitter>();
+        services.AddSingleton<IHostedService, SpendBefore>();
+    }
+
+    private static void AddKeys(IServiceCollection services)
+    {
+        services.AddSingleton<FailedAttempts>();
+        services.AddSingleton(provider =>
+        {
+            var snapshots = provider.GetRequiredService<LlmProxySnapshots>();
+            return new KeyStoreFollower(
+                provider.GetService<IKeyStore>(), provider.GetRequiredService<StoredKeys>(), provider.GetService<KeySnapshotFile>(),
+                name => snapshots.Current.Options.Keys.ContainsKey(name), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<KeyStoreFollower>>());
+        });
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<KeyStoreFollower>());
+        services.AddSingleton(provider => new LlmProxyKeys(
+            provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<KeyStoreFollower>(), provider.GetService<IKeyStore>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyKeys>>()));
     }
 
     private static void AddHealth(IServiceCollection services)

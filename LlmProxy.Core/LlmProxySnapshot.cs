@@ -1,3 +1,4 @@
+using LlmProxy.Core.Admin;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Routing;
@@ -15,12 +16,14 @@ internal sealed class LlmProxySnapshot
 
     /// <param name="options">Validated; not changed afterwards.</param>
     /// <param name="before">The generation that this one is to replace; null for the first.</param>
-    public LlmProxySnapshot(LlmProxyOptions options, LlmProxySnapshot? before = null)
+    /// <param name="stored">Keys of the store; null: those of the generation before, if there is one.</param>
+    public LlmProxySnapshot(LlmProxyOptions options, LlmProxySnapshot? before = null, StoredKeys? stored = null)
     {
         Options = options;
         Generation = (before?.Generation ?? 0) + 1;
         Routes = RouteTableCompiler.Compile(options, Generation, before?.Routes.Upstreams);
-        Keys = new KeyRing(options, RouteTableCompiler.AliasResolver(options));
+        Keys = new KeyRing(options, RouteTableCompiler.AliasResolver(options), stored ?? before?.Keys.Stored);
+        AdminKeys = new AdminKeys(options.Admin);
     }
 
     /// <summary>From 1.</summary>
@@ -31,6 +34,8 @@ internal sealed class LlmProxySnapshot
     public RouteTable Routes { get; }
 
     public KeyRing Keys { get; }
+
+    public AdminKeys AdminKeys { get; }
 
     /// <summary>Counts a holder; false if it has been replaced.</summary>
     public bool TryHold()

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using LlmProxy.Core.Admin;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Routing;
@@ -75,6 +77,13 @@ public sealed class LlmProxyStatus
 
     /// <summary>Looks at every configured upstream, in the order of their configuration.</summary>
     public IReadOnlyList<UpstreamStatus> GetUpstreams() => [.. _upstreams().Select(upstream => Look(_states.Of(upstream)))];
+
+    /// <summary>Writes them as the member <c>upstreams</c> of the object that is being written, by their names.</summary>
+    public void WriteTo(Utf8JsonWriter json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        UpstreamsJson.Write(json, GetUpstreams());
+    }
 
     private UpstreamStatus Look(UpstreamState state)
     {

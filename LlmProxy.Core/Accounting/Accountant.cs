@@ -1,7 +1,9 @@
+using LlmProxy.Core.Routing;
+
 namespace LlmProxy.Core.Accounting;
 
 /// <summary>Opens the books on a request and closes them: metrics, the trace, and the record for the sinks.</summary>
-internal sealed class Accountant(TimeProvider time, ProxyMetrics metrics, ProxyTracing tracing, RecordWriter writer)
+internal sealed class Accountant(TimeProvider time, ProxyMetrics metrics, ProxyTracing tracing, RecordWriter writer, Settlement settlement)
 {
     /// <summary>False while nobody listens to traces; then <see cref="Begin"/> has no use for the client's trace headers.</summary>
     public bool IsTracing => tracing.IsOn;
@@ -27,6 +29,20 @@ internal sealed class Accountant(TimeProvider time, ProxyMetrics metrics, ProxyT
         };
     }
 
+    /// <summary>Somebody wants to know what it uses, even if its client does not.</summary>
+    /// <param name="exchange">The request.</param>
+    /// <param name="route">Where it may lead.</param>
+    public bool WantsUsage(Exchange exchange, in RouteMatch route) => settlement.WantsUsage(exchange, route);
+
+    /// <summary>The ledger may have no room for the row of another request, and that is not wanted.</summary>
+    public bool RefusesNew => settlement.RefusesNew;
+
+    /// <summary>
+    /// Settles what an admitted request used, before the end of its answer goes out: when this returns, its row is safe. On other ways
+    /// out <see cref="Complete"/> does it.
+    /// </summary>
+    public void Settle(Exchange exchange) => settlement.Settle(exchange);
+
     /// <summary>Ends a request, whose facts must be all written down by now. A second call does nothing.</summary>
     public void Complete(Exchange exchange)
     {
@@ -36,6 +52,7 @@ internal sealed class Accountant(TimeProvider time, ProxyMetrics metrics, ProxyT
         }
 
         exchange.IsComplete = true;
+        settlement.Settle(exchange);
         var ended = time.GetTimestamp();
         metrics.End(exchange, ended);
         if (writer.IsWanted)

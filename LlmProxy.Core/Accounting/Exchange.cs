@@ -1,5 +1,8 @@
 using System.Diagnostics;
+using LlmProxy.Core.Admission;
+using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Routing;
 
 namespace LlmProxy.Core.Accounting;
 
@@ -8,6 +11,9 @@ internal sealed class Exchange
 {
     /// <summary>The <see cref="End"/> of a success.</summary>
     public const string Ok = "ok";
+
+    /// <summary>What it has set aside of its caller's limits. A field: it is used where it stands.</summary>
+    public Lease Lease;
 
     public required string Id { get; init; }
 
@@ -60,6 +66,12 @@ internal sealed class Exchange
     /// </summary>
     public string? ResponseModel => TargetModel ?? (Route is null || Route.Contains('*', StringComparison.Ordinal) ? null : UpstreamModel);
 
+    /// <summary>A limit of its caller's has stopped it.</summary>
+    public bool IsRefused { get; set; }
+
+    /// <summary>What its caller's limits have left, where it was refused for one of them.</summary>
+    public RateView Rates { get; set; }
+
     public int Attempts { get; set; }
 
     /// <summary>The attempts that have ended, once there is more to tell than that the first has answered; null before.</summary>
@@ -87,6 +99,42 @@ internal sealed class Exchange
     public long Events { get; set; }
 
     public Usage Usage { get; set; } = Usage.None;
+
+    /// <summary><see cref="Usage"/> is not all from the upstream.</summary>
+    public bool IsEstimate { get; set; }
+
+    /// <summary>The upstream's usage as it wrote it; empty if it wrote none. Valid until the exchange is settled.</summary>
+    public ReadOnlyMemory<byte> RawUsage { get; set; }
+
+    /// <summary>Who pays for it; null until that is known.</summary>
+    public Caller? Key { get; set; }
+
+    /// <summary>It has been admitted: it has a row in the ledger.</summary>
+    public bool IsAdmitted { get; set; }
+
+    /// <summary>Its answer is made for it, and costs something; false for what only looks at one.</summary>
+    public bool IsGenerated { get; set; }
+
+    /// <summary>What its answer costs; null where the model has no price.</summary>
+    public Price? Price { get; set; }
+
+    /// <summary>US dollars, once it is settled; null where the model has no price.</summary>
+    public decimal? Cost { get; set; }
+
+    /// <summary>What is paid for it beside its own answer.</summary>
+    public SideCosts? Side { get; set; }
+
+    /// <summary>Tokens of its prompt as estimated; 0 if that was not asked for.</summary>
+    public long PromptTokens { get; set; }
+
+    /// <summary>Bytes of text in the answer that were relayed.</summary>
+    public long TextBytes { get; set; }
+
+    /// <summary>An upstream has been sent the request, though nothing came of it.</summary>
+    public bool WasSent { get; set; }
+
+    /// <summary>Set by <see cref="Settlement"/>, so that no way out counts twice.</summary>
+    public bool IsSettled { get; set; }
 
     /// <summary>A stream that ended broken after its first event.</summary>
     public bool Truncated { get; set; }

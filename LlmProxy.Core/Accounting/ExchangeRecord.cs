@@ -84,8 +84,14 @@ public sealed class ExchangeRecord
     /// <summary>Tokens out; null where unknown.</summary>
     public long? OutputTokens { get; init; }
 
-    /// <summary>Where the usage is from: <c>upstream</c> or <c>none</c>.</summary>
+    /// <summary>Where the usage is from: <c>upstream</c>, <c>estimate</c> or <c>none</c>.</summary>
     public required string UsageSource { get; init; }
+
+    /// <summary>What it costs its caller, US dollars; null where the model has no price, or nothing was admitted.</summary>
+    public decimal? Cost { get; init; }
+
+    /// <summary>The key's name; null if there was no caller.</summary>
+    public string? KeyName { get; init; }
 
     /// <summary>The W3C trace id, when tracing is on.</summary>
     public string? TraceId { get; init; }

@@ -25,10 +25,14 @@ internal static class MetricNames
     public const string StreamsDoneWithoutFinish = "llmproxy.streams.done_without_finish";
     public const string Cost = "llmproxy.cost";
     public const string BudgetRemaining = "llmproxy.budget.remaining";
+    public const string RequestsRefused = "llmproxy.requests.refused";
     public const string ClientRetries = "llmproxy.client.retries";
     public const string ConfigReloadFailures = "llmproxy.config.reload_failures";
     public const string RecordsDropped = "llmproxy.records.dropped";
     public const string RecordsFailed = "llmproxy.records.failed";
+    public const string LedgerWaiting = "llmproxy.ledger.waiting";
+    public const string LedgerLost = "llmproxy.ledger.lost";
+    public const string LedgerDropped = "llmproxy.ledger.dropped";
 
     /// <summary>Every name above.</summary>
     public static IReadOnlyList<string> All { get; } =
@@ -36,8 +40,8 @@ internal static class MetricNames
         TokenUsage, RequestDuration, TimeToFirstToken, TimePerOutputToken,
         OverheadDuration, RequestsActive, UpstreamAttempts, UpstreamFailovers, UpstreamHedges, UpstreamMirrored,
         RequestsCoalesced, UpstreamState, UpstreamAuthFailures,
-        StreamsTruncated, StreamsMissingDone, StreamsDoneWithoutFinish, Cost, BudgetRemaining, ClientRetries,
-        ConfigReloadFailures, RecordsDropped, RecordsFailed,
+        StreamsTruncated, StreamsMissingDone, StreamsDoneWithoutFinish, Cost, BudgetRemaining, RequestsRefused, ClientRetries,
+        ConfigReloadFailures, RecordsDropped, RecordsFailed, LedgerWaiting, LedgerLost, LedgerDropped,
     ];
 
     /// <summary>Labels of metrics and tags of traces. Their values are configured names and fixed words, never request text.</summary>
@@ -51,6 +55,8 @@ internal static class MetricNames
         public const string ErrorType = "error.type";
         public const string Upstream = "llmproxy.upstream";
         public const string Group = "llmproxy.group";
+        public const string Window = "llmproxy.window";
+        public const string UsageSource = "llmproxy.usage.source";
 
         public const string Stream = "gen_ai.request.stream";
         public const string InputTokens = "gen_ai.usage.input_tokens";

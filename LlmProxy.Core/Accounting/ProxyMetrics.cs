@@ -10,6 +10,8 @@ namespace LlmProxy.Core.Accounting;
 /// </summary>
 internal sealed class ProxyMetrics
 {
+    private const long NanosPerDollar = 1_000_000_000;
+
     private static readonly KeyValuePair<string, object?> InputTokens = new(Label.TokenType, "input");
     private static readonly KeyValuePair<string, object?> OutputTokens = new(Label.TokenType, "output");
 
@@ -30,12 +32,20 @@ internal sealed class ProxyMetrics
     private readonly Tally _missingDone = new(Label.Upstream);
     private readonly Tally _doneWithoutFinish = new(Label.Upstream);
     private readonly Tally _clientRetries = new(Label.Group);
+    private readonly Tally _refused = new(Label.Group, Label.ErrorType);
+
+    // In billionths of a dollar: a sum of binary fractions would drift.
+    private readonly Tally _costs = new(Label.RequestModel, Label.Group);
 
     private Func<IEnumerable<(string Name, bool IsUp)>> _upstreams = static () => [];
+    private Func<IEnumerable<(string Group, string Window, double Left)>> _budgets = static () => [];
     private long _active;
     private long _reloadFailures;
     private long _recordsDropped;
     private long _recordsFailed;
+    private Func<long> _rowsWaiting = static () => 0;
+    private long _rowsLost;
+    private long _rowsDropped;
 
     public ProxyMetrics(IMeterFactory meters, TimeProvider time)
     {
@@ -58,6 +68,8 @@ internal sealed class ProxyMetrics
 
     public void ObserveUpstreams(Func<IEnumerable<(string Name, bool IsUp)>> upstreams) => Volatile.Write(ref _upstreams, upstreams);
 
+    public void ObserveBudgets(Func<IEnumerable<(string Group, string Window, double Left)>> budgets) => Volatile.Write(ref _budgets, budgets);
+
     public void Attempted(string upstream, string? error) => _attempts.Add(upstream, error);
 
     public void FailedOver(string upstream, string error) => _failovers.Add(upstream, error);
@@ -74,6 +86,16 @@ internal sealed class ProxyMetrics
 
     public void RecordsFailed(int count) => Interlocked.Add(ref _recordsFailed, count);
 
+    /// <summary>A row of the ledger found no place.</summary>
+    public void RowLost() => Interlocked.Increment(ref _rowsLost);
+
+    /// <summary>Something in a journal could not be read.</summary>
+    public void RowDropped() => Interlocked.Increment(ref _rowsDropped);
+
+    public void ObserveLedger(Func<long> waiting) => Volatile.Write(ref _rowsWaiting, waiting);
+
+    public void Cost(Exchange exchange, decimal cost) => _costs.Add(exchange.Route, exchange.Group, (long)(cost * NanosPerDollar));
+
     public void Begin() => Interlocked.Increment(ref _active);
 
     public void End(Exchange exchange, long ended)
@@ -82,6 +104,11 @@ internal sealed class ProxyMetrics
         if (exchange.CoalescedWith is not null)
         {
             _coalesced.Add(exchange.Route);
+        }
+
+        if (exchange.IsRefused)
+        {
+            _refused.Add(exchange.Group, exchange.ErrorType);
         }
 
         if (exchange.Truncated)
@@ -125,16 +152,12 @@ internal sealed class ProxyMetrics
         AddIfKnown(ref tags, Label.ResponseModel, exchange.ResponseModel);
         if (exchange.Usage.Input >= 0)
         {
-            tags.Add(InputTokens);
-            _tokens.Record(exchange.Usage.Input, tags);
-            tags.RemoveAt(tags.Count - 1);
+            RecordTokens(tags, InputTokens, exchange.Usage.Input, exchange.IsEstimate);
         }
 
         if (exchange.Usage.Output >= 0)
         {
-            tags.Add(OutputTokens);
-            _tokens.Record(exchange.Usage.Output, tags);
-            tags.RemoveAt(tags.Count - 1);
+            RecordTokens(tags, OutputTokens, exchange.Usage.Output, exchange.IsEstimate);
         }
 
         if (exchange.Streamed && exchange.FirstEvent != 0)
@@ -153,6 +176,17 @@ internal sealed class ProxyMetrics
         {
             _perToken.Record(Seconds(exchange.FirstEvent, exchange.LastEvent) / (exchange.Usage.Output - 1), tags);
         }
+    }
+
+    private void RecordTokens(TagList tags, in KeyValuePair<string, object?> type, long count, bool isEstimate)
+    {
+        tags.Add(type);
+        if (isEstimate)
+        {
+            tags.Add(Label.UsageSource, "estimate");
+        }
+
+        _tokens.Record(count, tags);
     }
 
     private static void AddIfKnown(ref TagList tags, string label, string? value)
@@ -194,13 +228,35 @@ internal sealed class ProxyMetrics
             MetricNames.RecordsFailed, () => Interlocked.Read(ref _recordsFailed), "{record}",
             "Records of requests that a sink did not take.");
 
-        // Nothing has a price yet, and no budget is set: what nobody limits is infinite, and an alert on "little left" stays silent.
-        meter.CreateObservableCounter(MetricNames.Cost, static () => 0d, "{USD}", "What requests cost, in US dollars.");
         meter.CreateObservableGauge(
-            MetricNames.BudgetRemaining, static () => double.PositiveInfinity, "{USD}", "What is left of a budget, in US dollars.");
+            MetricNames.LedgerWaiting, () => Volatile.Read(ref _rowsWaiting)(), "{row}", "Rows of the ledger that its store does not have yet.");
+        meter.CreateObservableCounter(
+            MetricNames.LedgerLost, () => Interlocked.Read(ref _rowsLost), "{row}", "Rows of the ledger that found no room in the journal.");
+        meter.CreateObservableCounter(
+            MetricNames.LedgerDropped, () => Interlocked.Read(ref _rowsDropped), "{file}", "Files of the journal that could not be read whole.");
+        meter.CreateObservableCounter(
+            MetricNames.Cost,
+            () => _costs.Observe([]).Select(static c => new Measurement<double>(c.Value / (double)NanosPerDollar, c.Tags)),
+            "{USD}", "What requests cost, in US dollars.");
+
+        meter.CreateObservableGauge(MetricNames.BudgetRemaining, ObserveLeft, "{USD}", "What is left of a group's budget, in US dollars.");
+        meter.CreateObservableCounter(
+            MetricNames.RequestsRefused, () => _refused.Observe([]), "{request}", "Requests that a limit of their caller's has stopped, by its code.");
 
         void ByUpstream(string name, Tally tally, string unit, string description) =>
             meter.CreateObservableCounter(name, () => tally.Observe(Volatile.Read(ref _upstreams)().Select(static u => u.Name)), unit, description);
+    }
+
+    // Without a budget what nobody limits is infinite, and an alert on "little left" stays silent.
+    private List<Measurement<double>> ObserveLeft()
+    {
+        var left = new List<Measurement<double>>();
+        foreach (var (group, window, dollars) in Volatile.Read(ref _budgets)())
+        {
+            left.Add(new Measurement<double>(dollars, new KeyValuePair<string, object?>(Label.Group, group), new KeyValuePair<string, object?>(Label.Window, window)));
+        }
+
+        return left.Count > 0 ? left : [new Measurement<double>(double.PositiveInfinity)];
     }
 
     private IEnumerable<Measurement<int>> ObserveStates() =>

@@ -48,7 +48,9 @@ internal static class RecordFactory
         InputTokens = Known(exchange.Usage.Input),
         CachedInputTokens = Known(exchange.Usage.CachedInput),
         OutputTokens = Known(exchange.Usage.Output),
-        UsageSource = exchange.Usage.IsKnown ? "upstream" : "none",
+        UsageSource = Settlement.SourceOf(exchange),
+        Cost = exchange.Cost,
+        KeyName = exchange.Key?.Name,
         TraceId = exchange.Activity?.TraceId.ToHexString(),
     };
 

@@ -16,7 +16,7 @@ internal sealed class Tally(string label, string? secondLabel = null)
     // Most requests count what the one before has counted, by the very same strings: that is found without hashing them.
     private Recent? _recent;
 
-    public void Add(string? first, string? second = null)
+    public void Add(string? first, string? second = null, long count = 1)
     {
         var recent = Volatile.Read(ref _recent);
         if (recent is null || !ReferenceEquals(recent.First, first) || !ReferenceEquals(recent.Second, second))
@@ -25,7 +25,7 @@ internal sealed class Tally(string label, string? secondLabel = null)
             Volatile.Write(ref _recent, recent);
         }
 
-        Interlocked.Increment(ref recent.Count.Value);
+        Interlocked.Add(ref recent.Count.Value, count);
     }
 
     /// <summary>What was counted, and 0 for each of the <paramref name="known"/> names without a count; never nothing at all.</summary>

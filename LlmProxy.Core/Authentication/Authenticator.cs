@@ -14,7 +14,22 @@ internal static class Authenticator
     /// <param name="http">The request.</param>
     /// <param name="seen">Which of its headers may matter.</param>
     /// <param name="keys">Ours.</param>
-    public static Result<Caller> Authenticate(HttpContext http, ClientHeaders seen, KeyRing keys)
+    /// <param name="time">Ends keys.</param>
+    /// <param name="failures">Count those who try keys; null: nobody does.</param>
+    public static Result<Caller> Authenticate(HttpContext http, ClientHeaders seen, KeyRing keys, TimeProvider time, FailedAttempts? failures = null)
+    {
+        var found = Find(http, seen, keys, time);
+        if (found.TryGet(out var caller, out var error))
+        {
+            return caller.RefusalAt(time) is { } refusal ? refusal : found;
+        }
+
+        // Who sends nothing tries nothing.
+        var isTried = ReferenceEquals(error, ProxyErrors.InvalidApiKey) && Carries(http.Request.Headers, seen);
+        return isTried && failures?.TryCount(http.Connection.RemoteIpAddress, out var wait) == false ? ProxyErrors.TooManyFailures(wait) : found;
+    }
+
+    private static Result<Caller> Find(HttpContext http, ClientHeaders seen, KeyRing keys, TimeProvider time)
     {
         if (keys.Identity is { } identity)
         {
@@ -27,7 +42,7 @@ internal static class Authenticator
             return ProxyErrors.AmbiguousCredentials with { Message = "The request carries more than one Authorization header. Send one." };
         }
 
-        var found = FindBearer(headers.Authorization, keys);
+        var found = FindBearer(headers.Authorization, keys, time);
 
         foreach (var name in (seen & ClientHeaders.PlainKey) != 0 ? ClientHeaderScan.PlainKeyNames : [])
         {
@@ -38,7 +53,7 @@ internal static class Authenticator
 
             foreach (var value in values)
             {
-                var caller = keys.Find(value.AsSpan().Trim(' '));
+                var caller = keys.Find(value.AsSpan().Trim(' '), time, out _);
                 if (caller is not null && found is not null && caller != found)
                 {
                     return ProxyErrors.AmbiguousCredentials;
@@ -48,11 +63,16 @@ internal static class Authenticator
             }
         }
 
-        return found ?? (keys.AllowsAnonymous ? keys.Anonymous : (Result<Caller>)ProxyErrors.InvalidApiKey);
+        return found ?? (keys.AllowsAnonymous ? keys.Anonymous
+            : keys.Stored.IsOut && Carries(headers, seen) ? ProxyErrors.AuthUnavailable
+            : (Result<Caller>)ProxyErrors.InvalidApiKey);
     }
 
+    /// <summary>True if something was sent that may have been meant as a key.</summary>
+    private static bool Carries(IHeaderDictionary headers, ClientHeaders seen) => headers.Authorization.Count > 0 || (seen & ClientHeaders.PlainKey) != 0;
+
     // RFC 9110, 11.6.2: the scheme is case-insensitive and followed by one or more spaces.
-    private static Caller? FindBearer(StringValues header, KeyRing keys)
+    private static Caller? FindBearer(StringValues header, KeyRing keys, TimeProvider time)
     {
         const string Scheme = "Bearer ";
         if (header.Count != 1 || header[0] is not { } text)
@@ -70,10 +90,11 @@ internal static class Authenticator
             return null;
         }
 
-        var found = keys.Find(text.AsSpan(Scheme.Length).TrimStart(' '));
-        if (found is not null)
+        var version = keys.Version;
+        var found = keys.Find(text.AsSpan(Scheme.Length).TrimStart(' '), time, out var lasts);
+        if (found is not null && lasts)
         {
-            keys.Remember(text, found);
+            keys.Remember(text, found, version);
         }
 
         return found;

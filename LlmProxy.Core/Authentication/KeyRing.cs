@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -5,32 +6,36 @@ using LlmProxy.Core.Configuration;
 
 namespace LlmProxy.Core.Authentication;
 
-/// <summary>All API keys of one configuration, by hash. Immutable.</summary>
+/// <summary>All API keys, as one configuration has them: its own, which do not change, and those of the store, which do.</summary>
 internal sealed class KeyRing
 {
     private const int LongestKey = 200;
     private const int RecentHeaders = 1024;
+    private const int MostUsers = 10_000;
 
     private readonly Dictionary<KeyHash, (byte[] Hash, Caller Caller)> _callers = [];
+    private readonly Dictionary<string, CompiledGroup> _groups = new(StringComparer.Ordinal);
     private readonly RecentHeader?[] _recent = new RecentHeader?[RecentHeaders];
-    private readonly Dictionary<string, (ModelAllowance[] Lists, string[] Tags)> _groups = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Id, string? Group), Caller> _users = new();
+    private readonly CallerCompiler _compiler;
 
     /// <param name="options">Validated.</param>
     /// <param name="resolve">The name that a model's alias stands for.</param>
-    public KeyRing(LlmProxyOptions options, Func<string, string> resolve)
+    /// <param name="stored">Keys of the store; null: there is none.</param>
+    public KeyRing(LlmProxyOptions options, Func<string, string> resolve, StoredKeys? stored = null)
     {
-        foreach (var (id, key) in options.Keys)
+        _compiler = new CallerCompiler(options, resolve);
+        Stored = stored ?? new StoredKeys();
+        foreach (var (name, group) in options.Groups)
         {
-            var hash = Convert.FromHexString((key.Hash ?? ApiKeys.Hash(key.Key!)).AsSpan("sha256:".Length));
-            var caller = new Caller(
-                id, key.Group, [.. ListsOf(options, resolve, key.Group), .. ListOf(resolve, key.Models)], key.Debug,
-                [.. TagsOf(options, key.Group), .. key.UpstreamTags]);
-            _callers.Add(KeyHash.From(hash), (hash, caller));
+            _groups.Add(name, _compiler.Compile(name, group));
         }
 
-        foreach (var group in options.Groups.Keys)
+        foreach (var (id, key) in options.Keys)
         {
-            _groups.Add(group, ([.. ListsOf(options, resolve, group)], [.. TagsOf(options, group)]));
+            _ = KeyHash.TryParse(key.Hash ?? ApiKeys.Hash(key.Key!), out var hash);
+            var caller = _compiler.Compile(id, id, key, key.Group is null ? null : _groups[key.Group], key.Expires);
+            _callers.Add(KeyHash.From(hash), (hash, caller));
         }
 
         AllowsAnonymous = options.AllowAnonymous;
@@ -44,12 +49,22 @@ internal sealed class KeyRing
 
     public HostIdentityOptions? Identity { get; }
 
-    /// <summary>The callers of all keys.</summary>
+    /// <summary>The keys of the store, which all configurations share.</summary>
+    public StoredKeys Stored { get; }
+
+    /// <summary>The callers of all keys in the configuration.</summary>
     public IEnumerable<Caller> Callers => _callers.Values.Select(static entry => entry.Caller);
 
-    /// <summary>The caller of a key, or null.</summary>
-    public Caller? Find(ReadOnlySpan<char> key)
+    /// <summary>Where the store has changed since, <see cref="Recall"/> knows nothing any more.</summary>
+    public long Version => Stored.Version;
+
+    /// <summary>The caller of a key, or null. It may be one that is refused.</summary>
+    /// <param name="key">As it was sent.</param>
+    /// <param name="time">Ends what a key was before its rotation.</param>
+    /// <param name="lasts">False if the same key may be nobody's soon, so that it is not to be remembered.</param>
+    public Caller? Find(ReadOnlySpan<char> key, TimeProvider time, out bool lasts)
     {
+        lasts = true;
         Span<byte> bytes = stackalloc byte[LongestKey];
         if (!IsWellFormed(key) || !Encoding.ASCII.TryGetBytes(key, bytes, out var length))
         {
@@ -58,31 +73,36 @@ internal sealed class KeyRing
 
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(bytes[..length], hash);
-        return _callers.TryGetValue(KeyHash.From(hash), out var entry) && CryptographicOperations.FixedTimeEquals(hash, entry.Hash)
-            ? entry.Caller
-            : null;
+        var at = KeyHash.From(hash);
+        if (_callers.TryGetValue(at, out var entry))
+        {
+            return CryptographicOperations.FixedTimeEquals(hash, entry.Hash) ? entry.Caller : null;
+        }
+
+        return Stored.Find(at, hash, time, out lasts) is { } stored ? Of(stored) : null;
     }
 
     /// <summary>
     /// The caller whose key this very string held before, or null: the server hands out the same string for each request of a
     /// connection whose header stays the same, and a hash costs more than the rest of the second stage together. Compared as an
     /// object and never by its characters, so it tells nobody's key by the time it takes; only strings with a valid key are
-    /// known, a bounded number of them, and they go with the configuration.
+    /// known, a bounded number of them, and they go with the configuration and with each change in the store.
     /// </summary>
     public Caller? Recall(string header) =>
-        Volatile.Read(ref SlotOf(header, 0)) is { } recent && ReferenceEquals(recent.Header, header) ? recent.Caller
-        : Volatile.Read(ref SlotOf(header, 1)) is { } other && ReferenceEquals(other.Header, header) ? other.Caller
-        : null;
+        Find(header, 0) ?? Find(header, 1);
 
     /// <summary>Remembers that this string holds the key of that caller.</summary>
-    public void Remember(string header, Caller caller)
+    /// <param name="header">The string.</param>
+    /// <param name="caller">Whose key it holds.</param>
+    /// <param name="version">From before that was found out, so that a change in between is not missed.</param>
+    public void Remember(string header, Caller caller, long version)
     {
         // Two connections whose strings come to the same place would take it from each other with every request.
-        var way = Volatile.Read(ref SlotOf(header, 0)) is null ? 0 : 1;
-        Volatile.Write(ref SlotOf(header, way), new RecentHeader(header, caller));
+        var way = Volatile.Read(ref SlotOf(header, 0)) is { } first && first.Version == version ? 1 : 0;
+        Volatile.Write(ref SlotOf(header, way), new RecentHeader(header, caller, version));
     }
 
-    /// <summary>The caller of the key with this id, for who asks on its behalf; null if there is none.</summary>
+    /// <summary>The caller of the key with this id or name, for who asks on its behalf; null if there is none. Those of the configuration go first.</summary>
     public Caller? FindById(string id)
     {
         foreach (var (_, caller) in _callers.Values)
@@ -93,40 +113,52 @@ internal sealed class KeyRing
             }
         }
 
-        return AllowsAnonymous && id == Anonymous.Id ? Anonymous : null;
+        return Stored.FindKey(id) is { } stored ? Of(stored) : AllowsAnonymous && id == Anonymous.Id ? Anonymous : null;
     }
 
-    /// <summary>The caller for a user of the host app; a claimed group that is not configured counts as none.</summary>
+    /// <summary>The caller of the stored key with this id; null if there is none.</summary>
+    public Caller? Of(string id) => Stored.FindKey(id) is { } stored ? Of(stored) : null;
+
+    /// <summary>The key of the configuration that has this hash; null if none has.</summary>
+    public Caller? OwnerOf(byte[] hash) => _callers.TryGetValue(KeyHash.From(hash), out var entry) ? entry.Caller : null;
+
+    /// <summary>The caller for a user of the host app; a claimed group that does not exist counts as none.</summary>
     public Caller ForUser(string id, string? claimedGroup)
     {
-        var group = claimedGroup is not null && _groups.ContainsKey(claimedGroup) ? claimedGroup : Identity?.DefaultGroup;
-        return group is null ? new Caller(id, null, [], debug: false) : new Caller(id, group, _groups[group].Lists, debug: false, _groups[group].Tags);
+        var group = (claimedGroup is null ? null : FindGroup(claimedGroup)) ?? (Identity?.DefaultGroup is { } given ? FindGroup(given) : null);
+        if (_users.TryGetValue((id, group?.Name), out var known) && known.Pool == group?.Options)
+        {
+            return known;
+        }
+
+        if (_users.Count >= MostUsers)
+        {
+            _users.Clear();
+        }
+
+        return _users[(id, group?.Name)] = _compiler.Compile(id, group);
     }
 
+    /// <summary>A group of the configuration, or else of the store.</summary>
+    public CompiledGroup? FindGroup(string name) =>
+        _groups.TryGetValue(name, out var group) ? group : Stored.FindGroup(name)?.Compiled(this, _compiler);
+
+    private Caller Of(StoredKeyEntry stored) => stored.Caller(this, _compiler, FindGroup);
+
+    private Caller? Find(string header, int way) =>
+        Volatile.Read(ref SlotOf(header, way)) is { } recent && ReferenceEquals(recent.Header, header) && recent.Version == Version ? recent.Caller : null;
+
     private ref RecentHeader? SlotOf(string header, int way) => ref _recent[(RuntimeHelpers.GetHashCode(header) + way) & (RecentHeaders - 1)];
-
-    private static ModelAllowance[] ListsOf(LlmProxyOptions options, Func<string, string> resolve, string? group) =>
-        group is null ? [] : ListOf(resolve, options.Groups[group].Models);
-
-    private static IEnumerable<string> TagsOf(LlmProxyOptions options, string? group) => group is null ? [] : options.Groups[group].UpstreamTags;
-
-    private static ModelAllowance[] ListOf(Func<string, string> resolve, IList<string>? models) =>
-        models is null ? [] : [new ModelAllowance(models, resolve)];
 
     private static bool IsWellFormed(ReadOnlySpan<char> key) =>
         key.Length is > 0 and <= LongestKey && !key.ContainsAnyExceptInRange('!', '~');
 
-    private sealed class RecentHeader(string header, Caller caller)
+    private sealed class RecentHeader(string header, Caller caller, long version)
     {
         public string Header { get; } = header;
 
         public Caller Caller { get; } = caller;
-    }
-}
 
-/// <summary>A SHA-256, as a key of a dictionary.</summary>
-internal readonly record struct KeyHash(ulong A, ulong B, ulong C, ulong D)
-{
-    public static KeyHash From(ReadOnlySpan<byte> hash) => new(
-        BitConverter.ToUInt64(hash), BitConverter.ToUInt64(hash[8..]), BitConverter.ToUInt64(hash[16..]), BitConverter.ToUInt64(hash[24..]));
+        public long Version { get; } = version;
+    }
 }

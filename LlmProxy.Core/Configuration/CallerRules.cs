@@ -11,13 +11,12 @@ internal static class CallerRules
 
     public static void Check(LlmProxyOptions options, Problems problems)
     {
-        var models = new ModelNames(options, problems.Places);
+        var scope = new CallerScope(options, problems.Places);
         foreach (var (name, group) in options.Groups)
         {
             var path = Places.Member("Groups", name);
             CheckName(path, "a group", name, problems);
-            CheckModels(Places.Member(path, "Models"), group.Models, models, problems);
-            CheckTags(Places.Member(path, "UpstreamTags"), group.UpstreamTags, options, problems);
+            CheckGroup(path, group, scope, problems);
         }
 
         var owners = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -25,21 +24,55 @@ internal static class CallerRules
         {
             var path = Places.Member("Keys", name);
             CheckName(path, "a key", name, problems);
-            CheckGroup(Places.Member(path, "Group"), key.Group, options, problems);
-            CheckModels(Places.Member(path, "Models"), key.Models, models, problems);
-            CheckTags(Places.Member(path, "UpstreamTags"), key.UpstreamTags, options, problems);
+            CheckKey(path, key, scope, problems);
             CheckSecret(path, name, key, owners, problems);
         }
 
         if (options.HostIdentity is { } identity)
         {
-            CheckGroup("HostIdentity › DefaultGroup", identity.DefaultGroup, options, problems);
+            CheckGroupName("HostIdentity › DefaultGroup", identity.DefaultGroup, scope, problems);
             CheckClaim("HostIdentity › IdClaim", identity.IdClaim, problems);
             CheckClaim("HostIdentity › GroupClaim", identity.GroupClaim, problems);
         }
     }
 
-    private static void CheckName(string path, string what, string name, Problems problems)
+    /// <summary>What holds for a group wherever it is kept.</summary>
+    public static void CheckGroup(string path, GroupOptions group, CallerScope scope, Problems problems)
+    {
+        CheckModels(Places.Member(path, "Models"), group.Models, scope, problems);
+        CheckTags(Places.Member(path, "UpstreamTags"), group.UpstreamTags, scope, problems);
+        AllowanceRules.Check(path, group, problems);
+        AllowanceRules.CheckOperations(Places.Member(path, "Endpoints"), group.Endpoints, problems);
+        AllowanceRules.CheckTimeZone(Places.Member(path, "TimeZone"), group.TimeZone, problems);
+        if (group.EachKey is { } each)
+        {
+            AllowanceRules.Check(Places.Member(path, "EachKey"), each, problems);
+        }
+
+        if (group.EndUser is { } users)
+        {
+            AllowanceRules.CheckEndUser(Places.Member(path, "EndUser"), users, problems);
+        }
+    }
+
+    /// <summary>What holds for a key wherever it is kept; not its secret.</summary>
+    public static void CheckKey(string path, KeyOptions key, CallerScope scope, Problems problems)
+    {
+        CheckGroupName(Places.Member(path, "Group"), key.Group, scope, problems);
+        CheckModels(Places.Member(path, "Models"), key.Models, scope, problems);
+        CheckTags(Places.Member(path, "UpstreamTags"), key.UpstreamTags, scope, problems);
+        AllowanceRules.Check(path, key, problems);
+        AllowanceRules.CheckOperations(Places.Member(path, "Endpoints"), key.Endpoints, problems);
+        AllowanceRules.CheckTimeZone(Places.Member(path, "TimeZone"), key.TimeZone, problems);
+        AllowanceRules.CheckMetadata(Places.Member(path, "Metadata"), key.Metadata, problems);
+    }
+
+    /// <summary>Whether something can be the name of a key or a group, wherever it is kept.</summary>
+    /// <param name="path">Where it stands.</param>
+    /// <param name="what">For people.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="problems">Take what is wrong.</param>
+    public static void CheckName(string path, string what, string name, Problems problems)
     {
         if (!OptionsRules.IsName(name))
         {
@@ -49,13 +82,17 @@ internal static class CallerRules
         {
             problems.Error(path, $"the name of {what} stands in records and must not be a secret: give it a name that does not start with \"sk-\".");
         }
+        else if (name.StartsWith("key_", StringComparison.Ordinal))
+        {
+            problems.Error(path, $"the name of {what} does not start with \"key_\": so do the ids of keys in a store.");
+        }
     }
 
-    private static void CheckGroup(string path, string? group, LlmProxyOptions options, Problems problems)
+    private static void CheckGroupName(string path, string? group, CallerScope scope, Problems problems)
     {
-        if (group is not null && !options.Groups.ContainsKey(group))
+        if (group is not null && !scope.Groups.Contains(group))
         {
-            problems.Error(path, $"unknown group {Problems.Value}. {NearestName.Advise(group, [.. options.Groups.Keys])}", group);
+            problems.Error(path, $"unknown group {Problems.Value}. {NearestName.Advise(group, scope.Groups)}", group);
         }
     }
 
@@ -67,7 +104,7 @@ internal static class CallerRules
         }
     }
 
-    private static void CheckModels(string path, IList<string>? allowed, ModelNames models, Problems problems)
+    private static void CheckModels(string path, IList<string>? allowed, CallerScope scope, Problems problems)
     {
         for (var i = 0; i < (allowed?.Count ?? 0); i++)
         {
@@ -77,22 +114,21 @@ internal static class CallerRules
             {
                 problems.Error(at, $"{Problems.Value}: a star may only stand at the end.", name);
             }
-            else if (!models.CanServe(name))
+            else if (!scope.Models.CanServe(name))
             {
-                problems.Error(at, $"unknown model {Problems.Value}. {NearestName.Advise(name, models.Shown)}", name);
+                problems.Error(at, $"unknown model {Problems.Value}. {NearestName.Advise(name, scope.Models.Shown)}", name);
             }
         }
     }
 
     // A tag that no upstream carries would let nothing through: nobody means that.
-    private static void CheckTags(string path, IList<string> tags, LlmProxyOptions options, Problems problems)
+    private static void CheckTags(string path, IList<string> tags, CallerScope scope, Problems problems)
     {
-        var known = options.Upstreams.Values.SelectMany(static u => u.Tags).Distinct(StringComparer.Ordinal).ToList();
         for (var i = 0; i < tags.Count; i++)
         {
-            if (!known.Contains(tags[i], StringComparer.Ordinal))
+            if (!scope.Tags.Contains(tags[i]))
             {
-                problems.Error(Places.Item(path, i), $"no upstream has the tag {Problems.Value}. {NearestName.Advise(tags[i], known)}", tags[i]);
+                problems.Error(Places.Item(path, i), $"no upstream has the tag {Problems.Value}. {NearestName.Advise(tags[i], scope.Tags)}", tags[i]);
             }
         }
     }
@@ -135,4 +171,17 @@ internal static class CallerRules
         && text.Skip(HashPrefix.Length).All(char.IsAsciiHexDigit);
 
     private static string Hash(string key) => HashPrefix + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+}
+
+/// <summary>What keys and groups may name.</summary>
+/// <param name="options">Models, tags and groups.</param>
+/// <param name="places">Tells what of it may be shown.</param>
+/// <param name="storedGroups">Groups that are not in the configuration.</param>
+internal sealed class CallerScope(LlmProxyOptions options, Places places, IEnumerable<string>? storedGroups = null)
+{
+    public ModelNames Models { get; } = new(options, places);
+
+    public IReadOnlyCollection<string> Tags { get; } = options.Upstreams.Values.SelectMany(static u => u.Tags).ToHashSet(StringComparer.Ordinal);
+
+    public IReadOnlyCollection<string> Groups { get; } = options.Groups.Keys.Concat(storedGroups ?? []).ToHashSet(StringComparer.Ordinal);
 }

@@ -11,4 +11,10 @@ public sealed class ListenOptions
 
     /// <summary>A PEM file with the certificate chain and its private key; needed for <c>https://</c>.</summary>
     public string? Certificate { get; set; }
+
+    /// <summary>
+    /// Proxies in front, as addresses (<c>10.0.0.7</c>) or networks (<c>10.0.0.0/8</c>): a client's address is what they say it is in
+    /// <c>X-Forwarded-For</c>. Default: none, and that header is not read.
+    /// </summary>
+    public IList<string> TrustedProxies { get; } = [];
 }

@@ -17,6 +17,7 @@ internal static class ListenRules
             problems.Error(At("Admin"), "has the port of Api. Give it one of its own.");
         }
 
+        CheckProxies(listen.TrustedProxies, problems);
         var needsCertificate = api?.Scheme == Uri.UriSchemeHttps || admin?.Scheme == Uri.UriSchemeHttps;
         if (needsCertificate && listen.Certificate is null)
         {
@@ -29,6 +30,22 @@ internal static class ListenRules
         else if (listen.Certificate is not null && !needsCertificate && api is not null)
         {
             problems.Warning(At("Certificate"), "is not used: no address starts with https://.");
+        }
+    }
+
+    private static void CheckProxies(IList<string> proxies, Problems problems)
+    {
+        for (var i = 0; i < proxies.Count; i++)
+        {
+            var at = Places.Item(At("TrustedProxies"), i);
+            if (!IPAddress.TryParse(proxies[i], out _) && !IPNetwork.TryParse(proxies[i], out _))
+            {
+                problems.Error(at, $"{Problems.Value} is neither an address nor a network: write for example \"10.0.0.7\" or \"10.0.0.0/8\".", proxies[i]);
+            }
+            else if (proxies[i].EndsWith("/0", StringComparison.Ordinal))
+            {
+                problems.Error(at, $"{Problems.Value} is everybody: whoever calls could give itself any address. Name the proxies.", proxies[i]);
+            }
         }
     }
 

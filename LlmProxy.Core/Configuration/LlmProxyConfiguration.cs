@@ -117,6 +117,7 @@ public static class LlmProxyConfiguration
         if (root is not null && RootTable.Shape.TryRead(root, new Reading(problems, references), out options))
         {
             OptionsRules.Check(options, problems);
+            CallerEnds.Settle(options);
         }
 
         warnings = problems.InOrder;

@@ -25,6 +25,23 @@ public sealed class LlmProxyOptions
     /// <summary>API keys of callers, by name (the name is their id in records; never the key itself).</summary>
     public IDictionary<string, KeyOptions> Keys { get; } = new Dictionary<string, KeyOptions>(StringComparer.Ordinal);
 
+    /// <summary>
+    /// Prices, by <c>upstream/model</c> as the upstream names it; either may end in a star, and the longest pattern that fits counts.
+    /// </summary>
+    public IDictionary<string, PriceOptions> Prices { get; } = new Dictionary<string, PriceOptions>(StringComparer.Ordinal);
+
+    /// <summary>Requests of callers with a budget for a model without a price. Default <see cref="UnpricedModels.Refuse"/>.</summary>
+    public UnpricedModels UnpricedModels { get; set; }
+
+    /// <summary>Whose days and months budgets count, as the time zone database names it. Default null: UTC.</summary>
+    public string? TimeZone { get; set; }
+
+    /// <summary>Where keys and usage are kept. Default null: the executable has SQLite in its data directory. Ignored by the middleware: an app registers its stores.</summary>
+    public StoreOptions? Store { get; set; }
+
+    /// <summary>Who may use the admin API.</summary>
+    public AdminOptions Admin { get; set; } = new();
+
     /// <summary>Serves callers without any key. Default false: an app without keys and without <see cref="HostIdentity"/> does not start.</summary>
     public bool AllowAnonymous { get; set; }
 

@@ -80,6 +80,9 @@ public sealed class TargetOptions
     /// Default null: <see cref="ModelOptions.Context"/>.
     /// </summary>
     public int? Context { get; set; }
+
+    /// <summary>What it costs here. Default null: what <see cref="LlmProxyOptions.Prices"/> says.</summary>
+    public PriceOptions? Price { get; set; }
 }
 
 /// <summary>The model name in answers.</summary>

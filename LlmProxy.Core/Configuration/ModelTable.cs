@@ -48,8 +48,8 @@ internal static class ModelTable
             new Member<TargetOptions, int>("Weight", WholeNumberShape.Instance, static (o, v) => o.Weight = v),
             new Member<TargetOptions, int>("Priority", WholeNumberShape.Instance, static (o, v) => o.Priority = v),
             new Member<TargetOptions, int>("Context", WholeNumberShape.Instance, static (o, v) => o.Context = v),
-        ],
-        "Price");
+            new Member<TargetOptions, PriceOptions>("Price", PriceTable.Shape, static (o, v) => o.Price = v),
+        ]);
 }
 
 /// <summary>A model: one target, a list of targets, or an object with everything.</summary>

@@ -8,7 +8,7 @@ internal abstract class Member<TOwner>(string name)
 {
     public string Name { get; } = name;
 
-    /// <summary>False for names that are known only to be refused.</summary>
+    /// <summary>False for names that are not for operators.</summary>
     public virtual bool IsOffered => true;
 
     public abstract void Read(ConfigurationNode node, TOwner owner, Reading reading);
@@ -28,15 +28,6 @@ internal sealed class Member<TOwner, T>(string name, Shape<T> shape, Action<TOwn
     }
 }
 
-/// <summary>A member that a later version reads. Refused, because an operator who wrote a budget counts on it.</summary>
-internal sealed class MemberOfLaterVersion<TOwner>(string name) : Member<TOwner>(name)
-{
-    public override bool IsOffered => false;
-
-    public override void Read(ConfigurationNode node, TOwner owner, Reading reading) =>
-        reading.Refuse(node, "is not in this version. Leave it out.");
-}
-
 /// <summary>A member for other programs, such as an editor.</summary>
 internal sealed class IgnoredMember<TOwner>(string name) : Member<TOwner>(name)
 {
@@ -51,12 +42,9 @@ internal sealed class IgnoredMember<TOwner>(string name) : Member<TOwner>(name)
 /// <summary>An object with a table of members.</summary>
 /// <param name="create">Makes what the members are set on.</param>
 /// <param name="members">All members; any other is an error.</param>
-/// <param name="laterVersions">Names of members that are described and not read yet.</param>
-internal sealed class ObjectShape<T>(Func<T> create, Member<T>[] members, params string[] laterVersions) : Shape<T>
+internal sealed class ObjectShape<T>(Func<T> create, Member<T>[] members) : Shape<T>
 {
-    private readonly Member<T>[] _members = [.. members, .. laterVersions.Select(static name => new MemberOfLaterVersion<T>(name))];
-
-    public IReadOnlyList<Member<T>> Members => _members;
+    public IReadOnlyList<Member<T>> Members => members;
 
     /// <summary>True if objects of this shape are the entries of a map, so that the operator chose their names.</summary>
     public bool IsNamedByOperator { get; init; }
@@ -74,7 +62,7 @@ internal sealed class ObjectShape<T>(Func<T> create, Member<T>[] members, params
         value = create();
         foreach (var (name, child) in node.Children)
         {
-            if (Array.Find(_members, m => m.Name == name) is { } member)
+            if (Array.Find(members, m => m.Name == name) is { } member)
             {
                 member.Read(child, value, reading);
             }
@@ -89,8 +77,8 @@ internal sealed class ObjectShape<T>(Func<T> create, Member<T>[] members, params
 
     private void RefuseUnknown(ConfigurationNode node, string name, ConfigurationNode child, Reading reading)
     {
-        string[] offered = [.. _members.Where(static m => m.IsOffered).Select(static m => m.Name)];
-        var nearest = NearestName.Find(name, offered) ?? NearestName.Find(name, _members.Select(static m => m.Name));
+        string[] offered = [.. members.Where(static m => m.IsOffered).Select(static m => m.Name)];
+        var nearest = NearestName.Find(name, offered) ?? NearestName.Find(name, members.Select(static m => m.Name));
         if (nearest is not null)
         {
             // Whoever misses that member below does not have to say so.

@@ -15,11 +15,19 @@ internal static class OptionsRules
             CheckContact(contact, problems);
         }
 
+        AllowanceRules.CheckTimeZone("TimeZone", options.TimeZone, problems);
         UpstreamRules.Check(options, problems);
         ModelRules.Check(options, problems);
+        PriceRules.Check(options, problems);
         CallerRules.Check(options, problems);
+        AdminTable.Check(options, problems);
         CorsRules.Check(options.Cors, problems);
         ResilienceRules.Check(options.Failover, problems);
+        if (options.Store is { } store)
+        {
+            StoreRules.Check(store, problems);
+        }
+
         CheckShutdown(options.Shutdown, problems);
         CheckSize("RequestBody", options.Limits.RequestBody, 1L << 10, 4L << 30, "1KiB to 4GiB", problems);
         CheckSize("AllRequestBodies", options.Limits.AllRequestBodies, 1L << 10, 1L << 50, "1KiB or more", problems);

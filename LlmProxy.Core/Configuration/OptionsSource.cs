@@ -10,6 +10,9 @@ internal abstract class OptionsSource(string name, Action<LlmProxyOptions>? adju
 {
     public string Name => name;
 
+    /// <summary>True where callers may have their keys in a store, so that the configuration needs none.</summary>
+    public Func<bool> HasKeyStore { get; set; } = static () => false;
+
     /// <summary>Reads it, whole. What cannot be used is a value, not an exception.</summary>
     public OptionsReading Read()
     {
@@ -20,7 +23,7 @@ internal abstract class OptionsSource(string name, Action<LlmProxyOptions>? adju
             var options = Read(trace, out warnings);
             NoteAuthorities(options, trace);
             adjust?.Invoke(options);
-            if (LlmProxyConfiguration.FindMissingCallers(options) is { } missing)
+            if (!HasKeyStore() && LlmProxyConfiguration.FindMissingCallers(options) is { } missing)
             {
                 throw new LlmProxyConfigurationException(name, [missing]);
             }

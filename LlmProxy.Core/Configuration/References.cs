@@ -3,7 +3,10 @@ using System.Text;
 namespace LlmProxy.Core.Configuration;
 
 /// <summary>Fills in <c>${NAME}</c> from the environment and <c>${file:/path}</c>; <c>$${</c> stands for <c>${</c> itself.</summary>
-internal sealed class References(Func<string, string?> variable, Func<string, byte[]> file)
+/// <param name="variable">The environment.</param>
+/// <param name="file">Reads a file.</param>
+/// <param name="refusal">What is said instead of following any; null: they are followed.</param>
+internal sealed class References(Func<string, string?> variable, Func<string, byte[]> file, string? refusal = null)
 {
     private const string Start = "${";
     private const string Escape = "$${";
@@ -11,6 +14,9 @@ internal sealed class References(Func<string, string?> variable, Func<string, by
     private const int LargestFile = 1 << 20;
 
     public static References FromEnvironment { get; } = new(Environment.GetEnvironmentVariable, ReadSmallFile);
+
+    /// <summary>For what does not come from the operator's own file: it must not lead to this machine's environment and files.</summary>
+    public static References None { get; } = new(static _ => null, static _ => [], "\"${\" fills in values in a configuration file only. Write the value itself.");
 
     /// <summary>Fills in all references of a text.</summary>
     /// <param name="written">The text as written.</param>
@@ -24,6 +30,11 @@ internal sealed class References(Func<string, string?> variable, Func<string, by
         if (!written.Contains(Start, StringComparison.Ordinal))
         {
             return null;
+        }
+
+        if (refusal is not null)
+        {
+            return refusal;
         }
 
         var result = new StringBuilder();

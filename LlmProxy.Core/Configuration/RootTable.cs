@@ -1,6 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-using System.Text.Json;
-
 namespace LlmProxy.Core.Configuration;
 
 /// <summary>The whole of what an operator may write.</summary>
@@ -12,8 +9,8 @@ internal static class RootTable
             new Member<ListenOptions, string>("Api", TextShape.Instance, static (o, v) => o.Api = v),
             new Member<ListenOptions, string>("Admin", TextShape.Instance, static (o, v) => o.Admin = v),
             new Member<ListenOptions, string>("Certificate", TextShape.Instance, static (o, v) => o.Certificate = v),
-        ],
-        "TrustedProxies");
+            Collections.Texts<ListenOptions>("TrustedProxies", static o => o.TrustedProxies),
+        ]);
 
     private static readonly ObjectShape<LimitOptions> Limits = new(
         static () => new LimitOptions(),
@@ -42,12 +39,19 @@ internal static class RootTable
         [
             new IgnoredMember<LlmProxyOptions>("$schema"),
             new Member<LlmProxyOptions, ListenOptions>("Listen", Listen, static (o, v) => o.Listen = v),
-            new Member<LlmProxyOptions, bool>("Store", StoreShape.Instance, static (_, _) => { }),
+            new Member<LlmProxyOptions, StoreOptions>("Store", StoreShape.Instance, static (o, v) => o.Store = v),
             new Member<LlmProxyOptions, string>("Contact", TextShape.Instance, static (o, v) => o.Contact = v),
             Collections.Map<LlmProxyOptions, UpstreamOptions>("Upstreams", new(UpstreamTable.Shape, static () => new()), static o => o.Upstreams),
             Collections.Map<LlmProxyOptions, ModelOptions>("Models", new(ModelShape.Instance, static () => new()), static o => o.Models),
             Collections.Map<LlmProxyOptions, GroupOptions>("Groups", new(CallerTable.Group, static () => new()), static o => o.Groups),
             Collections.Map<LlmProxyOptions, KeyOptions>("Keys", new(CallerTable.Key, static () => new()), static o => o.Keys),
+            new Member<LlmProxyOptions, AdminOptions>("Admin", AdminTable.Shape, static (o, v) => o.Admin = v),
+            new Member<LlmProxyOptions, string>("TimeZone", TextShape.Instance, static (o, v) => o.TimeZone = v),
+            Collections.Map<LlmProxyOptions, PriceOptions>("Prices", new(PriceTable.Shape, static () => new()), static o => o.Prices),
+            new Member<LlmProxyOptions, UnpricedModels>(
+                "UnpricedModels",
+                new ChoiceShape<UnpricedModels>([("Refuse", UnpricedModels.Refuse), ("Allow", UnpricedModels.Allow)]),
+                static (o, v) => o.UnpricedModels = v),
             new Member<LlmProxyOptions, bool>("AllowAnonymous", SwitchShape.Instance, static (o, v) => o.AllowAnonymous = v),
             new Member<LlmProxyOptions, HostIdentityOptions>("HostIdentity", CallerTable.HostIdentity, static (o, v) => o.HostIdentity = v),
             new Member<LlmProxyOptions, bool>("RevealForbiddenModels", SwitchShape.Instance, static (o, v) => o.RevealForbiddenModels = v),
@@ -55,41 +59,5 @@ internal static class RootTable
             new Member<LlmProxyOptions, FailoverOptions>("Failover", ResilienceTable.Failover, static (o, v) => o.Failover = v),
             new Member<LlmProxyOptions, ShutdownOptions>("Shutdown", Shutdown, static (o, v) => o.Shutdown = v),
             new Member<LlmProxyOptions, CorsOptions>("Cors", Cors, static (o, v) => o.Cors = v),
-        ],
-        "Prices", "UnpricedModels", "TimeZone");
-}
-
-/// <summary>Where keys and usage are kept. This version keeps nothing, and says so to whoever counts on more.</summary>
-internal sealed class StoreShape : Shape<bool>
-{
-    private const string None = "None";
-
-    public static StoreShape Instance { get; } = new();
-
-    public override string Expected => "\"None\"";
-
-    public override bool TryRead(ConfigurationNode node, Reading reading, [MaybeNullWhen(false)] out bool value)
-    {
-        value = true;
-        var kind = node.Kind == JsonValueKind.Object
-            ? node.Children.Where(static c => c.Name == "Kind").Select(static c => c.Node).FirstOrDefault()
-            : node;
-        if (kind is null || kind.Kind != JsonValueKind.String)
-        {
-            return Mismatch(kind ?? node, reading, out value);
-        }
-
-        if (kind.Text != None)
-        {
-            reading.Refuse(kind, "a store is not in this version. Write \"None\", or leave Store out: keys then come from this configuration only.");
-            return false;
-        }
-
-        foreach (var (name, other) in node.Children.Where(static c => c.Name != "Kind"))
-        {
-            reading.Refuse(other, $"{Problems.Quote(name)} means nothing for the store \"None\". Leave it out.");
-        }
-
-        return node.Children.Count <= 1;
-    }
+        ]);
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Numerics;
 using System.Text.Json;
 
 namespace LlmProxy.Core.Configuration;
@@ -96,15 +97,26 @@ internal sealed class SwitchShape : Shape<bool>
 }
 
 /// <summary>A whole number.</summary>
-internal sealed class WholeNumberShape : Shape<int>
+internal sealed class WholeNumberShape : IntegerShape<int>
 {
     public static WholeNumberShape Instance { get; } = new();
+}
 
+/// <summary>A whole number that may pass two thousand million.</summary>
+internal sealed class LargeNumberShape : IntegerShape<long>
+{
+    public static LargeNumberShape Instance { get; } = new();
+}
+
+/// <summary>A whole number of some size.</summary>
+internal abstract class IntegerShape<T> : Shape<T>
+    where T : struct, IBinaryInteger<T>
+{
     public override string Expected => "a whole number";
 
-    public override bool TryRead(ConfigurationNode node, Reading reading, out int value)
+    public override bool TryRead(ConfigurationNode node, Reading reading, out T value)
     {
-        value = 0;
+        value = default;
         if (node.Kind is not (JsonValueKind.Number or JsonValueKind.String))
         {
             return Mismatch(node, reading, out value);
@@ -136,8 +148,8 @@ internal sealed class WholeNumberShape : Shape<int>
         return false;
     }
 
-    private static bool TryParse(string text, out int value) =>
-        int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
+    private static bool TryParse(string text, out T value) =>
+        T.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
 }
 
 /// <summary>One of a few words.</summary>

@@ -18,6 +18,7 @@ internal static class UpstreamEquality
         && a.HttpVersion == b.HttpVersion
         && a.Proxy == b.Proxy
         && a.RequireFinishReason == b.RequireFinishReason
+        && a.IncludeUsage == b.IncludeUsage
         && a.AllowLinkLocal == b.AllowLinkLocal
         && a.Tags.SequenceEqual(b.Tags)
         && a.Concurrent == b.Concurrent

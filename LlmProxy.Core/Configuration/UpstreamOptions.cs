@@ -51,6 +51,12 @@ public sealed class UpstreamOptions
     public bool RequireFinishReason { get; set; }
 
     /// <summary>
+    /// Streams are asked for their usage (<c>stream_options.include_usage</c>) where somebody counts it and the client did not ask; what
+    /// comes of that is taken out again. Default true; false for a server that refuses requests with it: usage is estimated then.
+    /// </summary>
+    public bool IncludeUsage { get; set; } = true;
+
+    /// <summary>
     /// The upstream may be at a link-local address (169.254.0.0/16, fe80::/10) or at one of a cloud's metadata service. Default
     /// false: whoever could bend a name or a configuration there would get the machine's own credentials. Loopback and
     /// private addresses need no permission.

@@ -30,6 +30,7 @@ internal static class UpstreamTable
             new Member<UpstreamOptions, string>("Proxy", TextShape.Instance, static (o, v) => o.Proxy = v),
             new Member<UpstreamOptions, string>("CaFile", TextShape.Instance, static (o, v) => o.CaFile = v),
             new Member<UpstreamOptions, bool>("RequireFinishReason", SwitchShape.Instance, static (o, v) => o.RequireFinishReason = v),
+            new Member<UpstreamOptions, bool>("IncludeUsage", SwitchShape.Instance, static (o, v) => o.IncludeUsage = v),
             new Member<UpstreamOptions, bool>("AllowLinkLocal", SwitchShape.Instance, static (o, v) => o.AllowLinkLocal = v),
             Collections.Texts<UpstreamOptions>("Tags", static o => o.Tags),
             new Member<UpstreamOptions, int>("Concurrent", WholeNumberShape.Instance, static (o, v) => o.Concurrent = v),

@@ -14,6 +14,7 @@ internal enum Operations
     Responses = 16,
     Messages = 32,
     CountTokens = 64,
+    Key = 128,
 }
 
 /// <summary>One operation of the API, as data.</summary>

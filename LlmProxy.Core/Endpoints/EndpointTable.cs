@@ -27,6 +27,7 @@ internal static class EndpointTable
         new(Operations.Models, "models", "models", HttpMethods.Get, "/models/{*id}", Dialect.Messages) { IsLocal = true, Header = AnthropicVersion },
         new(Operations.Models, "models", "models", HttpMethods.Get, "/models", Dialect.Plain) { IsLocal = true },
         new(Operations.Models, "models", "models", HttpMethods.Get, "/models/{*id}", Dialect.Plain) { IsLocal = true },
+        new(Operations.Key, "key", "key", HttpMethods.Get, "/key", Dialect.Plain) { IsLocal = true },
     ];
 
     /// <summary>A path from there on; the row's own text where it is exactly that, so that most requests need none of their own.</summary>

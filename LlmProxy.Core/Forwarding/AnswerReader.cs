@@ -47,17 +47,17 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
         var isEvents = IsType("text/event-stream");
         return (request.WantsStream, isEvents) switch
         {
-            (true, true) => await ReadEventsAsync(response, body, Usage.None, cancellation),
+            (true, true) => await ReadEventsAsync(response, body, Usage.None, default, cancellation),
             (false, true) => ProxyErrors.UnexpectedStream,
             (true, false) => await StreamJsonAsync(response, body, cancellation),
             _ => await ReadJsonAsync(response, body, cancellation),
         };
     }
 
-    private ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, Usage known, CancellationToken cancellation)
+    private ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, Usage known, ReadOnlyMemory<byte> rawKnown, CancellationToken cancellation)
     {
         _events = new FirstEvents(request, expectation, limits.Event, request.Selection.HasLarger(target));
-        return _events.ReadAsync(response, body, known, cancellation);
+        return _events.ReadAsync(response, body, known, rawKnown, cancellation);
     }
 
     private async ValueTask<Result<UpstreamAnswer>> ReadJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
@@ -125,7 +125,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
 
         var events = new ArrayBufferWriter<byte>(buffer.Length);
         return isLast && request.Endpoint.Dialect.TryWriteAsStream(buffer.WrittenMemory, request.Fields.IncludesUsage, events)
-            ? await ReadEventsAsync(response, new MemoryStream(events.WrittenMemory.ToArray(), writable: false), json.Usage, cancellation)
+            ? await ReadEventsAsync(response, new MemoryStream(events.WrittenMemory.ToArray(), writable: false), json.Usage, json.RawUsage.In(buffer.Written).ToArray(), cancellation)
             : ProxyErrors.NotStreaming;
     }
 

@@ -19,6 +19,7 @@ internal sealed class Attempt : IDisposable
     private int _reason;
     private UpstreamConnection? _connection;
     private bool _wasUsedBefore;
+    private bool _wasTaken;
     private StrongBox<Usage>? _usage;
 
     /// <param name="clock">The exchange's.</param>
@@ -73,6 +74,9 @@ internal sealed class Attempt : IDisposable
     /// </summary>
     public bool WasLost => _wasUsedBefore && _connection is { IsAnswered: false };
 
+    /// <summary>A connection has taken something of it.</summary>
+    public bool WasSent => _connection is not null || Volatile.Read(ref _wasTaken);
+
     /// <summary>The attempt that a request was made for.</summary>
     public static Attempt? Of(HttpRequestMessage message) =>
         message is AttemptMessage { Attempt: { } known } ? known : message.Options.TryGetValue(_key, out var attempt) ? attempt : null;
@@ -83,6 +87,10 @@ internal sealed class Attempt : IDisposable
         if (message is AttemptMessage own)
         {
             own.Attempt = this;
+            if (own.Content is RequestContent content)
+            {
+                content.Attempt = this;
+            }
         }
 
         // The options are a dictionary, which costs more than all else of the message: only where somebody may send a copy.
@@ -194,6 +202,8 @@ internal sealed class Attempt : IDisposable
     }
 
     public void NoteConnected() => HasConnected = true;
+
+    public void NoteTaken() => Volatile.Write(ref _wasTaken, true);
 
     public void NoteSent(UpstreamConnection connection, bool wasUsedBefore)
     {

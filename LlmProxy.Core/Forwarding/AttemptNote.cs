@@ -14,6 +14,9 @@ internal enum AttemptStage
 
     /// <summary>It was given up for the next target.</summary>
     FailedOver,
+
+    /// <summary>A copy goes to a mirror.</summary>
+    Copied,
 }
 
 /// <summary>Told to whoever keeps the books, while it happens.</summary>
@@ -28,6 +31,9 @@ internal readonly record struct AttemptNote(AttemptStage Stage, Target Target, P
 
     /// <summary>It had to end because another was faster: it cost what it cost, and nobody gets its answer.</summary>
     public bool IsSuperseded => ReferenceEquals(Error, ProxyErrors.Superseded);
+
+    /// <summary>A connection has taken something of it.</summary>
+    public bool WasSent { get; init; }
 
     /// <summary>What it committed to; null if it has not.</summary>
     public UpstreamAnswer? Answer { get; init; }

@@ -98,5 +98,6 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
         upstream.Options.RequireFinishReason,
         request.Route.Route.PutsModelBack && request.Route.Asked.Length > 0 ? Target.Encode(request.Route.Asked) : default,
         upstream.MapsFinishReasons,
-        upstream.Redactor);
+        upstream.Redactor)
+    { TakesUsageOut = request.AsksForUsage(upstream) };
 }

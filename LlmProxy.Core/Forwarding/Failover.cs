@@ -172,7 +172,8 @@ internal sealed class Failover(AttemptSeries series)
         if (!request.Endpoint.IsBodyless)
         {
             parts = RequestSplice.TryPlan(
-                request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(series.Selection.Star), request.Route.Route.Edits, out var refused);
+                request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(series.Selection.Star), request.Route.Route.Edits, out var refused,
+                request.AsksForUsage(candidate.Target.Upstream));
             if (parts is null)
             {
                 return TurnAway(candidate, standing, refused!, racer);

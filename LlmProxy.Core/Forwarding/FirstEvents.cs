@@ -22,8 +22,9 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
     /// <param name="response">Whose the stream is.</param>
     /// <param name="body">The stream.</param>
     /// <param name="known">Usage that is known beforehand.</param>
+    /// <param name="rawKnown">The same as the upstream wrote it.</param>
     /// <param name="cancellation">The exchange's.</param>
-    public async ValueTask<Result<UpstreamAnswer>> ReadAsync(HttpResponseMessage response, Stream body, Usage known, CancellationToken cancellation)
+    public async ValueTask<Result<UpstreamAnswer>> ReadAsync(HttpResponseMessage response, Stream body, Usage known, ReadOnlyMemory<byte> rawKnown, CancellationToken cancellation)
     {
         var buffer = new GrowingBuffer(FirstRead);
         try
@@ -43,7 +44,7 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
                     var pending = waiting.AsTask();
                     if (!pending.IsCompleted && await Task.WhenAny(pending, held.Asked) != pending)
                     {
-                        return Commit(response, ref buffer, new ResumedStream(body, pending), hasOutput: false, known);
+                        return Commit(response, ref buffer, new ResumedStream(body, pending), hasOutput: false, known, rawKnown);
                     }
 
                     count = await pending;
@@ -62,7 +63,7 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
                 buffer.Advance(count);
                 if (IsDecided(buffer.Written, out var error))
                 {
-                    return error ?? (Result<UpstreamAnswer>)Commit(response, ref buffer, body, hasOutput: _held <= MostHeld, known);
+                    return error ?? (Result<UpstreamAnswer>)Commit(response, ref buffer, body, hasOutput: _held <= MostHeld, known, rawKnown);
                 }
             }
         }
@@ -105,7 +106,7 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
     // Clients know from the event itself that they have to cut their prompt: they get it where nobody takes more.
     private ProxyError? EarlyFailure() => _inspector.EarlyFailure is { Cause: FailureCause.TooLong } && !hasLarger ? null : _inspector.EarlyFailure;
 
-    private UpstreamAnswer Commit(HttpResponseMessage response, ref GrowingBuffer buffer, Stream rest, bool hasOutput, Usage known)
+    private UpstreamAnswer Commit(HttpResponseMessage response, ref GrowingBuffer buffer, Stream rest, bool hasOutput, Usage known, ReadOnlyMemory<byte> rawKnown)
     {
         var length = buffer.Length;
         return new UpstreamAnswer(response, AnswerKind.Events, buffer.Detach(), length, rest)
@@ -113,6 +114,7 @@ internal sealed class FirstEvents(ForwardRequest request, StreamExpectation expe
             HasOutput = hasOutput,
             StoredId = _inspector.StoredId,
             KnownUsage = known,
+            KnownRawUsage = rawKnown,
         };
     }
 }

@@ -18,7 +18,10 @@ internal sealed class Forwarder(AttemptSender sender, Mirroring mirroring, TimeP
         // Before: once somebody has committed, the body is given back and nobody knows its places any more.
         if (request.Selection.Route.Mirror is not null)
         {
-            mirroring.Offer(request, limits);
+            if (mirroring.Offer(request, limits) is { } mirror)
+            {
+                note(new AttemptNote(AttemptStage.Copied, mirror, null, 0));
+            }
         }
 
         if ((request.Seen & ClientHeaders.Timeout) != 0)

@@ -37,13 +37,14 @@ internal sealed class Mirroring(
     /// <summary>Copies a request, if it is one of those that are copied. To be called before it is sent; all that takes time but the copying happens elsewhere.</summary>
     /// <param name="request">Its body is still there.</param>
     /// <param name="limits">Sizes.</param>
-    public void Offer(ForwardRequest request, LimitOptions limits)
+    /// <returns>The target that a copy is sent to; null if none is.</returns>
+    public Target? Offer(ForwardRequest request, LimitOptions limits)
     {
         if (request.Route.Route.Mirror is not { } mirror || !Suits(mirror.Target, request)
             || (mirror.Percent < 100 && Random.Shared.Next(100) >= mirror.Percent)
             || Balancer.IsOfOneAccount(request.Endpoint.Operation, request.Body))
         {
-            return;
+            return null;
         }
 
         var target = mirror.Target;
@@ -52,14 +53,14 @@ internal sealed class Mirroring(
         if (!state.TryBeginMirror(MostAtOnce))
         {
             note(target.Upstream.Name, Busy);
-            return;
+            return null;
         }
 
         if (!places.TryEnter())
         {
             state.EndMirror();
             note(target.Upstream.Name, Busy);
-            return;
+            return null;
         }
 
         // Half of what all bodies may take: copies are the first to be done without.
@@ -72,7 +73,7 @@ internal sealed class Mirroring(
             places.Exit();
             state.EndMirror();
             note(target.Upstream.Name, NoRoom);
-            return;
+            return null;
         }
 
         // It may outlast the exchange, and with that the generation of the configuration that has its upstream.
@@ -80,6 +81,7 @@ internal sealed class Mirroring(
         ThreadPool.UnsafeQueueUserWorkItem(
             static copied => _ = copied.Self.RunAsync(copied),
             new Copied(this, copy! with { TraceParent = null, TraceState = null }, target, parts, limits, places, state), preferLocal: false);
+        return target;
     }
 
     public void Dispose()

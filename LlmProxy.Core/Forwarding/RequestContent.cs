@@ -23,6 +23,9 @@ internal sealed class RequestContent : HttpContent
         Headers.TryAddWithoutValidation("Content-Type", "application/json");
     }
 
+    /// <summary>Told when a connection takes it.</summary>
+    public Attempt? Attempt { get; set; }
+
     public bool IsOf(RequestBody body) => ReferenceEquals(_body, body);
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
@@ -30,6 +33,7 @@ internal sealed class RequestContent : HttpContent
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
+        Attempt?.NoteTaken();
         if (!_body.TryHold())
         {
             throw new OperationCanceledException("The exchange has ended.");

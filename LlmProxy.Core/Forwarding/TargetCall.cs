@@ -194,7 +194,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
             series.CountSent();
         }
 
-        series.Note(NoteOf(AttemptStage.Ended, error, _began) with { Usage = attempt.Usage, Answer = answer });
+        series.Note(NoteOf(AttemptStage.Ended, error, _began) with { Usage = attempt.Usage, Answer = answer, WasSent = attempt.WasSent });
         return isSent;
     }
 

@@ -52,6 +52,7 @@ internal sealed class UpstreamAnswer : IDisposable
         HasOutput = shared.HasOutput;
         StoredId = shared.StoredId;
         KnownUsage = shared.KnownUsage;
+        KnownRawUsage = shared.KnownRawUsage;
     }
 
     public AnswerKind Kind { get; }
@@ -85,6 +86,9 @@ internal sealed class UpstreamAnswer : IDisposable
         get => _known?.Value ?? Usage.None;
         init => _known = value == Usage.None ? null : new StrongBox<Usage>(value);
     }
+
+    /// <summary>That usage as the upstream wrote it.</summary>
+    public ReadOnlyMemory<byte> KnownRawUsage { get; init; }
 
     /// <summary>Gives back the buffer of what was read, once it has been passed on.</summary>
     public void ReleaseRead()

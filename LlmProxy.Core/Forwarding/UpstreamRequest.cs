@@ -32,6 +32,13 @@ internal sealed record ForwardRequest(
 
     public bool WantsStream => Endpoint.CanStream && Fields.Stream;
 
+    /// <summary>Somebody counts what it uses, and its client did not ask for that.</summary>
+    public bool WantsUsage { get; init; }
+
+    /// <summary>Is that upstream asked for usage in the client's place?</summary>
+    public bool AsksForUsage(Upstream upstream) =>
+        WantsUsage && WantsStream && !Fields.IncludesUsage && Endpoint.Dialect.AsksForUsage && upstream.Options.IncludeUsage;
+
     /// <summary>It is about something that the upstream keeps: that this is not found says nothing about the model.</summary>
     public bool NamesStored => Endpoint.HasId || (Endpoint.IsStored && (Fields.PreviousResponse ?? Fields.Conversation) is not null);
 

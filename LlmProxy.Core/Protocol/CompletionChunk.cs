@@ -38,6 +38,19 @@ internal struct CompletionChunk
 
     public Usage Usage { get; private set; } = Usage.None;
 
+    /// <summary>Where its usage object stands in the data.</summary>
+    public SseRange RawUsage { get; private set; }
+
+    /// <summary>Null if it names none.</summary>
+    public string? Tier { get; set; }
+
+    /// <summary>Bytes of text in its output.</summary>
+    public int TextBytes { get; private set; }
+
+    /// <summary>It has usage and no choices: what <c>include_usage</c> asks for.</summary>
+    public readonly bool IsUsageAlone => Usage.IsKnown && _hasChoices && _choices == 0;
+
+    private bool _hasChoices;
     private int _choices;
     private int _deltas;
     private bool _hasOtherOutput;
@@ -64,7 +77,7 @@ internal struct CompletionChunk
         {
             if (reader.Is("choices"u8))
             {
-                isKnown = true;
+                isKnown = _hasChoices = true;
                 reader.Read();
                 ReadChoices(ref reader, ref began, ref finished);
             }
@@ -80,28 +93,39 @@ internal struct CompletionChunk
                 HasError |= reader.TokenType != JsonTokenType.Null;
                 reader.Skip();
             }
-            else if (reader.Is("model"u8))
-            {
-                reader.Read();
-                Model = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
-                reader.Skip();
-            }
-            else if (reader.Is("obfuscation"u8))
-            {
-                reader.Read();
-                Obfuscation = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
-                reader.Skip();
-            }
             else
             {
-                reader.Read();
-                reader.Skip();
+                ReadOther(ref reader);
             }
         }
 
-        // What follows the object is refused here.
-        reader.Read();
+        reader.Read(); // What follows the object is refused here.
         IsUnknown = !isKnown;
+    }
+
+    private void ReadOther(ref Utf8JsonReader reader)
+    {
+        if (reader.Is("model"u8))
+        {
+            reader.Read();
+            Model = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
+        }
+        else if (reader.Is("service_tier"u8))
+        {
+            reader.Read();
+            Tier = ServiceTier.Read(ref reader, Tier);
+        }
+        else if (reader.Is("obfuscation"u8))
+        {
+            reader.Read();
+            Obfuscation = reader.TokenType == JsonTokenType.String ? RangeOf(ref reader) : default;
+        }
+        else
+        {
+            reader.Read();
+        }
+
+        reader.Skip();
     }
 
     private void ReadUsage(ref Utf8JsonReader reader)
@@ -112,7 +136,9 @@ internal struct CompletionChunk
             return;
         }
 
+        var start = (int)reader.TokenStartIndex;
         Usage = UsageReader.Read(ref reader);
+        RawUsage = new SseRange(start, (int)reader.BytesConsumed - start);
         if (Usage.IsKnown)
         {
             IsOutput = _hasOtherOutput = true;
@@ -132,11 +158,10 @@ internal struct CompletionChunk
             if (reader.TokenType == JsonTokenType.StartObject)
             {
                 ReadChoice(ref reader, ref began, ref finished);
+                continue;
             }
-            else
-            {
-                reader.Skip();
-            }
+
+            reader.Skip();
         }
     }
 
@@ -251,6 +276,7 @@ internal struct CompletionChunk
             case JsonTokenType.String when reader.ValueSpan.Length > 0:
                 IsOutput = HasContent = true;
                 _deltas++;
+                TextBytes += reader.ValueSpan.Length;
                 DeltaValue = RangeOf(ref reader);
                 break;
             case JsonTokenType.Number or JsonTokenType.True:
@@ -259,6 +285,7 @@ internal struct CompletionChunk
             case JsonTokenType.StartArray or JsonTokenType.StartObject:
                 var inner = reader;
                 reader.Skip();
+                TextBytes += ToolText.LengthIn(inner, reader.BytesConsumed);
                 if (inner.Read() && inner.TokenType is not (JsonTokenType.EndArray or JsonTokenType.EndObject))
                 {
                     IsOutput = HasContent = _hasOtherOutput = true;

@@ -7,6 +7,8 @@ namespace LlmProxy.Core.Protocol;
 /// <param name="streaming">Turns a JSON answer into a stream; null where there are no streams.</param>
 internal sealed class CompletionDialect(CompletionStreaming? streaming) : Dialect
 {
+    public override bool AsksForUsage => streaming is not null;
+
     public override StreamInspector CreateInspector(in StreamExpectation expectation) => new CompletionInspector(expectation);
 
     public override void WriteError(ProxyError error, string message, string requestId, IBufferWriter<byte> output) =>

@@ -10,7 +10,11 @@ namespace LlmProxy.Core.Protocol;
 /// <param name="MapsFinishReasons">The upstream's kind has finish reasons of its own that clients cannot read.</param>
 /// <param name="Redactor">Takes the upstream's secrets out of what it says of its errors.</param>
 internal readonly record struct StreamExpectation(
-    int Choices, bool RequireFinishReason, ReadOnlyMemory<byte> AskedModel, bool MapsFinishReasons, Redactor Redactor);
+    int Choices, bool RequireFinishReason, ReadOnlyMemory<byte> AskedModel, bool MapsFinishReasons, Redactor Redactor)
+{
+    /// <summary>Usage was asked for in the client's place: the chunk that brings it is not the client's.</summary>
+    public bool TakesUsageOut { get; init; }
+}
 
 /// <summary>
 /// Chat and legacy completions: whole when every choice that began, and as many as were asked for, has its finish reason,
@@ -33,6 +37,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
     public override StreamEventKind Inspect(ReadOnlySpan<byte> raw, in SseEvent found)
     {
         ClearReplacements();
+        IsOurs = false;
         if (!found.HasData)
         {
             return StreamEventKind.Preamble;
@@ -40,6 +45,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
 
         if (_template.Matches(raw, found, out _))
         {
+            TextBytes += _template.TextLength;
             return StreamEventKind.Output;
         }
 
@@ -74,7 +80,7 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
             return StreamEventKind.Done;
         }
 
-        var chunk = new CompletionChunk { Base = offset };
+        var chunk = new CompletionChunk { Base = offset, Tier = Usage.Tier };
         var (began, finished) = (_began, _finished);
         try
         {
@@ -93,9 +99,16 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
         }
 
         UnknownFinishReasons += chunk.UnknownReasons;
+        TextBytes += chunk.TextBytes;
         if (chunk.Usage.IsKnown)
         {
-            Usage = chunk.Usage;
+            Usage = chunk.Usage with { Tier = chunk.Usage.Tier ?? chunk.Tier };
+            KeepUsage(chunk.RawUsage.In(data));
+            IsOurs = expectation.TakesUsageOut && chunk.IsUsageAlone;
+        }
+        else if (!ReferenceEquals(chunk.Tier, Usage.Tier))
+        {
+            Usage = Usage with { Tier = chunk.Tier };
         }
 
         NoteReplacements(chunk);

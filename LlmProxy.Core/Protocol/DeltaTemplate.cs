@@ -41,6 +41,9 @@ internal struct DeltaTemplate
         Filler,
     }
 
+    /// <summary>Bytes of the token in the event that matched last, without its quotes.</summary>
+    public int TextLength { get; private set; }
+
     /// <summary>Is the event like the one that was learned?</summary>
     /// <param name="raw">All its bytes.</param>
     /// <param name="found">What stands in it.</param>
@@ -74,7 +77,11 @@ internal struct DeltaTemplate
                 return false;
             }
 
-            if (kind == Kind.Number)
+            if (kind == Kind.Delta)
+            {
+                TextLength = length;
+            }
+            else if (kind == Kind.Number)
             {
                 number = new SseRange(raw.Length - rest.Length, length);
             }

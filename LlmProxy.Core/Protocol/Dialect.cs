@@ -30,6 +30,9 @@ internal abstract class Dialect
     /// <summary>Clients ignore comments: held events go out with the first heartbeat, and that commits.</summary>
     public virtual bool ReleasesHeldEvents => false;
 
+    /// <summary>Its streams tell their usage only if they are asked to.</summary>
+    public virtual bool AsksForUsage => false;
+
     /// <summary>A watcher for one attempt's stream.</summary>
     public abstract StreamInspector CreateInspector(in StreamExpectation expectation);
 

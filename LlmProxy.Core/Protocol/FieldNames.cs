@@ -15,6 +15,9 @@ internal sealed class FieldNames
     public const int Choices = 3;
     public const int PreviousResponse = 4;
     public const int Conversation = 5;
+    public const int MaxTokens = 6;
+    public const int MaxCompletionTokens = 7;
+    public const int MaxOutputTokens = 8;
 
     // The first in the order of the constants. The others decide what a request may cost.
     private static readonly string[] _always =

@@ -12,7 +12,11 @@ internal sealed class JsonAnswer
     /// <summary>The value of <c>error</c> in a response object that has failed; empty in all others.</summary>
     public SseRange ResponseError => _isResponse ? _error : default;
 
-    public Usage Usage { get; private set; } = Usage.None;
+    /// <summary>With the service tier, wherever the answer names it.</summary>
+    public Usage Usage => _usage.Tier is null && _tier is not null ? _usage with { Tier = _tier } : _usage;
+
+    /// <summary>Where its usage object stands; empty if it has none.</summary>
+    public SseRange RawUsage { get; private set; }
 
     /// <summary>The value of <c>model</c>, quotes included; empty if there is none.</summary>
     public SseRange Model { get; private set; }
@@ -22,6 +26,8 @@ internal sealed class JsonAnswer
 
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000 };
 
+    private Usage _usage = Usage.None;
+    private string? _tier;
     private SseRange _error;
     private bool _isResponse;
 
@@ -153,7 +159,7 @@ internal sealed class JsonAnswer
 
     private void NoteMember(ReadOnlySpan<byte> name, ReadOnlySpan<byte> body, int start, int end)
     {
-        if (name.Length is not (2 or 5 or 6))
+        if (name.Length is not (2 or 5 or 6 or 12))
         {
             return;
         }
@@ -166,14 +172,21 @@ internal sealed class JsonAnswer
                 return;
             }
 
-            if (!UsageReader.TryRead(body[start..end], out var usage))
+            if (!UsageReader.TryWalk(body[start..end], out var usage))
             {
                 var reader = new Utf8JsonReader(body[start..end], _options);
                 reader.Read();
                 usage = UsageReader.Read(ref reader);
             }
 
-            Usage = usage;
+            _usage = usage;
+            RawUsage = new SseRange(start, end - start);
+        }
+        else if (name.SequenceEqual("service_tier"u8))
+        {
+            var reader = new Utf8JsonReader(body[start..end], _options);
+            reader.Read();
+            _tier = ServiceTier.Read(ref reader, _tier);
         }
         else if (name.SequenceEqual("error"u8))
         {
@@ -208,8 +221,15 @@ internal sealed class JsonAnswer
             reader.Read();
             if (reader.TokenType == JsonTokenType.StartObject)
             {
-                Usage = UsageReader.Read(ref reader);
+                var start = (int)reader.TokenStartIndex;
+                _usage = UsageReader.Read(ref reader);
+                RawUsage = new SseRange(start, (int)reader.BytesConsumed - start);
             }
+        }
+        else if (reader.Is("service_tier"u8))
+        {
+            reader.Read();
+            _tier = ServiceTier.Read(ref reader, _tier);
         }
         else if (reader.Is("error"u8))
         {

@@ -68,7 +68,7 @@ internal sealed class MessagesDialect : Dialect
         403 => "permission_error",
         404 => "not_found_error",
         413 => "request_too_large",
-        429 => "rate_limit_error",
+        429 => error.Code == ProxyErrors.InsufficientQuotaCode ? "billing_error" : "rate_limit_error",
         503 or 529 => "overloaded_error",
         >= 500 => "api_error",
         _ => "invalid_request_error",

@@ -26,6 +26,12 @@ internal struct MessagesEvent
     /// <summary>The only output, if that is one JSON string.</summary>
     public readonly SseRange Delta => _strings == 1 && !_hasOtherContent ? _string : default;
 
+    /// <summary>Bytes of text in a content block or a delta.</summary>
+    public int TextBytes { get; private set; }
+
+    /// <summary>Where its usage object stands in the data; empty if it has none.</summary>
+    public SseRange RawUsage { get; private set; }
+
     private SseRange _string;
     private int _strings;
     private bool _hasOtherContent;
@@ -147,6 +153,7 @@ internal struct MessagesEvent
             case JsonTokenType.String when reader.ValueSpan.Length > 0:
                 HasContent = true;
                 _strings++;
+                TextBytes += reader.ValueSpan.Length;
                 _string = RangeOf(ref reader);
                 break;
             case JsonTokenType.StartArray or JsonTokenType.StartObject:
@@ -189,11 +196,13 @@ internal struct MessagesEvent
         }
     }
 
-    private static void ReadUsage(ref Utf8JsonReader reader, ref UsageReader usage)
+    private void ReadUsage(ref Utf8JsonReader reader, ref UsageReader usage)
     {
         if (reader.TokenType == JsonTokenType.StartObject)
         {
+            var start = (int)reader.TokenStartIndex;
             usage.Add(ref reader);
+            RawUsage = new SseRange(start, (int)reader.BytesConsumed - start);
         }
     }
 

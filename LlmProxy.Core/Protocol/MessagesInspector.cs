@@ -28,6 +28,12 @@ internal sealed class MessagesInspector(StreamExpectation expectation) : NamedEv
         var usage = _usage;
         read.Read(data, name, ref usage);
         _usage = usage;
+        TextBytes += read.TextBytes;
+        if (read.RawUsage.Length > 0)
+        {
+            KeepUsage(read.RawUsage.In(data), isMore: read.Kind != MessagesEvent.Kinds.MessageStart);
+        }
+
         if (read.HasError || read.Kind == MessagesEvent.Kinds.Error)
         {
             return Fail(data);

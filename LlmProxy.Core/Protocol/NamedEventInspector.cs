@@ -28,6 +28,7 @@ internal abstract class NamedEventInspector : StreamInspector
 
         if (_template.Matches(raw, found, out var number))
         {
+            TextBytes += _template.TextLength;
             NoteNumber(number.In(raw));
             return StreamEventKind.Output;
         }

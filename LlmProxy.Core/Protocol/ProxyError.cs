@@ -42,7 +42,7 @@ internal sealed record ProxyError(int Status, string Code, string Message)
     public string Type => Status switch
     {
         403 => "permission_error",
-        429 => "rate_limit_error",
+        429 => Code == ProxyErrors.InsufficientQuotaCode ? Code : "rate_limit_error",
         >= 500 => "server_error",
         _ => "invalid_request_error",
     };

@@ -5,6 +5,9 @@ internal static class ProxyErrors
 {
     private const int SoonMs = 1000;
 
+    /// <summary>Its type is the same word.</summary>
+    public const string InsufficientQuotaCode = "insufficient_quota";
+
     // The caller's fault.
     public static ProxyError InvalidJson(long offset) =>
         new(400, "invalid_json", $"The body is not valid JSON (at byte {offset}). Send one JSON object.");
@@ -31,6 +34,30 @@ internal static class ProxyErrors
 
     public static ProxyError InvalidApiKey { get; } =
         new(401, "invalid_api_key", "No valid API key was sent. Send one as \"Authorization: Bearer KEY\".");
+
+    public static ProxyError KeyDisabled { get; } =
+        new(401, "key_disabled", "Your API key is disabled.");
+
+    public static ProxyError KeyExpired(DateTimeOffset end) =>
+        new(401, "key_expired", $"Your API key was valid until {end.UtcDateTime:yyyy-MM-dd HH:mm} UTC.");
+
+    public static ProxyError KeyRevoked { get; } =
+        new(401, "key_revoked", "Your API key was revoked.");
+
+    public static ProxyError KeyUnusable { get; } =
+        new(403, "key_unusable", "What is stored of your API key cannot be read by this version of the proxy. Not your fault; ask whoever runs it.") { IsFinal = true };
+
+    public static ProxyError GroupGone(string group) =>
+        new(403, "group_gone", $"The group \"{group}\" of your API key does not exist any more.") { IsFinal = true };
+
+    public static ProxyError OperationNotAllowed(string operation) =>
+        new(403, "operation_not_allowed", $"Your API key may not use {operation}.") { IsFinal = true };
+
+    public static ProxyError AuthUnavailable { get; } =
+        new(503, "auth_unavailable", "Keys cannot be looked up at the moment, and this one is not known from before. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
+
+    public static ProxyError TooManyFailures(int retryAfterMs) =>
+        new(429, "too_many_auth_failures", "Too many requests with a key that is not valid came from your address. Send a valid one.") { RetryAfterMs = retryAfterMs };
 
     public static ProxyError AmbiguousCredentials { get; } =
         new(400, "ambiguous_credentials", "The request carries two different API keys. Send one.");
@@ -98,6 +125,9 @@ internal static class ProxyErrors
     public static ProxyError Busy { get; } =
         new(503, "overloaded", "The proxy serves as many requests as it may at one time. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
 
+    public static ProxyError InsufficientStorage { get; } =
+        new(503, "insufficient_storage", "The proxy has no room left to keep account of requests. Try again later.") { Blame = Blame.Proxy, RetryAfterMs = 10 * SoonMs };
+
     public static ProxyError Forbidden { get; } =
         new(403, "forbidden", "You may not use this API.") { IsFinal = true };
 
@@ -112,6 +142,24 @@ internal static class ProxyErrors
 
     public static ProxyError ExplainNotAllowed { get; } =
         new(403, "explain_not_allowed", "x-llmproxy-explain is for keys with \"Debug\": true. Leave the header out, or ask with such a key.") { Param = "x-llmproxy-explain", IsFinal = true };
+
+    /// <summary>A limit of our own is reached.</summary>
+    public static ProxyError RateLimited(string message, int retryAfterMs) =>
+        new(429, "rate_limit_exceeded", message) { RetryAfterMs = retryAfterMs };
+
+    /// <summary>A budget has no room. Final unless <paramref name="retryAfterMs"/> says when there may be.</summary>
+    public static ProxyError InsufficientQuota(string message, int retryAfterMs = 0) =>
+        new(429, "insufficient_quota", message) { RetryAfterMs = retryAfterMs, IsFinal = retryAfterMs == 0 };
+
+    public static ProxyError ModelUnpriced(string shown) =>
+        new(403, "model_unpriced", $"Model \"{shown}\" has no price here, so nothing could be counted against your budget. Use another model.") { Param = "model", IsFinal = true };
+
+    public static ProxyError AnswerUnbounded { get; } =
+        new(400, "max_tokens_required", "Your limits set the longest possible answer aside, and nothing says how long that is. Send max_tokens (max_output_tokens for responses), and the whole conversation.") { Param = "max_tokens" };
+
+    /// <summary>What was spent before the start could not be read yet.</summary>
+    public static ProxyError SpendUnknown { get; } =
+        new(503, "budget_unavailable", "What has been spent of your budget is not known yet. Try again.") { Blame = Blame.Proxy, RetryAfterMs = SoonMs };
 
     public static ProxyError UnknownKey(string shown) =>
         new(404, "key_not_found", $"There is no key \"{shown}\". Give the name of one in Keys.") { Param = "key" };

@@ -42,6 +42,12 @@ internal sealed partial class RequestFields
     /// <summary><c>stream_options.include_usage</c>.</summary>
     public bool IncludesUsage { get; private set; }
 
+    /// <summary>Where the value of <c>include_usage</c> stands in that of <c>stream_options</c>; no length where it is not there.</summary>
+    public SseRange UsageFlag { get; private set; }
+
+    /// <summary><c>stream_options</c> is an object without members.</summary>
+    public bool HasNoStreamOptions { get; private set; }
+
     /// <summary>The response that the request goes on from; null if it names none.</summary>
     public string? PreviousResponse { get; private set; }
 
@@ -199,7 +205,7 @@ internal sealed partial class RequestFields
                     ? null
                     : ProxyErrors.InvalidType("stream", "true, false or null");
             case FieldNames.StreamOptions:
-                IncludesUsage = JsonMembers.Find(reader, "include_usage"u8, out var value) && value.TokenType == JsonTokenType.True;
+                TakeStreamOptions(reader);
                 return reader.TokenType is JsonTokenType.StartObject or JsonTokenType.Null
                     ? null
                     : ProxyErrors.InvalidType("stream_options", "an object or null");
@@ -215,6 +221,20 @@ internal sealed partial class RequestFields
             default:
                 return null;
         }
+    }
+
+    private void TakeStreamOptions(Utf8JsonReader reader)
+    {
+        var start = reader.TokenStartIndex;
+        if (JsonMembers.Find(reader, "include_usage"u8, out var value))
+        {
+            IncludesUsage = value.TokenType == JsonTokenType.True;
+            var at = (int)(value.TokenStartIndex - start);
+            value.Skip();
+            UsageFlag = new SseRange(at, (int)(value.BytesConsumed - start) - at);
+        }
+
+        HasNoStreamOptions = reader.TokenType == JsonTokenType.StartObject && reader.Read() && reader.TokenType == JsonTokenType.EndObject;
     }
 
     private ProxyError? TakeModel(ref Utf8JsonReader reader)

@@ -11,6 +11,9 @@ internal sealed record RequestEdits(ParameterEdit[] Set, ParameterEdit[] Default
     public static RequestEdits None { get; } = new([], [], []);
 
     public bool IsEmpty => Set.Length == 0 && Default.Length == 0 && Remove.Length == 0;
+
+    /// <summary>Do they say something of that parameter?</summary>
+    public bool IsAbout(int name) => Array.Exists(Set, e => e.Name == name) || Array.Exists(Default, e => e.Name == name) || Array.IndexOf(Remove, name) >= 0;
 }
 
 /// <param name="Name">The index in the <see cref="FieldNames"/>.</param>
@@ -27,14 +30,22 @@ internal readonly record struct BodyPart(long Start, long Length, ReadOnlyMemory
 /// <summary>Changes a body in one pass: every byte that no edit names goes upstream as it came.</summary>
 internal static class RequestSplice
 {
+    private static readonly byte[] _true = "true"u8.ToArray();
+    private static readonly byte[] _optionsName = "\"stream_options\":"u8.ToArray();
+    private static readonly byte[] _askingOptions = "{\"include_usage\":true}"u8.ToArray();
+    private static readonly byte[] _askFirst = "\"stream_options\":{\"include_usage\":true},"u8.ToArray();
+    private static readonly byte[] _askAlone = "\"include_usage\":true"u8.ToArray();
+    private static readonly byte[] _askBefore = "\"include_usage\":true,"u8.ToArray();
+
     /// <summary>Works out the parts of which the new body consists.</summary>
     /// <param name="fields">Where the original's members stand.</param>
     /// <param name="length">The original's length in bytes.</param>
     /// <param name="model">The model name to send, as a JSON string with its quotes.</param>
     /// <param name="edits">What configuration asks for.</param>
     /// <param name="error">A field to be changed is there twice, or ambiguously.</param>
+    /// <param name="asksForUsage">Usage is asked for in the client's place, unless configuration says something of its own there.</param>
     public static List<BodyPart>? TryPlan(
-        RequestFields fields, long length, ReadOnlyMemory<byte> model, RequestEdits edits, out ProxyError? error)
+        RequestFields fields, long length, ReadOnlyMemory<byte> model, RequestEdits edits, out ProxyError? error, bool asksForUsage = false)
     {
         error = Check(fields, edits);
         if (error is not null)
@@ -42,10 +53,9 @@ internal static class RequestSplice
             return null;
         }
 
-        if (edits.IsEmpty && fields.Find(FieldNames.Model) is { IsEscaped: false } only)
+        if (edits.IsEmpty && fields.Find(FieldNames.Model) is { IsEscaped: false } only && (!asksForUsage || fields.Find(FieldNames.StreamOptions) is null))
         {
-            // What most requests ask for.
-            return [new(0, only.ValueStart, default), new(0, 0, model), new(only.ValueEnd, length - only.ValueEnd, default)];
+            return PlanPlain(fields.Opening, length, model, only, asksForUsage);
         }
 
         var changes = new List<(long Start, long End, ReadOnlyMemory<byte> With)>(4);
@@ -73,6 +83,11 @@ internal static class RequestSplice
         }
 
         added.AddRange(edits.Default.Where(edit => fields.Find(edit.Name) is null));
+        if (asksForUsage && !edits.IsAbout(FieldNames.StreamOptions))
+        {
+            AskForUsage(fields, changes, added);
+        }
+
         var removed = PlanRemovals(fields, edits.Remove, changes);
         if (added.Count > 0)
         {
@@ -81,6 +96,35 @@ internal static class RequestSplice
 
         changes.Sort(static (a, b) => a.Start != b.Start ? a.Start.CompareTo(b.Start) : a.End.CompareTo(b.End));
         return Cut(changes, length);
+    }
+
+    /// <summary>What most requests ask for.</summary>
+    private static List<BodyPart> PlanPlain(long opening, long length, ReadOnlyMemory<byte> model, in RequestField field, bool asksForUsage) => asksForUsage
+        ?
+        [
+            new(0, opening, default), new(0, 0, _askFirst),
+            new(opening, field.ValueStart - opening, default), new(0, 0, model), new(field.ValueEnd, length - field.ValueEnd, default),
+        ]
+        : [new(0, field.ValueStart, default), new(0, 0, model), new(field.ValueEnd, length - field.ValueEnd, default)];
+
+    private static void AskForUsage(RequestFields fields, List<(long Start, long End, ReadOnlyMemory<byte> With)> changes, List<ParameterEdit> added)
+    {
+        if (fields.Find(FieldNames.StreamOptions) is not { } options)
+        {
+            added.Add(new ParameterEdit(FieldNames.StreamOptions, _optionsName, _askingOptions));
+        }
+        else if (options.Type != System.Text.Json.JsonTokenType.StartObject)
+        {
+            changes.Add((options.ValueStart, options.ValueEnd, _askingOptions));
+        }
+        else if (fields.UsageFlag is { Length: > 0 } flag)
+        {
+            changes.Add((options.ValueStart + flag.Start, options.ValueStart + flag.End, _true));
+        }
+        else
+        {
+            changes.Add((options.ValueStart + 1, options.ValueStart + 1, fields.HasNoStreamOptions ? _askAlone : _askBefore));
+        }
     }
 
     // A name written with escapes is rewritten plainly, so that no two readers of it can differ.

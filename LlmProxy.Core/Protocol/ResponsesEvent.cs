@@ -31,6 +31,15 @@ internal struct ResponsesEvent
 
     public Usage Usage { get; private set; } = Usage.None;
 
+    /// <summary>Where the response's usage object stands in the data.</summary>
+    public SseRange RawUsage { get; private set; }
+
+    /// <summary>The response's service tier; null if it names none.</summary>
+    public string? Tier { get; private set; }
+
+    /// <summary>Bytes of text in a delta.</summary>
+    public readonly int TextBytes => Math.Max(0, _delta.Length - 2);
+
     /// <summary>What changes from one event of this kind to the next, if it is nothing else.</summary>
     public readonly DeltaValues Delta => Response.Length > 0 ? default : new DeltaValues(_delta, _number, _filler);
 
@@ -161,7 +170,17 @@ internal struct ResponsesEvent
             else if (reader.Is("usage"u8))
             {
                 reader.Read();
-                Usage = reader.TokenType == JsonTokenType.StartObject ? UsageReader.Read(ref reader) : Usage;
+                if (reader.TokenType == JsonTokenType.StartObject)
+                {
+                    var start = (int)reader.TokenStartIndex;
+                    Usage = UsageReader.Read(ref reader);
+                    RawUsage = new SseRange(start, (int)reader.BytesConsumed - start);
+                }
+            }
+            else if (reader.Is("service_tier"u8))
+            {
+                reader.Read();
+                Tier = ServiceTier.Read(ref reader, Tier);
             }
             else if (reader.Is("error"u8))
             {

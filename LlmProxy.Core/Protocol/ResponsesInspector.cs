@@ -43,6 +43,7 @@ internal sealed class ResponsesInspector(StreamExpectation expectation) : NamedE
             return Fail(data);
         }
 
+        TextBytes += read.TextBytes;
         if (read.Sequence >= 0)
         {
             NoteSequence(read.Sequence);
@@ -78,7 +79,12 @@ internal sealed class ResponsesInspector(StreamExpectation expectation) : NamedE
     private void NoteResponse(ReadOnlySpan<byte> data, in ResponsesEvent read, int offset)
     {
         StoredId ??= StoredIds.Read(read.Id.In(data));
-        Usage = read.Usage.IsKnown ? read.Usage : Usage;
+        if (read.Usage.IsKnown)
+        {
+            Usage = read.Usage with { Tier = read.Usage.Tier ?? read.Tier };
+            KeepUsage(read.RawUsage.In(data));
+        }
+
         var response = read.Response.In(data);
         if (read.Kind == ResponsesEvent.Kinds.Begun && !response.Contains((byte)'\n'))
         {

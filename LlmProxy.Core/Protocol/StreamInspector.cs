@@ -27,6 +27,12 @@ internal readonly record struct Replacement(SseRange Range, ReadOnlyMemory<byte>
 /// </summary>
 internal abstract class StreamInspector
 {
+    // Some servers write usage into each event: what is kept of the last is copied over it.
+    private const int LongestUsage = 4096;
+
+    private byte[]? _rawUsage;
+    private int _rawLength;
+    private int _firstRaw;
     private Replacement _first;
     private Replacement _second;
 
@@ -40,6 +46,15 @@ internal abstract class StreamInspector
     public int UnknownFinishReasons { get; protected set; }
 
     public Usage Usage { get; protected set; } = Usage.None;
+
+    /// <summary>The upstream's usage object as it wrote it; of an API that tells it in parts, each on a line. Empty if there was none.</summary>
+    public ReadOnlyMemory<byte> RawUsage => _rawUsage.AsMemory(0, _rawLength);
+
+    /// <summary>Bytes of text in the output so far, as JSON has it, without what stands around it.</summary>
+    public long TextBytes { get; protected set; }
+
+    /// <summary>The event inspected last came because we asked for it in the client's place: it is not for the client.</summary>
+    public bool IsOurs { get; protected set; }
 
     /// <summary>How the upstream said it failed.</summary>
     public ProxyError? Failure { get; protected set; }
@@ -81,6 +96,32 @@ internal abstract class StreamInspector
     public abstract void WriteErrorEvent(ProxyError error, string message, string requestId, IBufferWriter<byte> output);
 
     protected void ClearReplacements() => Replacements = 0;
+
+    /// <summary>Keeps a usage object.</summary>
+    /// <param name="json">All of it.</param>
+    /// <param name="isMore">It adds to the first that was kept; else it takes its place.</param>
+    protected void KeepUsage(ReadOnlySpan<byte> json, bool isMore = false)
+    {
+        var start = isMore && _firstRaw > 0 ? _firstRaw + 1 : 0;
+        if (start + json.Length > LongestUsage)
+        {
+            return;
+        }
+
+        if (_rawUsage is null || _rawUsage.Length < start + json.Length)
+        {
+            Array.Resize(ref _rawUsage, start + json.Length + 64);
+        }
+
+        if (start > 0)
+        {
+            _rawUsage[start - 1] = (byte)'\n';
+        }
+
+        json.CopyTo(_rawUsage.AsSpan(start));
+        _rawLength = start + json.Length;
+        _firstRaw = isMore ? _firstRaw : json.Length;
+    }
 
     /// <summary>The replacements were found in the event's joined data: they are moved to where that stands in its bytes.</summary>
     protected void MoveReplacements(ReadOnlySpan<byte> raw, in SseEvent found)

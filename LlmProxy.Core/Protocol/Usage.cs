@@ -17,5 +17,8 @@ internal readonly record struct Usage(long Input, long CachedInput, long Output)
     /// <summary>What of the output was reasoning.</summary>
     public long Reasoning { get; init; } = -1;
 
+    /// <summary>The service tier that the answer names; null if it names none.</summary>
+    public string? Tier { get; init; }
+
     public bool IsKnown => Input >= 0 || Output >= 0;
 }

@@ -7,7 +7,7 @@ internal partial struct UsageReader
 {
     /// <summary>Reads one object as <see cref="Read"/> does.</summary>
     /// <returns>False if that has to be asked.</returns>
-    public static bool TryRead(ReadOnlySpan<byte> json, out Usage usage)
+    public static bool TryWalk(ReadOnlySpan<byte> json, out Usage usage)
     {
         var reading = new UsageReader();
         var walk = new JsonWalk(json);
@@ -66,6 +66,11 @@ internal partial struct UsageReader
         else if (name.SequenceEqual("cache_creation_input_tokens"u8))
         {
             _writtenApart = CountOf(value, _writtenApart);
+        }
+        else if (name.SequenceEqual("service_tier"u8))
+        {
+            // Known ones are told apart over there.
+            return value is [(byte)'n', ..];
         }
 
         return true;

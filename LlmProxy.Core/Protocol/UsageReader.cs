@@ -21,6 +21,7 @@ internal partial struct UsageReader
     private long _written = -1;
     private long _reasoning = -1;
     private bool _isWhole;
+    private string? _tier;
 
     public UsageReader()
     {
@@ -35,6 +36,7 @@ internal partial struct UsageReader
         WrittenInput = WrittenApart >= 0 ? WrittenApart : _written,
         WrittenForHour = _writtenForHour,
         Reasoning = _reasoning,
+        Tier = _tier,
     };
 
     // What has no output, as embeddings, does not say so.
@@ -49,6 +51,30 @@ internal partial struct UsageReader
         var usage = new UsageReader();
         usage.Add(ref reader);
         return usage.Whole;
+    }
+
+    /// <summary>Reads what an upstream wrote of its usage: one object, or several of one stream, one behind the other.</summary>
+    /// <returns>False if it is not that.</returns>
+    public static bool TryRead(ReadOnlySpan<byte> raw, out Usage usage)
+    {
+        var all = new UsageReader();
+        try
+        {
+            var reader = new Utf8JsonReader(raw, new JsonReaderOptions { AllowMultipleValues = true });
+            while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
+            {
+                all.Add(ref reader);
+            }
+        }
+        catch (JsonException)
+        {
+            usage = Usage.None;
+            return false;
+        }
+
+        var read = all.SoFar;
+        usage = read.Output < 0 && read.Input >= 0 ? read with { Output = 0 } : read;
+        return usage.IsKnown;
     }
 
     /// <summary>Reads one more object.</summary>
@@ -93,6 +119,12 @@ internal partial struct UsageReader
             else if (reader.Is("cache_creation_input_tokens"u8))
             {
                 _writtenApart = ReadCount(ref reader, _writtenApart);
+            }
+            else if (reader.Is("service_tier"u8))
+            {
+                reader.Read();
+                _tier = ServiceTier.Read(ref reader, _tier);
+                reader.Skip();
             }
             else
             {

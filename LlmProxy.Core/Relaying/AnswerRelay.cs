@@ -27,7 +27,14 @@ internal static class AnswerRelay
 
         response.ContentType = "application/json";
         response.ContentLength = body.Length;
-        var outcome = new RelayOutcome { Usage = answer.Json.Usage, Bytes = body.Length, Reported = FailureIn(answer, plan) };
+        var outcome = new RelayOutcome
+        {
+            Usage = answer.Json.Usage,
+            RawUsage = answer.ReadMemory.Slice(answer.Json.RawUsage.Start, answer.Json.RawUsage.Length),
+            TextBytes = body.Length,
+            Bytes = body.Length,
+            Reported = FailureIn(answer, plan),
+        };
         plan.Complete(outcome);
         var undelivered = await WriteAsync(plan, answer, body);
         answer.ReleaseRead();
@@ -124,7 +131,15 @@ internal static class AnswerRelay
             client.Write(tail);
         }
 
-        var outcome = new RelayOutcome { Error = error, Usage = error is null ? UsageIn(tail) : Usage.None, Bytes = client.Bytes };
+        ReadOnlyMemory<byte> raw = default;
+        var outcome = new RelayOutcome
+        {
+            Error = error,
+            Usage = error is null ? UsageIn(tail, out raw) : Usage.None,
+            RawUsage = raw,
+            TextBytes = client.Bytes,
+            Bytes = client.Bytes,
+        };
         plan.Complete(outcome);
         if (error is null)
         {
@@ -143,8 +158,10 @@ internal static class AnswerRelay
     }
 
     /// <summary>The usage at the end of a large answer, where embeddings have it.</summary>
-    private static Usage UsageIn(ReadOnlySpan<byte> tail)
+    private static Usage UsageIn(byte[] bytes, out ReadOnlyMemory<byte> raw)
     {
+        raw = default;
+        ReadOnlySpan<byte> tail = bytes;
         var name = "\"usage\""u8;
         var at = tail.LastIndexOf(name);
         if (at < 1 || tail[at - 1] == (byte)'\\')
@@ -156,7 +173,14 @@ internal static class AnswerRelay
         try
         {
             var reader = new Utf8JsonReader(rest);
-            return reader.Read() && reader.TokenType == JsonTokenType.StartObject ? UsageReader.Read(ref reader) : Usage.None;
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            {
+                return Usage.None;
+            }
+
+            var usage = UsageReader.Read(ref reader);
+            raw = bytes.AsMemory(bytes.Length - rest.Length, (int)reader.BytesConsumed);
+            return usage;
         }
         catch (JsonException)
         {

@@ -47,7 +47,9 @@ internal sealed partial class EventRelay
         var outcome = new RelayOutcome
         {
             Error = isMissing ? null : error,
-            Usage = _inspector.Usage.IsKnown ? _inspector.Usage : _known,
+            Usage = _inspector.Usage.IsKnown || !_known.IsKnown ? _inspector.Usage : _known,
+            RawUsage = _inspector.RawUsage.IsEmpty ? _rawKnown : _inspector.RawUsage,
+            TextBytes = _inspector.TextBytes,
             Events = _events,
             LastEvent = _lastEvent,
             MissingDone = isMissing,

@@ -27,6 +27,7 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
     private long _events;
     private long _lastEvent;
     private Usage _known;
+    private ReadOnlyMemory<byte> _rawKnown;
     private Exception? _fault;
 
     private enum Stop
@@ -48,6 +49,7 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
         try
         {
             _known = answer.KnownUsage;
+            _rawKnown = answer.KnownRawUsage;
             _pending.Append(answer.Read);
             answer.ReleaseRead();
             error = await PassPendingAsync() ?? await PassAllAsync(answer.Rest);
@@ -191,6 +193,11 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
 
     private async ValueTask PassChangedAsync(SseEvent found, bool isEnd = false)
     {
+        if (_inspector.IsOurs)
+        {
+            return;
+        }
+
         if (plan.Filter is not null)
         {
             try
@@ -221,7 +228,7 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
         while (_scanner.TryRead(bytes[passed..], out var found))
         {
             var kind = _inspector.Inspect(bytes.Slice(passed, found.Length), found);
-            outputs += kind == StreamEventKind.Output ? 1 : 0;
+            outputs += kind == StreamEventKind.Output && !_inspector.IsOurs ? 1 : 0;
             _sawData |= found.HasData;
             if (kind >= StreamEventKind.Done || MustChange(found))
             {
@@ -256,5 +263,5 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool MustChange(in SseEvent found) => found.MustBeCut || _inspector.Replacements > 0 || plan.Filter is not null;
+    private bool MustChange(in SseEvent found) => found.MustBeCut || _inspector.Replacements > 0 || _inspector.IsOurs || plan.Filter is not null;
 }

@@ -11,6 +11,12 @@ internal sealed record RelayOutcome
 
     public Usage Usage { get; init; } = Usage.None;
 
+    /// <summary>The usage as the upstream wrote it; valid while <see cref="RelayPlan.Complete"/> runs. Empty if it wrote none.</summary>
+    public ReadOnlyMemory<byte> RawUsage { get; init; }
+
+    /// <summary>Bytes of text in the answer.</summary>
+    public long TextBytes { get; init; }
+
     /// <summary>Bytes of the body handed to the connection, framing not counted.</summary>
     public long Bytes { get; init; }
 

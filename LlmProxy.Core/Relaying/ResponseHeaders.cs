@@ -1,4 +1,5 @@
 using System.Globalization;
+using LlmProxy.Core.Admission;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
 using Microsoft.AspNetCore.Http;
@@ -20,6 +21,12 @@ internal readonly record struct ResponseHeaders(
 
     /// <summary>Of the configuration; shown along with the upstream.</summary>
     public long Generation { get; init; }
+
+    /// <summary>What the caller's own limits have left; the upstream's are not shown then.</summary>
+    public RateView Rates { get; init; }
+
+    /// <summary>Now, for clients that look for a time at which limits are full again; null where they do not.</summary>
+    public DateTimeOffset? Now { get; init; }
 
     /// <summary>Puts them on an answer.</summary>
     /// <param name="response">Not begun.</param>
@@ -52,6 +59,12 @@ internal readonly record struct ResponseHeaders(
             headers["x-llmproxy-generation"] = Generation.ToString(CultureInfo.InvariantCulture);
         }
 
+        var isLimited = Rates.HasAny;
+        if (isLimited)
+        {
+            LimitHeaders.Set(headers, Rates, Now);
+        }
+
         if (answer is null)
         {
             return;
@@ -60,7 +73,7 @@ internal readonly record struct ResponseHeaders(
         foreach (var (name, values) in answer.Headers)
         {
             if (ForwardedHeaders.GoesDown(name) is { } passed
-                && !(ForwardedHeaders.IsSpare(name) && headers.ContainsKey(passed))
+                && !(ForwardedHeaders.IsSpare(name) && headers.ContainsKey(passed)) && !(isLimited && LimitHeaders.Replaces(name))
                 && values.ToString() is var value && ForwardedHeaders.IsSafe(value))
             {
                 headers[passed] = redactor is not null && redactor.IsSecretIn(value) ? redactor.Apply(value) : value;

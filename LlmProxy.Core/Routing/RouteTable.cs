@@ -34,6 +34,29 @@ internal sealed class RouteTable
 
     public FieldNames Fields { get; }
 
+    /// <summary>What models cost that do not say so themselves; null: nothing is known of it.</summary>
+    public PriceList? Prices { get; init; }
+
+    /// <summary>What a request cost, by what its row in the ledger says of it.</summary>
+    /// <param name="name">Of the model or pattern.</param>
+    /// <param name="upstream">Who answered.</param>
+    /// <param name="model">The model's name there.</param>
+    public Price? PriceOf(string name, string upstream, string model)
+    {
+        if (_byName.TryGetValue(name, out var route) || (name.EndsWith('*') && _byPrefix.TryGetValue(name[..^1], out route)))
+        {
+            foreach (var target in route.Targets)
+            {
+                if (target.OwnPrice is { } own && target.Upstream.Name == upstream && target.MayBeCalled(model))
+                {
+                    return own;
+                }
+            }
+        }
+
+        return Prices?.Find(upstream, model);
+    }
+
     /// <summary>The names a caller may use, in order; patterns are not listed, nobody knows what they hold.</summary>
     public IEnumerable<string> NamesFor(Caller caller) =>
         _listed.Where(e => caller.Allows(e.Route.Name) && e.Route.IsOpenTo(caller.UpstreamTags)).Select(e => e.Name);

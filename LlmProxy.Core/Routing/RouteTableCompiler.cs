@@ -26,6 +26,7 @@ internal static class RouteTableCompiler
         var fields = new FieldNames(
             options.Models.Values.SelectMany(m => m.Set.Keys.Concat(m.Default.Keys).Concat(m.Remove).Concat(m.Coalesce ? _decidesOnSharing : [])),
             IdentityFor(options, upstreams));
+        var prices = new PriceList(options);
         var byName = new Dictionary<string, Route>(StringComparer.Ordinal);
         var patterns = new List<Route>();
         foreach (var (name, model) in options.Models)
@@ -33,7 +34,7 @@ internal static class RouteTableCompiler
             var balance = BalanceOf(model);
             var route = new Route(
                 name,
-                [.. model.Targets.Select((t, place) => CompileTarget(t, model, upstreams, balance == TargetBalance.InOrder ? place : 0)).OrderBy(t => t.Priority)],
+                [.. model.Targets.Select((t, place) => CompileTarget(t, model, upstreams, prices, balance == TargetBalance.InOrder ? place : 0)).OrderBy(t => t.Priority)],
                 CompileEdits(model, fields),
                 [.. model.Headers],
                 model.ResponseModel == ResponseModelName.Asked)
@@ -41,7 +42,7 @@ internal static class RouteTableCompiler
                 Balance = balance,
                 Sticky = CompileSticky(model.Sticky),
                 Hedge = model.Hedge,
-                Mirror = model.Mirror is { } mirror ? new Mirror(CompileTarget(mirror.Target, model, upstreams, 0), mirror.Percent) : null,
+                Mirror = model.Mirror is { } mirror ? new Mirror(CompileTarget(mirror.Target, model, upstreams, prices, 0), mirror.Percent) : null,
                 Coalesces = model.Coalesce,
                 Failover = options.Failover,
             };
@@ -60,7 +61,7 @@ internal static class RouteTableCompiler
             }
         }
 
-        return new RouteTable(byName, patterns, [.. upstreams.Values], fields);
+        return new RouteTable(byName, patterns, [.. upstreams.Values], fields) { Prices = prices };
     }
 
     /// <summary>The configured name that an alias stands for.</summary>
@@ -97,14 +98,19 @@ internal static class RouteTableCompiler
         return parts;
     }
 
-    private static Target CompileTarget(TargetOptions target, ModelOptions model, Dictionary<string, Upstream> upstreams, int place)
+    private static Target CompileTarget(TargetOptions target, ModelOptions model, Dictionary<string, Upstream> upstreams, PriceList prices, int place)
     {
         var upstream = upstreams[target.Upstream];
+        var hasStar = target.Price is null && target.Model.Contains('*', StringComparison.Ordinal);
+        var own = target.Price is { } price ? new Price(price) : null;
         return new Target(upstream, target.Model, Override(upstream.Timeouts, model.Timeouts))
         {
             Weight = target.Weight ?? 1,
             Priority = target.Priority ?? place,
             Context = target.Context ?? model.Context ?? 0,
+            OwnPrice = own,
+            Price = own ?? (hasStar ? null : prices.Find(upstream.Name, target.Model)),
+            PricesByStar = hasStar && !prices.IsEmpty ? new TargetPrice(name => prices.Find(upstream.Name, name)) : null,
         };
     }
 

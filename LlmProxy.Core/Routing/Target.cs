@@ -50,6 +50,25 @@ internal sealed class Target
     /// <summary>Tokens that its context window holds; 0 if that is not known.</summary>
     public int Context { get; init; }
 
+    /// <summary>Its prices, where the star in its name decides which.</summary>
+    public TargetPrice? PricesByStar { get; init; }
+
+    /// <summary>Its price, where that is always the same one; null if it has none.</summary>
+    public Price? Price { get; init; }
+
+    /// <summary>The price that it was given itself; null if it has that of its model.</summary>
+    public Price? OwnPrice { get; init; }
+
+    /// <summary>May this be its model's name, whatever its star stands for?</summary>
+    public bool MayBeCalled(string model) => _star < 0
+        ? model == Model
+        : model.Length >= Model.Length - 1 && model.AsSpan().StartsWith(Model.AsSpan(0, _star), StringComparison.Ordinal)
+            && model.AsSpan().EndsWith(Model.AsSpan(_star + 1), StringComparison.Ordinal);
+
+    /// <summary>What it costs; null if that is not known. Allocates nothing for a name that was asked for before.</summary>
+    /// <param name="star">What the star stood for.</param>
+    public Price? PriceFor(ReadOnlySpan<char> star) => PricesByStar is { } prices ? prices.For(this, star) : Price;
+
     /// <summary>The name to send for what the star stood for.</summary>
     public string ModelFor(ReadOnlySpan<char> star) => _star < 0 ? Model : string.Concat(Model.AsSpan(0, _star), star, Model.AsSpan(_star + 1));
 

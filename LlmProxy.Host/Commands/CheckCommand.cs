@@ -22,17 +22,23 @@ internal static class CheckCommand
             Description = "With --online: the file that the running instance was started with. Default: the one that is checked, else the only instance that runs here.",
             HelpName = "FILE",
         };
+        var store = new Option<bool>("--store") { Description = "Looks through the whole store as well; an instance may run meanwhile." };
         var command = new Command(
             "check",
             "Reads the configuration and prints what is wrong with it. Exit code 0: usable, 1: not, 3: usable, and --online found an upstream down, access taken away, or several instances and no --against.")
         {
-            file, online, against, json,
+            file, online, against, store, json,
         };
         command.SetAction(async (parsed, cancellation) =>
         {
             var variables = new UpstreamVariables();
             var source = ConfigurationLookup.Find(parsed.GetValue(file), variables);
             var (problems, configuration) = Check(source, variables);
+            if (parsed.GetValue(store) && !problems.Any(static problem => problem.IsError))
+            {
+                problems = [.. problems, .. await StoreCheck.RunAsync(configuration, cancellation)];
+            }
+
             var isUsable = !problems.Any(static problem => problem.IsError);
             var found = parsed.GetValue(online) && isUsable && configuration is not null
                 ? await OnlineCheck.RunAsync(configuration, parsed.GetValue(against), cancellation)

@@ -40,5 +40,22 @@ internal static class CommonOptions
         return option;
     }
 
+    /// <summary>The instance that an admin command asks; none: the one that runs here, else the store.</summary>
+    public static Option<Uri?> AdminServer() => new("--server")
+    {
+        Description = $"The admin address of an instance elsewhere; its key in {AdminClient.KeyVariable}. Default: the instance that runs here with this configuration, else its store.",
+        HelpName = "URL",
+        CustomParser = static result =>
+        {
+            if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https")
+            {
+                return url;
+            }
+
+            result.AddError("--server has to be an address such as http://127.0.0.1:8001");
+            return null;
+        },
+    };
+
     public static Option<bool> Json() => new("--json") { Description = "Prints the result as JSON." };
 }

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using System.Text.Json;
 using LlmProxy.Core;
 using LlmProxy.Host.Listening;
@@ -36,24 +35,7 @@ internal sealed record RunningInstance(long Generation, string Source, LlmProxyO
 
     private static async Task<RunningInstance?> AskAsync(string path, CancellationToken cancellation)
     {
-        using var handler = new SocketsHttpHandler
-        {
-            UseProxy = false,
-            ConnectCallback = async (_, token) =>
-            {
-                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                try
-                {
-                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), token);
-                    return new NetworkStream(socket, ownsSocket: true);
-                }
-                catch
-                {
-                    socket.Dispose();
-                    throw;
-                }
-            },
-        };
+        using var handler = LocalSocket.CreateHandler(path);
         using var client = new HttpClient(handler) { Timeout = _patience };
         try
         {

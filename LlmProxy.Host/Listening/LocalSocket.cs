@@ -70,6 +70,26 @@ internal sealed class LocalSocket
         return OperatingSystem.IsWindows() || folder is null ? null : Path.GetFullPath(folder);
     }
 
+    /// <summary>For requests to the instance whose socket that is.</summary>
+    public static SocketsHttpHandler CreateHandler(string path) => new()
+    {
+        UseProxy = false,
+        ConnectCallback = async (_, cancellation) =>
+        {
+            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation);
+                return new NetworkStream(socket, ownsSocket: true);
+            }
+            catch
+            {
+                socket.Dispose();
+                throw;
+            }
+        },
+    };
+
     /// <summary>Makes room for it; null if it cannot be, or another instance has it.</summary>
     public static LocalSocket? TryOpen(ConfigurationSource source)
     {

@@ -52,6 +52,11 @@ internal sealed class RecordJson : IRecordFormat, IDisposable
         Count("cached_input_tokens"u8, record.CachedInputTokens);
         Count("output_tokens"u8, record.OutputTokens);
         _json.WriteString("usage_source"u8, record.UsageSource);
+        if (record.Cost is { } cost)
+        {
+            _json.WriteNumber("cost_usd"u8, cost);
+        }
+
         Text("trace_id"u8, record.TraceId);
         _json.WriteEndObject();
         _json.Flush();

@@ -8,6 +8,9 @@ namespace LlmProxy.Host.Serving;
 /// <summary>Everything that the executable answers, in order.</summary>
 internal static class ProxyPipeline
 {
+    /// <summary>Where the admin API stands.</summary>
+    public const string AdminPrefix = "/admin/v1";
+
     private const string Metrics = "/metrics";
 
     /// <summary>Builds it.</summary>
@@ -15,21 +18,29 @@ internal static class ProxyPipeline
     /// <param name="pages">The executable's own pages.</param>
     /// <param name="ports">Which ports serve what.</param>
     /// <param name="signals">Whether it is stopping.</param>
-    /// <param name="cors">Which pages may call.</param>
-    public static void Build(WebApplication app, OwnPages pages, ServedPorts ports, StopSignals signals, CorsOptions cors)
+    /// <param name="options">Which pages may call, and whether the admin API stands beside the API.</param>
+    public static void Build(WebApplication app, OwnPages pages, ServedPorts ports, StopSignals signals, LlmProxyOptions options)
     {
+        var (cors, servesAdmin) = (options.Cors, options.Admin.OnApiPort);
         app.Use((http, next) => signals.IsStopping ? CloseAfterAsync(http, next) : next(http));
-        app.Use((http, next) => LocalSocket.IsFrom(http) ? AnswerOwnAsync(http, pages.FindLocal(http.Request)) : next(http));
+        var admin = BuildAdmin(app);
+        app.Use((http, next) => LocalSocket.IsFrom(http) ? (pages.FindLocal(http.Request) ?? admin)(http) : next(http));
         if (ports.HasAdmin)
         {
-            var explain = new ExplainPage(app.Services.GetRequiredService<LlmProxyExplainer>());
-            app.Use((http, next) => ports.IsAdmin(http) ? AnswerAdminAsync(http, next, pages, explain) : next(http));
+            app.Use((http, next) => !ports.IsAdmin(http) || IsMetrics(http.Request) ? next(http) : (pages.FindHealth(http.Request) ?? admin)(http));
+        }
+
+        if (servesAdmin)
+        {
+            app.UseLlmProxyAdmin(AdminPrefix);
         }
 
         if (BrowserAccess.IsOn(cors))
         {
             app.UseWhen(static http => !IsMetrics(http.Request), static api => api.UseCors());
         }
+
+        TrustedProxies.Use(app);
 
         // The API's usual address goes first, so that the executable's own pages cost it nothing.
         app.UseLlmProxy("/v1");
@@ -52,25 +63,12 @@ internal static class ProxyPipeline
         return next(http);
     }
 
-    private static Task AnswerAdminAsync(HttpContext http, RequestDelegate next, OwnPages pages, ExplainPage explain)
+    /// <summary>The admin API and nothing else; whoever comes through the socket is let in without a key.</summary>
+    private static RequestDelegate BuildAdmin(WebApplication app)
     {
-        if (IsMetrics(http.Request))
-        {
-            return next(http);
-        }
-
-        return AnswerOwnAsync(http, pages.FindHealth(http.Request) ?? explain.Find(http.Request));
-    }
-
-    private static Task AnswerOwnAsync(HttpContext http, RequestDelegate? page)
-    {
-        if (page is not null)
-        {
-            return page(http);
-        }
-
-        http.Response.StatusCode = StatusCodes.Status404NotFound;
-        return Task.CompletedTask;
+        var branch = ((IApplicationBuilder)app).New();
+        branch.UseLlmProxyAdmin(AdminPrefix, LocalSocket.IsFrom);
+        return branch.Build();
     }
 
     private static bool IsMetrics(HttpRequest request) =>

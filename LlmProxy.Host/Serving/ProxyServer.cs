@@ -5,6 +5,7 @@ using LlmProxy.Host.Logging;
 using LlmProxy.Host.Records;
 using LlmProxy.Host.Sources;
 using LlmProxy.Host.Stopping;
+using LlmProxy.Host.Stores;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -40,17 +41,19 @@ internal sealed class ProxyServer : IAsyncDisposable
 
     /// <summary>Starts it; what an address that cannot be listened on throws, <see cref="BindFailure"/> explains.</summary>
     public static async Task<ProxyServer> StartAsync(
-        LoadedConfiguration configuration, ListenPlan plan, bool writesRecords, FileLimit? files, StopSignals signals, CancellationToken cancellation)
+        LoadedConfiguration configuration, OpenedStore store, ListenPlan plan, bool writesRecords, FileLimit? files, StopSignals signals, CancellationToken cancellation)
     {
         var socket = LocalSocket.TryOpen(configuration.Source);
-        var builder = CreateBuilder(configuration, plan, writesRecords, files, signals, socket);
+        var builder = CreateBuilder(configuration, store, plan, writesRecords, files, signals, socket);
         var app = builder.Build();
         var proxy = app.Services.GetRequiredService<LlmProxyLifetime>();
         var reload = app.Services.GetRequiredService<LlmProxyReload>();
         var ports = new ServedPorts(plan.IsLoopback, plan.Admin?.Port);
-        var pages = new OwnPages(configuration.IsDemo,
-            new ReadyPage(signals, proxy, reload, app.Services.GetRequiredService<LlmProxyStatus>(), configuration.Source, ports), new RunningPage(reload, configuration.Source));
-        ProxyPipeline.Build(app, pages, ports, signals, configuration.Options.Cors);
+        var ready = new ReadyPage(
+            signals, proxy, reload, app.Services.GetRequiredService<LlmProxyStatus>(), configuration.Source, ports,
+            new StorePage(store.Kind, app.Services.GetService<StoreHealth>(), app.Services.GetRequiredService<LlmProxyKeys>(), app.Services.GetRequiredService<LlmProxyUsage>()));
+        var pages = new OwnPages(configuration.IsDemo, ready, new RunningPage(reload, configuration.Source));
+        ProxyPipeline.Build(app, pages, ports, signals, configuration.Options);
 
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(StopSteps.Category);
         var server = new ProxyServer(app, new StopSteps(proxy, signals, configuration.Options.Shutdown, TimeProvider.System, logger), new ReloadSignal(reload));
@@ -77,14 +80,22 @@ internal sealed class ProxyServer : IAsyncDisposable
         return server;
     }
 
+    /// <summary>All of it but a server: for who wants what is behind one.</summary>
+    public static WebApplication BuildWithoutListening(LoadedConfiguration configuration, OpenedStore store, ListenPlan plan) =>
+        CreateBuilder(configuration, store, plan, writesRecords: false, files: null, signals: null, socket: null).Build();
+
     private static WebApplicationBuilder CreateBuilder(
-        LoadedConfiguration configuration, ListenPlan plan, bool writesRecords, FileLimit? files, StopSignals signals, LocalSocket? socket)
+        LoadedConfiguration configuration, OpenedStore store, ListenPlan plan, bool writesRecords, FileLimit? files, StopSignals? signals, LocalSocket? socket)
     {
         // Nothing by default: where configuration comes from, where it listens and what it logs are all decided here.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "llmproxy" });
         builder.Configuration.AddEnvironmentVariables();
         AddLogging(builder);
-        builder.Services.AddSingleton<IHostLifetime>(signals);
+        if (signals is not null)
+        {
+            builder.Services.AddSingleton<IHostLifetime>(signals);
+        }
+
         // The steps have an end of their own; the host's would reset the streams that they wait for.
         builder.Services.Configure<HostOptions>(static host => host.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         builder.Services.AddSingleton(TimeProvider.System);
@@ -96,6 +107,7 @@ internal sealed class ProxyServer : IAsyncDisposable
             builder.Services.AddSingleton<IMemoryPoolFactory<byte>, ConnectionBufferFactory>();
         }
 
+        store.Register(builder.Services);
         ConfigurationFollow.Add(builder, configuration, plan, files);
         builder.Services.RemoveAll<IRecordSink>();
         if (writesRecords)
@@ -105,6 +117,7 @@ internal sealed class ProxyServer : IAsyncDisposable
 
         builder.Services.AddHostedService<QuietMoment>();
         TelemetryExport.Add(builder.Services);
+        TrustedProxies.Add(builder.Services, configuration.Options.Listen.TrustedProxies);
         BrowserAccess.Add(builder.Services, configuration.Options.Cors);
         return builder;
     }
@@ -133,6 +146,8 @@ internal sealed class ProxyServer : IAsyncDisposable
             .AddFilter(typeof(LlmProxyReload).FullName, LogLevel.Information)
             // Who is told that an upstream has gone wants to know that it is back.
             .AddFilter("LlmProxy.Core.Forwarding.HealthChecks", LogLevel.Information)
+            .AddFilter("LlmProxy.Core.Authentication.KeyStoreFollower", LogLevel.Information)
+            .AddFilter(typeof(StoreCare).FullName, LogLevel.Information)
             // Said before the start, in the same words as by "llmproxy check".
             .AddFilter("LlmProxy.Core.Configuration", LogLevel.Error)
             .AddConfiguration(builder.Configuration.GetSection("Logging")).SetMinimumLevel(LogLevel.Warning);

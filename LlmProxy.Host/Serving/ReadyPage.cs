@@ -9,19 +9,21 @@ namespace LlmProxy.Host.Serving;
 /// <c>/readyz</c>: does it take requests? A configuration that could not replace the one in force is no reason to take none. What
 /// it says beyond that is for this machine and for the admin listener: it names upstreams.
 /// </summary>
-internal sealed class ReadyPage(StopSignals signals, LlmProxyLifetime proxy, LlmProxyReload reload, LlmProxyStatus status, ConfigurationSource source, ServedPorts ports)
+internal sealed class ReadyPage(
+    StopSignals signals, LlmProxyLifetime proxy, LlmProxyReload reload, LlmProxyStatus status, ConfigurationSource source, ServedPorts ports, StorePage store)
 {
     private bool IsDemo => source.Kind == SourceKind.Nothing;
 
     public async Task AnswerAsync(HttpContext http)
     {
         var isStopping = signals.IsStopping;
-        http.Response.StatusCode = isStopping ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
+        var isReady = !isStopping && store.KnowsItsKeys;
+        http.Response.StatusCode = !isReady ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
         http.Response.ContentType = "application/json";
         http.Response.Headers.CacheControl = "no-store";
         await using var json = new Utf8JsonWriter(http.Response.BodyWriter);
         json.WriteStartObject();
-        json.WriteString("status"u8, isStopping ? "stopping"u8 : "ready"u8);
+        json.WriteString("status"u8, isStopping ? "stopping"u8 : isReady ? "ready"u8 : "no_keys_yet"u8);
         json.WriteNumber("in_flight"u8, proxy.ActiveRequests);
         json.WriteBoolean("demo"u8, IsDemo);
         if (IsDemo)
@@ -61,6 +63,7 @@ internal sealed class ReadyPage(StopSignals signals, LlmProxyLifetime proxy, Llm
             json.WriteEndObject();
         }
 
-        UpstreamsJson.Write(json, status.GetUpstreams());
+        store.WriteTo(json);
+        status.WriteTo(json);
     }
 }

@@ -3,6 +3,7 @@ using LlmProxy.Host.Demo;
 using LlmProxy.Host.Listening;
 using LlmProxy.Host.Sources;
 using LlmProxy.Host.Stopping;
+using LlmProxy.Host.Stores;
 using LlmProxy.Host.Terminal;
 
 namespace LlmProxy.Host.Serving;
@@ -58,14 +59,20 @@ internal sealed class ServeRun
             Writers.People.WriteLine("warn   " + tight);
         }
 
+        using var store = await OpenedStore.OpenAsync(configuration.Options.Store, configuration.IsDemo, cancellation);
+        if (store.Warning is { } notKept)
+        {
+            Writers.People.WriteLine("warn   " + notKept);
+        }
+
         using var signals = new StopSignals();
-        await using var server = await StartAsync(configuration, plan, files, signals, cancellation);
+        await using var server = await StartAsync(configuration, store, plan, files, signals, cancellation);
         Banner.Print(configuration, plan, server.Addresses);
         await server.RunAsync();
     }
 
     private async Task<ProxyServer> StartAsync(
-        LoadedConfiguration configuration, ListenPlan plan, FileLimit? files, StopSignals signals, CancellationToken cancellation)
+        LoadedConfiguration configuration, OpenedStore store, ListenPlan plan, FileLimit? files, StopSignals signals, CancellationToken cancellation)
     {
         // The demo is there to be tried at once: where nobody chose the port, another one does as well.
         var mayMove = configuration.IsDemo && plan.IsDefault;
@@ -74,7 +81,7 @@ internal sealed class ServeRun
         {
             try
             {
-                return await ProxyServer.StartAsync(configuration, plan, WritesRecords, files, signals, cancellation);
+                return await ProxyServer.StartAsync(configuration, store, plan, WritesRecords, files, signals, cancellation);
             }
             catch (Exception failure) when (mayMove && plan.Api[0].Port != 0 && BindFailure.IsPortInUse(failure))
             {

@@ -69,6 +69,8 @@ internal sealed class LoadedConfiguration
             options.Models[name] = new ModelOptions { Targets = { new TargetOptions { Upstream = DemoName, Model = DemoUpstream.Model } } };
         }
 
+        // Dear enough for a budget of a dollar to be seen to run out.
+        options.Prices[$"{DemoName}/*"] = new PriceOptions { Input = 10, Output = 40, Request = 0.20m };
         return new LoadedConfiguration(ConfigurationSource.Nothing, options, [], ApiKeys.Create);
     }
 }

@@ -16,7 +16,7 @@ internal sealed partial class LayerTests
     private static readonly string[] _order =
     [
         "Configuration", "Protocol", "Endpoints", "Authentication", "Requests", "Routing", "Admission", "Balancing",
-        "Forwarding", "Relaying", "Accounting",
+        "Forwarding", "Relaying", "Accounting", "Admin",
     ];
 
     private static readonly Assembly _core = typeof(LlmProxyTelemetry).Assembly;

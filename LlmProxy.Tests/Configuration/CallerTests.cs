@@ -67,7 +67,7 @@ internal sealed class CallerTests
     [TestCase("\"Keys\": { \"k\": { \"Hash\": \"sha256:00112233\" } }", "Keys › k › Hash: is not \"sha256:\" and 64 hexadecimal digits.")]
     [TestCase("\"Keys\": { \"k\": { \"Hash\": \"SHA256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\" } }", "Keys › k › Hash: is not \"sha256:\" and 64 hexadecimal digits.")]
     [TestCase("\"Keys\": { \"k\": { \"Hash\": \"sha256:zz112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\" } }", "Keys › k › Hash: is not \"sha256:\" and 64 hexadecimal digits.")]
-    [TestCase("\"Keys\": { \"k\": { \"Key\": \"${KEY}\", \"Expires\": \"2027-06-30\" } }", "Keys › k › Expires: is not in this version. Leave it out.")]
+    [TestCase("\"Keys\": { \"key_1\": { \"Key\": \"${KEY}\" } }", "Keys › key_1: the name of a key does not start with \"key_\": so do the ids of keys in a store.")]
     [TestCase("\"Keys\": { \"a\": { \"Key\": \"${KEY}\" }, \"b\": { \"Key\": \"${KEY}\" } }", "Keys › b › Key: is the same key as that of \"a\".")]
     [TestCase("\"HostIdentity\": { \"DefaultGroup\": \"g\" }", "HostIdentity › DefaultGroup: unknown group \"g\". None is configured.")]
     [TestCase("\"HostIdentity\": { \"IdClaim\": \"\" }", "HostIdentity › IdClaim: is empty. Name a claim, or leave it out.")]
@@ -86,11 +86,11 @@ internal sealed class CallerTests
     }
 
     [Test]
-    public void Both_what_is_not_in_this_version_and_what_is_missing_are_said_of_one_key()
+    public void Both_what_is_unknown_and_what_is_missing_are_said_of_one_key()
     {
         Assert.That(
-            Written.Refused(Written.Root("\"Keys\": { \"k\": { \"Budget\": { \"Day\": 1 } } }")),
-            Is.EqualTo(new[] { "error  line 2  Keys › k › Budget: is not in this version. Leave it out.", "error  line 2  Keys › k: has no key: write its Hash, or Key as \"${NAME}\"." }));
+            Written.Refused(Written.Root("\"Keys\": { \"k\": { \"Colour\": 1 } }")),
+            Is.EqualTo(new[] { "error  line 2  Keys › k › Colour: unknown member \"Colour\". Known: Hash, Key, Group, Models, Endpoints, UpstreamTags, RequestsPerMinute, TokensPerMinute, Concurrent, Budget, Reserve, Expires, ….", "error  line 2  Keys › k: has no key: write its Hash, or Key as \"${NAME}\"." }));
     }
 
     [Test]

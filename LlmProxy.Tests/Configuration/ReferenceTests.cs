@@ -54,14 +54,6 @@ internal sealed class ReferenceTests
             Is.EqualTo(new[] { "error  line 2  Upstreams › a › ApiKey: " + problem }));
     }
 
-    [Test]
-    public void What_is_not_in_this_version_is_not_followed_either()
-    {
-        Assert.That(
-            Written.Refused(Written.Root("\"Prices\": \"${UNSET_ONE}\"")),
-            Is.EqualTo(new[] { "error  line 2  Prices: is not in this version. Leave it out." }));
-    }
-
     // Each puts the canary where something else belongs, so that the value itself is what is wrong.
     [TestCase("\"Url\": \"${KEY}\"")]
     [TestCase("\"Url\": \"http://user:${KEY}@host/\"")]
@@ -93,6 +85,8 @@ internal sealed class ReferenceTests
     [TestCase("\"Limits\": { \"Event\": \"${KEY}\", \"HeldAnswer\": \"${SECRET_NUMBER}\" }")]
     [TestCase("\"HostIdentity\": { \"DefaultGroup\": \"${KEY}\" }")]
     [TestCase("\"Store\": \"${KEY}\"")]
+    [TestCase("\"Store\": { \"Kind\": \"${KEY}\", \"ConnectionString\": \"${KEY}\", \"Path\": \"${KEY}\" }")]
+    [TestCase("\"Store\": { \"ConnectionString\": \"${KEY}\" }")]
     public void A_secret_in_the_wrong_place_elsewhere_is_refused_and_not_told(string members)
     {
         Assert.That(Written.Refused(Written.Root(members)), Is.Not.Empty);

@@ -86,6 +86,7 @@ internal sealed partial class SchemaTests
     [TestCase("\"a\": { \"Targets\": [{ \"Upstream\": \"openai\" }] }", false)]
     [TestCase("\"a\": { \"Aliases\": [\"b\"] }", false)]
     [TestCase("\"a\": { \"Targets\": [\"openai/a\"], \"Price\": 1 }", false)]
+    [TestCase("\"a\": { \"Targets\": [{ \"Upstream\": \"openai\", \"Model\": \"a\", \"Price\": { \"Input\": 1 } }] }", true)]
     [TestCase("\"a\": { \"Targets\": [\"openai/a\"], \"Balance\": \"Affinity\" }", true)]
     [TestCase("\"a\": { \"Targets\": [\"openai/a\"], \"Balance\": \"Random\" }", false)]
     public void It_agrees_with_the_reader_on_models(string model, bool isGood)
@@ -98,12 +99,21 @@ internal sealed partial class SchemaTests
     [TestCase("\"$schema\": \"./llmproxy.schema.json\"", true)]
     [TestCase("\"Store\": \"None\"", true)]
     [TestCase("\"Store\": { \"Kind\": \"None\" }", true)]
-    [TestCase("\"Store\": \"SQLite\"", false)]
+    [TestCase("\"Store\": \"SQLite\"", true)]
+    [TestCase("\"Store\": \"MySQL\"", false)]
+    [TestCase("\"Store\": { \"Path\": \"/data\", \"KeepDays\": 90, \"Journal\": \"4GiB\", \"WhenFull\": \"Refuse\" }", true)]
+    [TestCase("\"Store\": { \"Kind\": \"PostgreSQL\", \"ConnectionString\": \"${KEY}\", \"WhenCutOff\": \"Serve\" }", true)]
+    [TestCase("\"Store\": { \"Keep\": 90 }", false)]
     [TestCase("\"Limits\": { \"RequestBody\": \"64MiB\" }", true)]
     [TestCase("\"Limits\": { \"RequestBody\": \"64MB\" }", false)]
     [TestCase("\"Keys\": { \"k\": { \"Key\": \"${KEY}\", \"Models\": [] } }", true)]
     [TestCase("\"Keys\": { \"k\": \"sk-x\" }", false)]
-    [TestCase("\"Prices\": {}", false)]
+    [TestCase("\"Prices\": {}", true)]
+    [TestCase("\"Prices\": { \"a/*\": { \"Input\": 3, \"Above\": { \"200000\": { \"Input\": 6 } }, \"Tiers\": { \"flex\": { \"Input\": 1.5 } } } }", true)]
+    [TestCase("\"Prices\": { \"a/*\": { \"Input\": \"3\" } }", false)]
+    [TestCase("\"Prices\": { \"a/*\": { \"Output\": 3 } }", false)]
+    [TestCase("\"Prices\": { \"a/*\": { \"Input\": 3, \"Above\": { \"200k\": { \"Input\": 6 } } } }", false)]
+    [TestCase("\"UnpricedModels\": \"Allow\"", true)]
     [TestCase("\"Cors\": { \"Origins\": [\"https://a.example\"] }", true)]
     public void It_agrees_with_the_reader_at_the_top(string member, bool isGood)
     {
@@ -140,7 +150,7 @@ internal sealed partial class SchemaTests
     [GeneratedRegex("```jsonc?\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Block();
 
-    [GeneratedRegex("^\"(Upstreams|Models)\"")]
+    [GeneratedRegex("^\"(Upstreams|Models|Prices)\"")]
     private static partial Regex TopLevel();
 
     [GeneratedRegex("^ *\"Models\"", RegexOptions.Multiline)]

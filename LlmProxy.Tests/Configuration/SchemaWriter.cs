@@ -21,6 +21,8 @@ internal sealed partial class SchemaWriter
         [typeof(ModelOptions)] = ["Targets"],
         [typeof(TargetOptions)] = ["Upstream", "Model"],
         [typeof(MirrorOptions)] = ["Target"],
+        [typeof(EndUserOptions)] = ["Header"],
+        [typeof(PriceOptions)] = ["Input"],
     };
 
     private readonly Dictionary<string, string> _docs;
@@ -59,8 +61,19 @@ internal sealed partial class SchemaWriter
                 return Type("string");
             case SwitchShape:
                 return Type("boolean");
-            case WholeNumberShape:
+            case WholeNumberShape or LargeNumberShape:
                 return Type("integer");
+            case MoneyShape:
+                return Type("number");
+            case EndTimeShape:
+                return Text("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))?$|" + Reference);
+            case ThresholdsShape thresholds:
+                return new JsonObject
+                {
+                    ["type"] = "object",
+                    ["patternProperties"] = new JsonObject { ["^[1-9][0-9]*$"] = Of(thresholds.EntryShape) },
+                    ["additionalProperties"] = false,
+                };
             case JsonShape:
                 return new JsonObject();
             case AddressShape:
@@ -68,13 +81,7 @@ internal sealed partial class SchemaWriter
             case HttpVersionShape:
                 return Any(new JsonObject { ["enum"] = new JsonArray("1.1", "2", "2.0", 1.1, 2) }, Text(Reference));
             case StoreShape:
-                return Any(Const("None"), new JsonObject
-                {
-                    ["type"] = "object",
-                    ["properties"] = new JsonObject { ["Kind"] = Const("None") },
-                    ["required"] = new JsonArray("Kind"),
-                    ["additionalProperties"] = false,
-                });
+                return Any(ChoiceOf(StoreTable.Kinds, typeof(StoreKind)), Of(StoreTable.LongForm));
             case TargetShape:
                 return Any(Target(), Of(ModelTable.Target));
             case ModelShape:
@@ -142,8 +149,7 @@ internal sealed partial class SchemaWriter
 
     private JsonObject Described(JsonNode value, Type owner, string name)
     {
-        string? words = _docs.GetValueOrDefault($"P:{owner.FullName}.{name}")
-            ?? (name == "Store" ? "Where keys and usage are kept. This version knows \"None\" alone: keys come from this configuration." : null);
+        string? words = DocsOf(owner, name);
         var described = new JsonObject();
         if (words is not null)
         {
@@ -163,6 +169,20 @@ internal sealed partial class SchemaWriter
         }
 
         return described;
+    }
+
+    /// <summary>Of a member, or of the one that it inherits.</summary>
+    private string? DocsOf(Type owner, string name)
+    {
+        for (Type? type = owner; type is not null; type = type.BaseType)
+        {
+            if (_docs.TryGetValue($"P:{type.FullName}.{name}", out string? words))
+            {
+                return words;
+            }
+        }
+
+        return null;
     }
 
     private JsonObject ChoiceOf(dynamic shape, Type type)

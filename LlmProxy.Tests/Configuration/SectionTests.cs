@@ -45,7 +45,7 @@ internal sealed class SectionTests
     }
 
     [TestCase("\"Models\": { \"*\": \"a/*\" }, \"Limit\": {}", "Limit: unknown member \"Limit\". Did you mean \"Limits\"?")]
-    [TestCase("\"Models\": { \"*\": \"a/*\" }, \"Prices\": { \"x\": { \"Input\": 1 } }", "Prices: is not in this version. Leave it out.")]
+    [TestCase("\"Models\": { \"*\": \"a/*\" }, \"Prices\": { \"a/x\": { \"Input\": \"-1\" } }", "Prices › a/x › Input: is out of range: 0 to 1000000.")]
     [TestCase("\"Models\": { \"*\": \"a/*\" }, \"Limits\": { \"Event\": 64 }", "Limits › Event: \"64\" needs a unit: \"64MiB\" or \"64B\".")]
     [TestCase("\"Models\": { \"*\": \"a/*\" }, \"AllowAnonymous\": \"yes\"", "AllowAnonymous: needs true or false, not \"yes\".")]
     [TestCase("\"Models\": { \"*\": \"b/*\" }", "Models › *: unknown upstream \"b\". Did you mean \"a\"?")]

@@ -116,9 +116,9 @@ internal sealed class ValueTests
     [TestCase("\"Keys\": [ ]", "Keys: needs an object { … }, not a list.")]
     [TestCase("\"Groups\": { \"g\": { \"Models\": \"gpt-5\" } }", "Groups › g › Models: needs a list [ … ], not text.")]
     [TestCase("\"Groups\": { \"g\": { \"Models\": null } }", "Groups › g › Models: null is no value here: leave the member out, or write a list [ … ].")]
-    [TestCase("\"Store\": \"SQLite\"", "Store: a store is not in this version. Write \"None\", or leave Store out: keys then come from this configuration only.")]
-    [TestCase("\"Store\": { \"Kind\": \"None\", \"Path\": \"x\" }", "Store › Path: \"Path\" means nothing for the store \"None\". Leave it out.")]
-    [TestCase("\"TimeZone\": \"UTC\"", "TimeZone: is not in this version. Leave it out.")]
+    [TestCase("\"Listen\": { \"TrustedProxies\": \"10.0.0.0/8\" }", "Listen › TrustedProxies: needs a list [ … ], not text.")]
+    [TestCase("\"Listen\": { \"TrustedProxies\": [\"10.0.0.0/8\", \"proxy.example.com\"] }", "Listen › TrustedProxies[1]: \"proxy.example.com\" is neither an address nor a network: write for example \"10.0.0.7\" or \"10.0.0.0/8\".")]
+    [TestCase("\"Listen\": { \"TrustedProxies\": [\"0.0.0.0/0\"] }", "Listen › TrustedProxies[0]: \"0.0.0.0/0\" is everybody: whoever calls could give itself any address. Name the proxies.")]
     public void A_value_of_the_wrong_kind_is_refused_and_not_converted(string member, string problem)
     {
         Assert.That(Written.Refused(Written.Root(member)), Is.EqualTo(new[] { "error  line 2  " + problem }));
@@ -144,13 +144,6 @@ internal sealed class ValueTests
         Assert.That(
             Written.Read(Written.Upstream($$""" "Kind": "OpenAI", "HttpVersion": {{written}} """)).Upstreams["a"].HttpVersion,
             Is.EqualTo(Version.Parse(version)));
-    }
-
-    [TestCase("\"None\"")]
-    [TestCase("{ \"Kind\": \"None\" }")]
-    public void No_store_may_be_said(string written)
-    {
-        Assert.That(Written.Read(Written.Root($"\"Store\": {written}")).Upstreams, Has.Count.EqualTo(1));
     }
 
     [Test]

@@ -66,6 +66,36 @@ public sealed class OutlineTests
     }
 
     [Test]
+    public void A_key_that_is_disabled_is_refused_like_one_that_is_gone()
+    {
+        _after.Keys["hr"].Disabled = true;
+        Assert.That(Changes(), Is.EqualTo(new[] { "Removed key hr: would get 401 !" }));
+    }
+
+    [Test]
+    public void Operations_that_a_group_may_use_no_longer_are_taken_from_its_keys()
+    {
+        _before.Groups["engineering"].Endpoints = ["chat", "embeddings", "responses"];
+        _after.Groups["engineering"].Endpoints = ["chat", "messages"];
+        Assert.That(Changes(), Is.EqualTo(new[] { "Removed key anna, key ben: would get 403 for responses, embeddings !" }));
+        _after.Groups["engineering"].Endpoints = null;
+        Assert.That(Changes(), Is.Empty);
+    }
+
+    [Test]
+    public void A_limit_that_is_new_or_lower_takes_away_and_one_that_is_higher_or_gone_does_not()
+    {
+        _before.Groups["engineering"].EachKey = new EachKeyOptions { RequestsPerMinute = 60, Concurrent = 4 };
+        _after.Groups["engineering"].EachKey = new EachKeyOptions { RequestsPerMinute = 10, Concurrent = 8 };
+        Assert.That(Changes(), Is.EqualTo(new[] { "Changed key anna, key ben: Concurrent 4 → 8, RequestsPerMinute 60 → 10 !" }));
+        _after.Groups["engineering"].EachKey = null;
+        Assert.That(Changes(), Is.EqualTo(new[] { "Changed key anna, key ben: Concurrent 4 → no limit, RequestsPerMinute 60 → no limit" }));
+        _after.Groups["engineering"].EachKey = _before.Groups["engineering"].EachKey;
+        _after.Groups["engineering"].Budget = new BudgetOptions { Month = 100.5m };
+        Assert.That(Changes(), Is.EqualTo(new[] { "Changed group engineering: Budget.Month no limit → 100.5 !" }));
+    }
+
+    [Test]
     public void Keys_that_go_come_or_get_another_secret_are_told_by_name_and_never_by_secret()
     {
         _after.Keys.Remove("ben");

@@ -61,23 +61,6 @@ internal sealed class PageTests : HostTest
     }
 
     [Test]
-    public async Task The_admin_port_explains_a_request_on_behalf_of_a_key_and_the_api_s_port_does_not()
-    {
-        await WriteAsync("llmproxy.json", Configuration("http://127.0.0.1:9/v1", Key, "\"Listen\": { \"Api\": \"http://127.0.0.1:0\", \"Admin\": \"http://127.0.0.1:0\" },"));
-        var host = await Start().StartedAsync();
-        using var admin = new HttpClient { BaseAddress = new Uri((await host.SaysAsync(@"^  Admin  (http\S+)/metrics$")).Groups[1].Value) };
-        using var response = await PostAsync(admin, "/admin/explain?key=anna&path=/v1/chat/completions", """{"model":"small","messages":[]}""");
-        using var explained = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
-        Assert.That(explained.RootElement.GetProperty("targets")[0].GetProperty("upstream").GetString(), Is.EqualTo("tiny"));
-        using var unknown = await PostAsync(admin, "/admin/explain?key=bob", """{"model":"small","messages":[]}""");
-        Assert.That(unknown.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
-        Assert.That(await StatusAsync(admin, HttpMethod.Get, "/admin/explain"), Is.EqualTo(HttpStatusCode.MethodNotAllowed));
-        using var client = host.Client();
-        using var refused = await PostAsync(client, "/admin/explain?key=anna", """{"model":"small","messages":[]}""");
-        Assert.That(refused.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
-    }
-
-    [Test]
     public async Task With_a_certificate_it_speaks_tls_and_http_2()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);

@@ -86,7 +86,7 @@ internal sealed class JsonAnswerTests
         var reader = new Utf8JsonReader(json);
         reader.Read();
         var expected = UsageReader.Read(ref reader);
-        Assert.That(UsageReader.TryRead(json, out var read));
+        Assert.That(UsageReader.TryWalk(json, out var read));
         Assert.That(read, Is.EqualTo(expected));
     }
 
@@ -94,7 +94,7 @@ internal sealed class JsonAnswerTests
     [TestCase("""{"completion_tokens":4,"prompt_tokens":3,"prompt_tokens_details":{"cache\u0064_tokens":0}}""")]
     public void A_name_in_usage_that_has_escapes_is_left_to_the_reader(string usage)
     {
-        Assert.That(UsageReader.TryRead(Encoding.UTF8.GetBytes(usage), out _), Is.False);
+        Assert.That(UsageReader.TryWalk(Encoding.UTF8.GetBytes(usage), out _), Is.False);
         Assert.That(JsonAnswer.TryRead(Encoding.UTF8.GetBytes("{\"usage\":" + usage + "}"), out var answer));
         Assert.That((answer.Usage.Input, answer.Usage.Output), Is.EqualTo((3, 4)));
     }

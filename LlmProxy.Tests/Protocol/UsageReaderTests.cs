@@ -32,7 +32,7 @@ internal sealed class UsageReaderTests
         var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(json));
         reader.Read();
         Assert.That(
-            UsageReader.Read(ref reader),
+            UsageReader.Read(ref reader) with { Tier = null },
             Is.EqualTo(new Usage(input, cached, output) { WrittenInput = written, WrittenForHour = writtenForHour, Reasoning = reasoning }));
         Assert.That(reader.TokenType, Is.EqualTo(JsonTokenType.EndObject));
     }

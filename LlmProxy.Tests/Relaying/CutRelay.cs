@@ -36,7 +36,7 @@ internal sealed class CutRelay : IDisposable
         using var upstream = new CutStream(stream, cuts);
         using var response = new HttpResponseMessage();
         var request = new ForwardRequest(s_chat, "", "", default, _fields, null!, new HeaderDictionary(), null, null);
-        Result<UpstreamAnswer> committed = await new FirstEvents(request, _expectation, 16 << 20).ReadAsync(response, upstream, Usage.None, CancellationToken.None);
+        Result<UpstreamAnswer> committed = await new FirstEvents(request, _expectation, 16 << 20).ReadAsync(response, upstream, Usage.None, default, CancellationToken.None);
         if (!committed.TryGet(out UpstreamAnswer? answer, out ProxyError? error))
         {
             return (error, []);

@@ -87,7 +87,7 @@ internal sealed class RouteTableTests
         options.Groups["staff"] = new GroupOptions { Models = ["gpt-*"] };
         options.Keys["a"] = new KeyOptions { Key = "key-of-a-0123456789", Group = "staff", Models = ["gpt-5", "claude"] };
         var keys = new KeyRing(options, RouteTableCompiler.AliasResolver(options));
-        var caller = keys.Find("key-of-a-0123456789")!;
+        var caller = keys.Find("key-of-a-0123456789", TimeProvider.System, out _)!;
         Assert.That(new[] { "gpt-5", "claude", "gpt-4o" }.Select(caller.Allows), Is.EqualTo(new[] { true, false, false }));
         Assert.That(RouteTableCompiler.Compile(options).NamesFor(caller), Is.EqualTo(new[] { "five", "gpt-5" }));
     }

@@ -5,7 +5,7 @@ using LlmProxy.Core.Configuration;
 namespace LlmProxy.Tests.Support;
 
 /// <summary>Writes options as the file that an operator would have written; what is at its default is left out.</summary>
-public static class ConfigurationFile
+public static partial class ConfigurationFile
 {
     public static string Write(LlmProxyOptions options)
     {
@@ -14,14 +14,36 @@ public static class ConfigurationFile
             ["Upstreams"] = Map(options.Upstreams, Upstream),
             ["Models"] = Map(options.Models, Model),
         };
-        Add(file, "Groups", Map(options.Groups, group => Tagged(List("Models", group.Models), group.UpstreamTags)));
+        if (options.Store is null)
+        {
+            // As an app without one: nothing is asked of the upstream for a ledger's sake.
+            file["Store"] = "None";
+        }
+
+        Add(file, "Groups", Map(options.Groups, Group));
         Add(file, "Keys", Map(options.Keys, Key));
+        Add(file, "Prices", Map(options.Prices, Price));
         Add(file, "Contact", options.Contact);
+        Add(file, "TimeZone", options.TimeZone);
         Add(file, "AllowAnonymous", options.AllowAnonymous);
         Add(file, "RevealForbiddenModels", options.RevealForbiddenModels);
         Add(file, "Limits", Limits(options.Limits));
         Add(file, "Failover", Changed(options.Failover, new FailoverOptions()));
         return file.ToJsonString();
+    }
+
+    private static JsonObject Price(PriceOptions price)
+    {
+        var json = new JsonObject { ["Input"] = price.Input };
+        foreach ((string name, decimal? value) in new[] { ("CachedInput", price.CachedInput), ("CacheWrite", price.CacheWrite), ("CacheWrite1h", price.CacheWrite1h), ("Output", price.Output), ("Request", price.Request) })
+        {
+            if (value is not null)
+            {
+                json[name] = value;
+            }
+        }
+
+        return json;
     }
 
     private static JsonObject Upstream(UpstreamOptions upstream)
@@ -39,6 +61,11 @@ public static class ConfigurationFile
         Add(json, "Timeouts", Changed(upstream.Timeouts, new TimeoutOptions()));
         Add(json, "RequireFinishReason", upstream.RequireFinishReason);
         Add(json, "AllowLinkLocal", upstream.AllowLinkLocal);
+        if (!upstream.IncludeUsage)
+        {
+            json["IncludeUsage"] = false;
+        }
+
         Add(json, "Queue", Changed(upstream.Queue, new QueueOptions()));
         Add(json, "Breaker", Changed(upstream.Breaker, new BreakerOptions()));
         if (upstream.Concurrent > 0)
@@ -149,25 +176,6 @@ public static class ConfigurationFile
             }
         }
 
-        return json;
-    }
-
-    private static JsonObject Tagged(JsonObject json, IList<string> tags)
-    {
-        if (tags.Count > 0)
-        {
-            json["UpstreamTags"] = Strings(tags);
-        }
-
-        return json;
-    }
-
-    private static JsonObject Key(KeyOptions key)
-    {
-        JsonObject json = Tagged(List("Models", key.Models), key.UpstreamTags);
-        json["Hash"] = key.Hash ?? Core.Authentication.ApiKeys.Hash(key.Key!);
-        Add(json, "Group", key.Group);
-        Add(json, "Debug", key.Debug);
         return json;
     }
 

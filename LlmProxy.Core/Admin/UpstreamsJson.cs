@@ -1,7 +1,5 @@
 using System.Text.Json;
-using LlmProxy.Core;
-
-namespace LlmProxy.Host.Serving;
+namespace LlmProxy.Core.Admin;
 
 /// <summary>How the upstreams are, as a member of a JSON object.</summary>
 internal static class UpstreamsJson

@@ -1,0 +1,98 @@
+using System.Buffers;
+using BenchmarkDotNet.Attributes;
+using LlmProxy.Benchmarks.Payloads;
+using LlmProxy.Core.Admission;
+using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Endpoints;
+using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Requests;
+using LlmProxy.Core.Routing;
+using Microsoft.AspNetCore.Http;
+using Endpoint = LlmProxy.Core.Endpoints.Endpoint;
+
+namespace LlmProxy.Benchmarks.Admission;
+
+/// <summary>
+/// From a caller to a lease and back again, for 100,000 keys in 1,000 groups: each key with limits of requests, tokens, concurrency and
+/// two budgets, each group with as many. The baseline is a caller without any.
+/// </summary>
+[MemoryDiagnoser]
+public class AdmissionBenchmarks
+{
+    private const int Keys = 100_000;
+    private const int Groups = 1000;
+
+    // Prime to the number of keys: all of them come, none near the one before.
+    private const int Stride = 48_271;
+
+    private readonly HeaderDictionary _headers = new() { ["Content-Type"] = "application/json", ["X-User"] = "anna@example.com" };
+    private readonly Caller[] _limited = new Caller[Keys];
+    private readonly Caller[] _free = new Caller[Keys];
+    private readonly Endpoint _endpoint = EndpointTable.Rows[0];
+    private Admitter _admitter = null!;
+    private ReadRequest _request;
+    private RouteMatch _route;
+    private Lease _lease;
+    private int _next;
+
+    /// <summary>A request of a chat, or one of a coding agent of 72 kB.</summary>
+    [Params(false, true)]
+    public bool Agent { get; set; }
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        var options = new LlmProxyOptions();
+        options.Upstreams["main"] = new UpstreamOptions { Url = new Uri("http://10.0.0.1:8000") };
+        options.Models["*"] = new ModelOptions
+        {
+            Targets = { new TargetOptions { Upstream = "main", Model = "up", Price = new PriceOptions { Input = 3, Output = 15, CachedInput = 0.3m } } },
+        };
+        var table = RouteTableCompiler.Compile(options);
+        var pools = Enumerable.Range(0, Groups).Select(_ => Allow(new GroupOptions(), 1_000_000)).ToArray();
+        for (var i = 0; i < Keys; i++)
+        {
+            var group = i % Groups;
+            _limited[i] = new Caller($"key_{i}", $"group_{group}", [], debug: false) { Own = Allow(new KeyOptions(), 1000), Pool = pools[group] };
+            _free[i] = new Caller($"free_{i}", null, [], debug: false);
+        }
+
+        _admitter = new Admitter(new Meters(TimeProvider.System), new AnswerBook());
+        var body = new ReadOnlySequence<byte>(Agent
+            ? AgentBody.Create()
+            : """{"model":"x","stream":true,"max_tokens":500,"messages":[{"role":"user","content":"Why does the build fail?"}]}"""u8.ToArray());
+        _request = new ReadRequest(new RequestBody(body, null), RequestFields.Read(body, table.Fields).Value!);
+        _route = table.Resolve("model-large", _free[0], reveals: false).Value;
+        for (var i = 0; i < Keys; i++)
+        {
+            Admit(_limited[i]);
+            Admit(_free[i]);
+        }
+    }
+
+    [Benchmark(Baseline = true)]
+    public bool Unlimited() => Admit(_free[Next()]);
+
+    [Benchmark]
+    public bool KeyAndGroup() => Admit(_limited[Next()]);
+
+    private int Next() => _next = (_next + Stride) % Keys;
+
+    private bool Admit(Caller caller)
+    {
+        var refused = _admitter.Reserve(caller, _endpoint, _route, _request, _headers, UnpricedModels.Refuse, ref _lease, out _);
+        _lease.Settle(1200, 0.0042m);
+        return refused is null;
+    }
+
+    private static T Allow<T>(T allowance, int many)
+        where T : AllowanceOptions
+    {
+        allowance.RequestsPerMinute = many * 1000;
+        allowance.TokensPerMinute = many * 10_000_000L;
+        allowance.Concurrent = many;
+        allowance.Budget = new BudgetOptions { Day = many * 1000, Month = many * 10_000 };
+        return allowance;
+    }
+}

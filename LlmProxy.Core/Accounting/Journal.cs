@@ -1,0 +1,294 @@
+namespace LlmProxy.Core.Accounting;
+
+/// <summary>Where a row is kept from now on.</summary>
+internal enum KeptIn
+{
+    /// <summary>On disk: it survives the process.</summary>
+    File,
+
+    /// <summary>In memory, because the disk has no room for now.</summary>
+    Memory,
+
+    /// <summary>Nowhere.</summary>
+    Nothing,
+}
+
+/// <summary>
+/// Rows on their way to the store. Requests append, which waits for nothing; one writer reads, in order, and says what the store
+/// has.
+/// </summary>
+/// <param name="capacity">Bytes that all segments together may have.</param>
+/// <param name="segmentSize">Of one file.</param>
+internal sealed class Journal(long capacity, long segmentSize) : IDisposable
+{
+    /// <summary>Bytes of rows that are kept in memory while the disk takes none.</summary>
+    public const long MostInMemory = 16 << 20;
+
+    private readonly Lock _lock = new();
+    private readonly List<JournalSegment> _segments = [];
+    private readonly Queue<byte[]> _memory = [];
+    private readonly List<LedgerRow> _batch = [];
+    private JournalFolder? _folder;
+    private JournalSegment? _current;
+    private JournalSegment? _spare;
+    private JournalSegment? _readFrom;
+    private long _readTo;
+    private int _readFromMemory;
+    private long _memoryBytes;
+    private long _appended;
+    private long _taken;
+
+    /// <summary>Rows of this process that the store does not have.</summary>
+    public long WaitingRows => Interlocked.Read(ref _appended) - Interlocked.Read(ref _taken);
+
+    /// <summary>Nothing of this process or of one before waits.</summary>
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _memory.Count == 0 && _segments.TrueForAll(static s => s.Waiting == 0);
+            }
+        }
+    }
+
+    /// <summary>It can take next to nothing more.</summary>
+    public bool IsFull
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _memoryBytes > MostInMemory / 2;
+            }
+        }
+    }
+
+    /// <summary>There is no file to go on in when the one that is written is full.</summary>
+    public bool NeedsSpare => Volatile.Read(ref _spare) is null || Volatile.Read(ref _current) is null;
+
+    /// <summary>Rows in files that an earlier process has left.</summary>
+    public bool HasOld
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _segments.Exists(static s => s.IsOld);
+            }
+        }
+    }
+
+    /// <summary>Goes on in a folder.</summary>
+    public void Open(JournalFolder folder) => _folder = folder;
+
+    /// <summary>Takes what an earlier process has left in a folder.</summary>
+    /// <param name="folder">Ours, or one that we have taken.</param>
+    /// <param name="faulty">Told of each file that is not as it should be, and why.</param>
+    public void AddOld(JournalFolder folder, Action<string, string> faulty)
+    {
+        var left = folder.OpenAll(faulty);
+        foreach (var segment in left.Where(static s => s.IsCorrupt || s.Unreadable > 0))
+        {
+            faulty(segment.Path, segment.IsCorrupt ? "it is damaged; what can be read of it is used, and it is kept" : "its last row is not whole, and is dropped");
+        }
+
+        lock (_lock)
+        {
+            _segments.InsertRange(0, left);
+        }
+    }
+
+    /// <summary>Makes a file to go on in, if there is none and there is room for one.</summary>
+    /// <exception cref="IOException">The disk has no room.</exception>
+    public void Prepare()
+    {
+        while (_folder is not null && NeedsSpare)
+        {
+            lock (_lock)
+            {
+                if ((_segments.Count + (_spare is null ? 0 : 1)) * segmentSize + segmentSize > capacity)
+                {
+                    return;
+                }
+            }
+
+            var made = _folder.Create(segmentSize);
+            lock (_lock)
+            {
+                if (_current is null)
+                {
+                    Begin(made);
+                }
+                else
+                {
+                    _spare = made;
+                }
+            }
+        }
+    }
+
+    /// <summary>Keeps a row.</summary>
+    /// <param name="frame">See <see cref="JournalSegment.Close"/>.</param>
+    public KeptIn Append(ReadOnlySpan<byte> frame)
+    {
+        lock (_lock)
+        {
+            // As short as a copy of a few hundred bytes: nobody waits for a disk in here.
+            if (_current is not null && (_current.TryAppend(frame) || (TryGoOn() && _current.TryAppend(frame))))
+            {
+                _appended++;
+                return KeptIn.File;
+            }
+
+            if (_memoryBytes + frame.Length > MostInMemory)
+            {
+                return KeptIn.Nothing;
+            }
+
+            _memory.Enqueue(frame[JournalSegment.FrameHead..].ToArray());
+            _memoryBytes += frame.Length;
+            _appended++;
+            return KeptIn.Memory;
+        }
+    }
+
+    /// <summary>The next rows for the store. The same again, until they are confirmed.</summary>
+    /// <param name="most">How many.</param>
+    /// <param name="oldOnly">Only those that earlier processes have left.</param>
+    public IReadOnlyList<LedgerRow> Read(int most, bool oldOnly)
+    {
+        _batch.Clear();
+        _readFrom = null;
+        _readFromMemory = 0;
+        JournalSegment[] segments;
+        lock (_lock)
+        {
+            segments = [.. _segments.Where(s => !oldOnly || s.IsOld)];
+        }
+
+        foreach (var segment in segments)
+        {
+            if (segment.Waiting > 0)
+            {
+                _readFrom = segment;
+                _readTo = segment.Read(segment.Confirmed, most, _batch);
+                if (_batch.Count > 0)
+                {
+                    return _batch;
+                }
+
+                // All that is left of it cannot be read.
+                Confirm();
+            }
+        }
+
+        Sweep();
+        if (!oldOnly)
+        {
+            lock (_lock)
+            {
+                foreach (var row in _memory.Take(most))
+                {
+                    _batch.Add(RowCodec.Read(row));
+                    _readFromMemory++;
+                }
+            }
+        }
+
+        return _batch;
+    }
+
+    /// <summary>The store has what was read last.</summary>
+    public void Confirm()
+    {
+        if (_readFrom is { } segment)
+        {
+            segment.Confirmed = _readTo;
+            if (!segment.IsOld)
+            {
+                Interlocked.Add(ref _taken, _batch.Count);
+            }
+
+            _readFrom = null;
+            Sweep();
+        }
+
+        lock (_lock)
+        {
+            for (; _readFromMemory > 0; _readFromMemory--)
+            {
+                _memoryBytes -= _memory.Dequeue().Length + JournalSegment.FrameHead;
+                _taken++;
+            }
+        }
+    }
+
+    /// <summary>Closes the files; those without waiting rows are removed.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            if (_current is not null)
+            {
+                _current.IsSealed = true;
+                _current = null;
+            }
+
+            if (_spare is { } spare)
+            {
+                JournalFolder.Remove(spare);
+                _spare = null;
+            }
+        }
+
+        Sweep();
+        foreach (var segment in _segments)
+        {
+            segment.Dispose();
+        }
+
+        _segments.Clear();
+        _folder?.Dispose();
+    }
+
+    /// <summary>Removes files whose rows the store has.</summary>
+    private void Sweep()
+    {
+        List<JournalSegment>? done = null;
+        lock (_lock)
+        {
+            foreach (var segment in _segments)
+            {
+                if (segment is { IsSealed: true, Waiting: 0 })
+                {
+                    (done ??= []).Add(segment);
+                }
+            }
+
+            done?.ForEach(segment => _segments.Remove(segment));
+        }
+
+        done?.ForEach(JournalFolder.Remove);
+    }
+
+    private bool TryGoOn()
+    {
+        if (_spare is null)
+        {
+            return false;
+        }
+
+        _current!.IsSealed = true;
+        Begin(_spare);
+        _spare = null;
+        return true;
+    }
+
+    private void Begin(JournalSegment segment)
+    {
+        _current = segment;
+        _segments.Add(segment);
+    }
+}

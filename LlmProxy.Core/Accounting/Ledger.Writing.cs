@@ -1,0 +1,263 @@
+using Microsoft.Extensions.Logging;
+
+namespace LlmProxy.Core.Accounting;
+
+/// <summary>The loop in the background.</summary>
+internal sealed partial class Ledger
+{
+    private enum Written
+    {
+        Nothing,
+        Some,
+        Failed,
+    }
+
+    private async Task RunAsync()
+    {
+        var backoff = _shortestBackoff;
+        while (true)
+        {
+            LoadOld();
+            Retain();
+            var written = await WriteAsync();
+            if (_stopping.Task.IsCompleted && written != Written.Some)
+            {
+                break;
+            }
+
+            switch (written)
+            {
+                case Written.Failed:
+                    await _stopping.Task.WaitAsync(backoff, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    backoff = backoff * 2 < _longestBackoff ? backoff * 2 : _longestBackoff;
+                    break;
+                case Written.Some:
+                    backoff = _shortestBackoff;
+                    await _stopping.Task.WaitAsync(_pause, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    break;
+                default:
+                    await SleepAsync();
+                    break;
+            }
+        }
+
+        foreach (var asked in _spends.Concat(_flushes))
+        {
+            asked.Answer.TrySetCanceled();
+        }
+    }
+
+    private async ValueTask SleepAsync()
+    {
+        Volatile.Write(ref _isAsleep, 1);
+
+        // A row that came before that was written has woken nobody.
+        if (_journal.WaitingRows == 0 && _spends.IsEmpty && _flushes.IsEmpty && !_stopping.Task.IsCompleted)
+        {
+            await _wake.WaitAsync();
+        }
+
+        Volatile.Write(ref _isAsleep, 0);
+    }
+
+    private async ValueTask<Written> WriteAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                // What has been spent before is read between the rows of before and those of now.
+                var isAsked = !_spends.IsEmpty;
+                var isOld = isAsked || _journal.HasOld;
+                var rows = _journal.Read(BatchSize, isOld);
+                if (rows.Count == 0)
+                {
+                    if (isAsked ? await AnswerSpendAsync() : isOld || AnswerFlush())
+                    {
+                        continue;
+                    }
+
+                    return Written.Nothing;
+                }
+
+                // A store that does not end when it is told to holds up nobody's end: its rows are in the journal.
+                await _store!.WriteAsync(rows, _ending.Token).AsTask().WaitAsync(_ending.Token);
+                _journal.Confirm();
+                NoteUp();
+                if (rows.Count < BatchSize)
+                {
+                    return Written.Some;
+                }
+            }
+        }
+        catch (Exception e)
+        {
+            _wasDown = true;
+            if (!_ending.IsCancellationRequested && _storePace.TryPass())
+            {
+                Log.StoreFailed(_logger, _journal.WaitingRows, e);
+            }
+
+            return Written.Failed;
+        }
+    }
+
+    private async ValueTask<bool> AnswerSpendAsync()
+    {
+        if (_spends.TryPeek(out var asked))
+        {
+            asked.Answer.TrySetResult(await _store!.ReadSpendAsync(asked.Windows, _ending.Token).AsTask().WaitAsync(_ending.Token));
+            _spends.TryDequeue(out _);
+        }
+
+        return true;
+    }
+
+    private bool AnswerFlush()
+    {
+        var isAnswered = _flushes.TryDequeue(out var asked);
+        asked?.Answer.TrySetResult([]);
+        return isAnswered;
+    }
+
+    private void NoteUp()
+    {
+        if (_wasDown)
+        {
+            _wasDown = false;
+            Log.StoreIsBack(_logger);
+        }
+    }
+
+    /// <summary>Apart from the writing: while a store hangs, there must be files to go on in.</summary>
+    private async Task MakeRoomAsync()
+    {
+        while (true)
+        {
+            await _room.WaitAsync();
+            Volatile.Write(ref _isRoomAsked, 0);
+            if (_ending.IsCancellationRequested)
+            {
+                break;
+            }
+
+            MakeRoom();
+            if (_journal.NeedsSpare && !_stopping.Task.IsCompleted)
+            {
+                // No room for now: not at once again.
+                await _stopping.Task.WaitAsync(_pause, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    /// <summary>Sees to it that there is a file to go on in. While the disk has no room, rows wait in memory.</summary>
+    private void MakeRoom()
+    {
+        try
+        {
+            if (_folder is null)
+            {
+                _folder = JournalFolder.Take(_settings.Directory);
+                _journal.Open(_folder);
+            }
+
+            _journal.Prepare();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (_diskPace.TryPass())
+            {
+                Log.DiskFailed(_logger, _settings.Directory, e);
+            }
+        }
+    }
+
+    /// <summary>Takes over what earlier processes have left: those of our folder once, others' each round.</summary>
+    private void LoadOld()
+    {
+        if (_folder is null || (_hasLoadedOld && _time.GetElapsedTime(_roundAt) < _round))
+        {
+            return;
+        }
+
+        _roundAt = _time.GetTimestamp();
+        try
+        {
+            if (!_hasLoadedOld)
+            {
+                _hasLoadedOld = true;
+                _journal.AddOld(_folder, NoteFault);
+            }
+
+            foreach (var folder in JournalFolder.TakeLeft(_settings.Directory))
+            {
+                _adopted.Add(folder);
+                _journal.AddOld(folder, NoteFault);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.DiskFailed(_logger, _settings.Directory, e);
+        }
+    }
+
+    private void NoteFault(string path, string fault)
+    {
+        _metrics.RowDropped();
+        Log.Faulty(_logger, path, fault);
+    }
+
+    private void Retain()
+    {
+        if (_settings.KeepDays is not { } days || (_retainedAt != 0 && _time.GetElapsedTime(_retainedAt) < TimeSpan.FromDays(1)))
+        {
+            return;
+        }
+
+        _retainedAt = _time.GetTimestamp();
+        _ = DeleteAsync(_time.GetUtcNow().AddDays(-days));
+    }
+
+    private async Task DeleteAsync(DateTimeOffset before)
+    {
+        try
+        {
+            await _store!.DeleteBeforeAsync(before, _ending.Token);
+        }
+        catch (Exception e)
+        {
+            // Tomorrow again.
+            if (!_ending.IsCancellationRequested)
+            {
+                Log.NotDeleted(_logger, e);
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1, LogLevel.Error, "The ledger's store does not take rows: {Rows} wait in the journal. Told once a minute.")]
+        public static partial void StoreFailed(ILogger logger, long rows, Exception fault);
+
+        [LoggerMessage(2, LogLevel.Information, "The ledger's store takes rows again.")]
+        public static partial void StoreIsBack(ILogger logger);
+
+        [LoggerMessage(3, LogLevel.Error, "Rows of the ledger are lost: the journal is full, on disk and in memory. Told once a minute.")]
+        public static partial void Lost(ILogger logger);
+
+        [LoggerMessage(4, LogLevel.Error, "Rows of the ledger wait in memory: the journal has no room on disk. Told once a minute.")]
+        public static partial void InMemory(ILogger logger);
+
+        [LoggerMessage(5, LogLevel.Error, "The journal in {Directory} cannot be written.")]
+        public static partial void DiskFailed(ILogger logger, string directory, Exception fault);
+
+        [LoggerMessage(6, LogLevel.Warning, "The journal {Path}: {Fault}.")]
+        public static partial void Faulty(ILogger logger, string path, string fault);
+
+        [LoggerMessage(7, LogLevel.Warning, "Stopped with {Rows} rows of the ledger in the journal: the next start brings them to the store.")]
+        public static partial void LeftInJournal(ILogger logger, long rows);
+
+        [LoggerMessage(8, LogLevel.Error, "Old rows of the ledger could not be deleted; tomorrow again.")]
+        public static partial void NotDeleted(ILogger logger, Exception fault);
+    }
+}

@@ -1,0 +1,156 @@
+namespace LlmProxy.Core.Accounting;
+
+/// <summary>A row of the ledger as bytes, as it waits in the journal.</summary>
+internal static class RowCodec
+{
+    /// <summary>No row is longer.</summary>
+    public const int Longest = 16 * 1024;
+
+    // Another process may read it, of the version before or after this one.
+    private const byte Version = 1;
+
+    /// <summary>Writes a row.</summary>
+    /// <param name="row">What has no room in <paramref name="output"/> goes without its raw usage, and then without its attempts.</param>
+    /// <param name="rawUsage">Its raw usage, in the place of its own.</param>
+    /// <param name="output">At least <see cref="Longest"/> bytes.</param>
+    /// <returns>How long it is.</returns>
+    public static int Write(LedgerRow row, ReadOnlySpan<byte> rawUsage, Span<byte> output)
+    {
+        var writer = new RowWriter(output);
+        Write(row, rawUsage, row.Tried, ref writer);
+        if (writer.IsFull)
+        {
+            writer = new RowWriter(output);
+            Write(row, default, row.Tried, ref writer);
+        }
+
+        if (writer.IsFull)
+        {
+            writer = new RowWriter(output);
+            Write(row, default, [], ref writer);
+        }
+
+        return writer.Length;
+    }
+
+    /// <exception cref="InvalidDataException">It is none, or one of a later version.</exception>
+    public static LedgerRow Read(ReadOnlySpan<byte> bytes)
+    {
+        var reader = new RowReader(bytes);
+        if (reader.Byte() is not Version and var other)
+        {
+            throw new InvalidDataException($"A row has the version {other}, which is not known here.");
+        }
+
+        var key = "";
+        return new LedgerRow
+        {
+            Id = reader.Text()!,
+            ClientId = reader.Text(),
+            Started = new DateTimeOffset(reader.Number(), TimeSpan.Zero),
+            Duration = TimeSpan.FromTicks(reader.Number()),
+            FirstEvent = reader.Count() is { } ticks ? TimeSpan.FromTicks(ticks) : null,
+            Operation = reader.Text()!,
+            Key = key = reader.Text()!,
+            KeyName = reader.Text() ?? key,
+            Group = reader.Text(),
+            EndUser = reader.Text(),
+            Model = reader.Text()!,
+            Upstream = reader.Text(),
+            UpstreamModel = reader.Text(),
+            Status = (int)reader.Number(),
+            Streamed = reader.Byte() != 0,
+            End = reader.Text()!,
+            InputTokens = reader.Count(),
+            CachedInputTokens = reader.Count(),
+            CacheWriteTokens = reader.Count(),
+            CacheWrite1hTokens = reader.Count(),
+            OutputTokens = reader.Count(),
+            ReasoningTokens = reader.Count(),
+            UsageSource = reader.Text()!,
+            RawUsage = reader.Text(),
+            ServiceTier = reader.Text(),
+            Cost = reader.Byte() != 0 ? reader.Money() : null,
+            OperatorCost = reader.Byte() != 0 ? reader.Money() : 0,
+            CoalescedWith = reader.Text(),
+            KeyDay = DateOnly.FromDayNumber((int)reader.Number()),
+            GroupDay = DateOnly.FromDayNumber((int)reader.Number()),
+            Tried = ReadTried(ref reader),
+        };
+    }
+
+    private static void Write(LedgerRow row, ReadOnlySpan<byte> rawUsage, IReadOnlyList<AttemptRecord> tried, ref RowWriter writer)
+    {
+        writer.Byte(Version);
+        writer.Text(row.Id);
+        writer.Text(row.ClientId);
+        writer.Number(row.Started.UtcTicks);
+        writer.Number(row.Duration.Ticks);
+        writer.Count(row.FirstEvent?.Ticks);
+        writer.Text(row.Operation);
+        writer.Text(row.Key);
+        writer.Text(row.KeyName == row.Key ? null : row.KeyName);
+        writer.Text(row.Group);
+        writer.Text(row.EndUser);
+        writer.Text(row.Model);
+        writer.Text(row.Upstream);
+        writer.Text(row.UpstreamModel);
+        writer.Number(row.Status);
+        writer.Byte(row.Streamed ? (byte)1 : (byte)0);
+        writer.Text(row.End);
+        writer.Count(row.InputTokens);
+        writer.Count(row.CachedInputTokens);
+        writer.Count(row.CacheWriteTokens);
+        writer.Count(row.CacheWrite1hTokens);
+        writer.Count(row.OutputTokens);
+        writer.Count(row.ReasoningTokens);
+        writer.Text(row.UsageSource);
+        writer.Text(rawUsage);
+        writer.Text(row.ServiceTier);
+        WriteMoney(row.Cost, ref writer);
+        WriteMoney(row.OperatorCost == 0 ? null : row.OperatorCost, ref writer);
+        writer.Text(row.CoalescedWith);
+        writer.Number(row.KeyDay.DayNumber);
+        writer.Number(row.GroupDay.DayNumber);
+        writer.Number(tried.Count);
+        foreach (var attempt in tried)
+        {
+            writer.Text(attempt.Upstream);
+            writer.Text(attempt.UpstreamModel);
+            writer.Text(attempt.End);
+            writer.Number(attempt.Duration.Ticks);
+            writer.Count(attempt.InputTokens);
+            writer.Count(attempt.OutputTokens);
+        }
+    }
+
+    private static void WriteMoney(decimal? money, ref RowWriter writer)
+    {
+        writer.Byte(money is null ? (byte)0 : (byte)1);
+        if (money is { } known)
+        {
+            writer.Money(known);
+        }
+    }
+
+    private static AttemptRecord[] ReadTried(ref RowReader reader)
+    {
+        var count = reader.Number();
+        if (count is < 0 or > Longest)
+        {
+            throw new InvalidDataException("A row has more attempts than it can hold.");
+        }
+
+        var tried = new AttemptRecord[count];
+        for (var i = 0; i < tried.Length; i++)
+        {
+            tried[i] = new AttemptRecord(reader.Text()!, reader.Text()!, reader.Text()!, TimeSpan.FromTicks(reader.Number()))
+            {
+                InputTokens = reader.Count(),
+                OutputTokens = reader.Count(),
+            };
+        }
+
+        return tried;
+    }
+}

@@ -1,0 +1,96 @@
+using System.Text.Json;
+using LlmProxy.Core.Protocol;
+
+namespace LlmProxy.Core.Admin;
+
+/// <summary>Groups of keys.</summary>
+internal sealed class GroupPages(LlmProxyKeys keys)
+{
+    public IEnumerable<AdminRoute> Routes =>
+    [
+        new("GET", "/groups", ListAsync),
+        new("POST", "/groups", CreateAsync),
+        new("GET", "/groups/{group}", GetAsync),
+        new("PATCH", "/groups/{group}", ChangeAsync),
+        new("DELETE", "/groups/{group}", RemoveAsync),
+    ];
+
+    private ValueTask<AdminAnswer> ListAsync(AdminRequest request)
+    {
+        var counts = keys.List().Where(static key => key.Group is not null).CountBy(static key => key.Group!).ToDictionary();
+        var groups = keys.ListGroups();
+        return new(AdminAnswer.Ok(json =>
+        {
+            json.WriteStartObject();
+            json.WriteStartArray("groups"u8);
+            foreach (var group in groups)
+            {
+                Write(json, group, counts.GetValueOrDefault(group.Name));
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }));
+    }
+
+    private ValueTask<AdminAnswer> GetAsync(AdminRequest request) => new(keys.FindGroup(request.Value(0)) is { } group
+        ? AdminAnswer.Ok(json => Write(json, group, keys.List(group.Name).Count()))
+        : AdminErrors.NotFound("group", DisplayText.Name(request.Value(0))));
+
+    private async ValueTask<AdminAnswer> CreateAsync(AdminRequest request)
+    {
+        ProxyError? error = null;
+        var name = request.Text("name", ref error);
+        var settings = request.Object("settings", ref error);
+        if (error is not null)
+        {
+            return error;
+        }
+
+        return name is null ? AdminErrors.InvalidValue("name", "the group's name") : Answer(await keys.CreateGroupAsync(name, settings ?? "{}", request.Cancellation), isNew: true);
+    }
+
+    private async ValueTask<AdminAnswer> ChangeAsync(AdminRequest request)
+    {
+        ProxyError? error = null;
+        var settings = request.Object("settings", ref error);
+        var revision = request.Number("revision", ref error);
+        if (error is not null)
+        {
+            return error;
+        }
+
+        return settings is null ? AdminErrors.InvalidValue("settings", "all that the group is to have")
+            : Answer(await keys.ChangeGroupAsync(request.Value(0), settings, revision, request.Cancellation));
+    }
+
+    private async ValueTask<AdminAnswer> RemoveAsync(AdminRequest request)
+    {
+        var before = keys.FindGroup(request.Value(0));
+        var change = await keys.RemoveGroupAsync(request.Value(0), request.Cancellation);
+        return AdminChange.ErrorOf(change) is { } error ? error : AdminAnswer.Ok(json => Write(json, before!, 0));
+    }
+
+    private AdminAnswer Answer(LlmProxyKeyChange change, bool isNew = false)
+    {
+        if (AdminChange.ErrorOf(change) is { } error)
+        {
+            return error;
+        }
+
+        var write = (Utf8JsonWriter json) => Write(json, change.Group!, keys.List(change.Group!.Name).Count());
+        return isNew ? AdminAnswer.Created(write) : AdminAnswer.Ok(write);
+    }
+
+    private static void Write(Utf8JsonWriter json, LlmProxyGroup group, int count)
+    {
+        json.WriteStartObject();
+        json.WriteString("name"u8, group.Name);
+        json.WriteString("source"u8, group.IsStored ? "store"u8 : "file"u8);
+        json.WriteNumber("keys"u8, count);
+        json.WriteNumber("revision"u8, group.Revision);
+        json.WritePropertyName("settings"u8);
+        json.WriteRawValue(group.Settings);
+        json.WriteEndObject();
+    }
+}

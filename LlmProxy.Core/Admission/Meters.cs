@@ -1,0 +1,159 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+
+namespace LlmProxy.Core.Admission;
+
+/// <summary>Everybody's meters. What nobody has used for long, and what holds nothing that anybody has to know, is forgotten.</summary>
+internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null)
+{
+    private const int FirstSweep = 20_000;
+
+    /// <summary>Longer than any rate counts, so that whoever comes back sees no difference.</summary>
+    private const long IdleSeconds = 300;
+
+    private readonly ConcurrentDictionary<string, Meter> _byName = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, UserMeters> _users = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Calendar> _calendars = new(StringComparer.Ordinal);
+    private int _count;
+    private int _nextSweep = FirstSweep;
+    private volatile bool _awaitsSpend;
+
+    /// <summary>With other replicas; null where there are none.</summary>
+    public LimitSharing? Sharing { get; } = sharing is { IsOn: true } ? sharing : null;
+
+    /// <summary>How many there are.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    /// <summary>What was spent before the start is counted; as long as it is not, nobody knows what is left of a budget.</summary>
+    public bool IsSpendKnown => !_awaitsSpend;
+
+    /// <summary>The meter of that name, which is made if there is none.</summary>
+    public Meter Of(string name) => _byName.TryGetValue(name, out var meter) ? meter : Create(name);
+
+    /// <summary>The meter of that name, if there is one.</summary>
+    public Meter? Find(string name) => _byName.GetValueOrDefault(name);
+
+    /// <summary>The end users of a group.</summary>
+    public UserMeters UsersOf(string group) => _users.GetOrAdd(group, static (name, all) => new UserMeters(name, all), this);
+
+    public Calendar CalendarOf(TimeZoneInfo zone) =>
+        zone.Equals(TimeZoneInfo.Utc) ? Calendar.Utc : _calendars.GetOrAdd(zone.Id, static (_, place) => new Calendar(place), zone);
+
+    public Instant Now() => new(time.GetTimestamp() / time.TimestampFrequency, time.GetUtcNow().UtcTicks);
+
+    /// <summary>What was spent before is read: until <see cref="SpendIsKnown"/> nobody knows what is left of a budget.</summary>
+    public void AwaitSpend() => _awaitsSpend = true;
+
+    public void SpendIsKnown() => _awaitsSpend = false;
+
+    /// <summary>Counts what was spent, of which no request here tells: before the start, or by prices that were put right.</summary>
+    /// <param name="meter">As the ledger names it.</param>
+    /// <param name="window">A day (<c>2026-11-25</c>), a month (<c>2026-11</c>) or <c>total</c>.</param>
+    /// <param name="dollars">Below 0 for what was less.</param>
+    public void Add(string meter, string window, decimal dollars)
+    {
+        var money = Money.FromDollars(dollars);
+        if (window == "total")
+        {
+            Of(meter).Add(Dimension.Total, 0, money);
+        }
+        else if (DateOnly.TryParseExact(window, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day))
+        {
+            Of(meter).Add(Dimension.Day, day.DayNumber, money);
+        }
+        else if (DateOnly.TryParseExact(window, "yyyy-MM", CultureInfo.InvariantCulture, DateTimeStyles.None, out var month))
+        {
+            Of(meter).Add(Dimension.Month, (month.Year * 12L) + month.Month - 1, money);
+        }
+    }
+
+    private Meter Create(string name)
+    {
+        var made = new Meter(name, Sharing);
+        var meter = _byName.GetOrAdd(name, made);
+        if (meter == made && Interlocked.Increment(ref _count) >= Volatile.Read(ref _nextSweep))
+        {
+            Sweep();
+        }
+
+        return meter;
+    }
+
+    private void Sweep()
+    {
+        // The others go on with what there is.
+        if (Interlocked.Exchange(ref _nextSweep, int.MaxValue) == int.MaxValue)
+        {
+            return;
+        }
+
+        // No clock is a whole day behind UTC: what is over by then is over everywhere.
+        var today = Now().At(Calendar.Utc);
+        var now = today with { Day = Calendar.Utc.DayAt(today.Day.Begins - 1) };
+        foreach (var (name, meter) in _byName)
+        {
+            if (now.Second - meter.LastTaken > IdleSeconds && meter.TryForget(now) && _byName.TryRemove(name, out _))
+            {
+                Interlocked.Decrement(ref _count);
+            }
+        }
+
+        foreach (var users in _users.Values)
+        {
+            users.Sweep();
+        }
+
+        Volatile.Write(ref _nextSweep, Math.Max(FirstSweep, Count * 2));
+    }
+}
+
+/// <summary>The meters of a group's end users, by the name that a header gives: no name is put together for a request.</summary>
+internal sealed class UserMeters(string group, Meters all)
+{
+    /// <summary>Whoever comes when so many are known shares one meter with all others who do: nobody is unlimited for being one too many.</summary>
+    public const int Most = 100_000;
+
+    private readonly ConcurrentDictionary<string, Meter> _byName = new(StringComparer.Ordinal);
+    private int _count;
+
+    public string Group { get; } = group;
+
+    public Meter Of(string user)
+    {
+        if (_byName.TryGetValue(user, out var known) && !known.IsForgotten)
+        {
+            return known;
+        }
+
+        if (known is null && Volatile.Read(ref _count) >= Most)
+        {
+            return all.Of(NameOf("*"));
+        }
+
+        var meter = all.Of(NameOf(user));
+        if (known is not null)
+        {
+            _byName[user] = meter;
+        }
+        else if (_byName.TryAdd(user, meter))
+        {
+            Interlocked.Increment(ref _count);
+        }
+
+        return meter;
+    }
+
+    /// <summary>As the ledger names it.</summary>
+    public string NameOf(string user) => $"user/{Group}/{user}";
+
+    public void Sweep()
+    {
+        foreach (var (user, meter) in _byName)
+        {
+            if (meter.IsForgotten && _byName.TryRemove(new KeyValuePair<string, Meter>(user, meter)))
+            {
+                Interlocked.Decrement(ref _count);
+            }
+        }
+    }
+}

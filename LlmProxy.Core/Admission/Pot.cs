@@ -1,0 +1,73 @@
+using System.Runtime.CompilerServices;
+
+namespace LlmProxy.Core.Admission;
+
+/// <summary>What was taken in one window after another: a day, a month, for ever; or is held now. Part of a <see cref="Meter"/>, whose turn is held.</summary>
+internal struct Pot
+{
+    /// <summary>Which window it is.</summary>
+    public long Window { readonly get; private set; }
+
+    /// <summary>Used in it.</summary>
+    public long Used { readonly get; private set; }
+
+    /// <summary>Set aside in it for requests that run.</summary>
+    public long Reserved { readonly get; private set; }
+
+    /// <summary>What counts in a window; what is older is forgotten.</summary>
+    public long Taken(long at)
+    {
+        MoveTo(at);
+        return Used + Reserved;
+    }
+
+    /// <summary>Sets something aside.</summary>
+    public void Take(long at, long amount)
+    {
+        MoveTo(at);
+        Reserved += amount;
+    }
+
+    /// <summary>Puts what was used in the place of what was set aside, in the window in which that was.</summary>
+    /// <param name="at">The window of the admission. If that is over, it is nobody's any more.</param>
+    /// <param name="reserved">As it was taken.</param>
+    /// <param name="used">What became of it.</param>
+    /// <param name="now">The window that it is now.</param>
+    public void Settle(long at, long reserved, long used, long now)
+    {
+        MoveTo(now);
+        if (at == Window)
+        {
+            Reserved = Math.Max(0, Reserved - reserved);
+            Used += used;
+        }
+    }
+
+    /// <summary>Something was used of which no request here tells: before the start, or by a price that was put right.</summary>
+    public void Add(long window, long amount)
+    {
+        MoveTo(window);
+        if (window == Window)
+        {
+            Used = Math.Max(0, Used + amount);
+        }
+    }
+
+    /// <summary>Something counts in that window, or in a later one.</summary>
+    public readonly bool HoldsAt(long window) => Window >= window && Used + Reserved != 0;
+
+    private void MoveTo(long window)
+    {
+        if (window > Window)
+        {
+            (Window, Used, Reserved) = (window, 0, 0);
+        }
+    }
+}
+
+/// <summary>One for each <see cref="Dimension"/>.</summary>
+[InlineArray(Ceilings.Count)]
+internal struct Pots
+{
+    private Pot _first;
+}

@@ -1,0 +1,134 @@
+using Npgsql;
+
+namespace LlmProxy.Host.Stores;
+
+/// <summary>
+/// A few connections to a PostgreSQL server, or to what speaks like one. Nothing happens before the first use, so that an instance
+/// starts without it; the tables are looked after then.
+/// </summary>
+internal sealed class PostgresDatabase : IAsyncDisposable
+{
+    /// <summary>One each for rows, keys, limits and what notifies; the others for reports. A hundred replicas are still no burden.</summary>
+    private const int MostConnections = 6;
+
+    private const int ConnectSeconds = 5;
+    private const int CommandSeconds = 30;
+
+    private readonly SemaphoreSlim _preparing = new(1);
+    private readonly NpgsqlDataSource _source;
+    private readonly StoreHealth? _health;
+    private volatile bool _isPrepared;
+
+    /// <param name="connectionString">Npgsql's.</param>
+    /// <param name="health">Is told how it goes.</param>
+    /// <exception cref="RefusedException">It is none.</exception>
+    public PostgresDatabase(string connectionString, StoreHealth? health = null)
+    {
+        _health = health;
+        var settings = Read(connectionString);
+        // What the operator says goes.
+        Default("Maximum Pool Size", () => settings.MaxPoolSize = MostConnections);
+        Default("Timeout", () => settings.Timeout = ConnectSeconds);
+        Default("Command Timeout", () => settings.CommandTimeout = CommandSeconds);
+        Default("Keepalive", () => settings.KeepAlive = CommandSeconds);
+        Default("Application Name", () => settings.ApplicationName = "llmproxy");
+        settings.Enlist = false;
+        var builder = new NpgsqlSlimDataSourceBuilder(settings.ToString());
+        builder.EnableTransportSecurity().EnableArrays();
+        _source = builder.Build();
+
+        void Default(string name, Action set)
+        {
+            if (!settings.ContainsKey(name) || !settings.ShouldSerialize(name))
+            {
+                set();
+            }
+        }
+    }
+
+    /// <summary>A connection to a database whose tables are there.</summary>
+    public async ValueTask<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (!_isPrepared)
+            {
+                await PrepareAsync(cancellationToken);
+            }
+
+            var connection = await _source.OpenConnectionAsync(cancellationToken);
+            _health?.Succeeded();
+            return connection;
+        }
+        catch (Exception e)
+        {
+            _health?.Failed(e);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Whether the database can be used, and if so, brings it to the newest version. One that cannot be reached now is no reason not to
+    /// start; one that would refuse for ever is.
+    /// </summary>
+    /// <returns>Null, or what is the matter for now.</returns>
+    /// <exception cref="RefusedException">It cannot be used; the text says why.</exception>
+    public async Task<string?> TryPrepareAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await PrepareAsync(cancellationToken);
+            return null;
+        }
+        catch (PostgresException e) when (IsFinal(e.SqlState))
+        {
+            throw new RefusedException($"The store refuses: PostgreSQL {e.SqlState}, {e.MessageText}.");
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException or System.Net.Sockets.SocketException)
+        {
+            return $"PostgreSQL cannot be reached now ({(e as PostgresException)?.MessageText ?? "no connection"}). It is tried again; what requests cost waits on disk.";
+        }
+    }
+
+    /// <summary>Makes the tables, or brings them to the newest version.</summary>
+    /// <exception cref="RefusedException">They are from a newer program than this can work with.</exception>
+    public async Task PrepareAsync(CancellationToken cancellationToken)
+    {
+        await _preparing.WaitAsync(cancellationToken);
+        try
+        {
+            if (!_isPrepared)
+            {
+                await PostgresSchema.MigrateAsync(_source, cancellationToken);
+                _isPrepared = true;
+            }
+        }
+        finally
+        {
+            _preparing.Release();
+        }
+    }
+
+    // Signing in, the name of the database, permissions: nothing that passes by itself.
+    private static bool IsFinal(string state) =>
+        state.StartsWith("28", StringComparison.Ordinal) || state is PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.InsufficientPrivilege;
+
+    private static NpgsqlConnectionStringBuilder Read(string connectionString)
+    {
+        try
+        {
+            return new NpgsqlConnectionStringBuilder(connectionString);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or InvalidOperationException or KeyNotFoundException)
+        {
+            // Its text may show what stands there, and that is a secret.
+            throw new RefusedException("Store.ConnectionString is none for PostgreSQL. Write \"Host=…;Username=…;Password=…;Database=…\".");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _source.DisposeAsync();
+        _preparing.Dispose();
+    }
+}

@@ -1,0 +1,115 @@
+using System.Data;
+using System.Globalization;
+using LlmProxy.Core.Authentication;
+using Npgsql;
+
+namespace LlmProxy.Host.Stores;
+
+/// <summary>
+/// Keys and groups in PostgreSQL. A change is told to all replicas by <c>NOTIFY</c>; where that does not come through (a pooler in
+/// between, an engine without it), looking once a second finds it.
+/// </summary>
+internal sealed class PostgresKeyStore : IKeyStore, IAsyncDisposable
+{
+    public const string Channel = "llmproxy_keys";
+
+    private static readonly TimeSpan _step = TimeSpan.FromMilliseconds(900);
+
+    private static readonly string _insertKey = $"INSERT INTO llmproxy_keys({KeyColumns.List}) VALUES({PostgresText.Places(KeyColumns.Names.Length)}) ON CONFLICT DO NOTHING";
+    private static readonly string _insertGroup = $"INSERT INTO llmproxy_groups({KeyColumns.GroupList}) VALUES({PostgresText.Places(KeyColumns.GroupNames.Length)}) ON CONFLICT DO NOTHING";
+    private static readonly string _updateKey = Update("llmproxy_keys", KeyColumns.Names);
+    private static readonly string _updateGroup = Update("llmproxy_groups", KeyColumns.GroupNames);
+
+    private readonly PostgresDatabase _database;
+    private readonly ChangeSignal _changed;
+    private readonly PostgresListener _listener;
+
+    public PostgresKeyStore(PostgresDatabase database, TimeProvider time)
+    {
+        _database = database;
+        _changed = new ChangeSignal(time);
+        _listener = new PostgresListener(database, Channel, told => _changed.Set(long.TryParse(told, CultureInfo.InvariantCulture, out var revision) ? revision : 0), time);
+    }
+
+    private static PostgresTypes Types => PostgresTypes.Instance;
+
+    public async ValueTask<KeyStoreChanges> ReadAsync(long afterRevision, CancellationToken cancellationToken)
+    {
+        await using var connection = await _database.OpenAsync(cancellationToken);
+        // All of it as of one moment.
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
+        await using var current = connection.Command("SELECT value FROM llmproxy_revision");
+        var revision = (long)(await current.ExecuteScalarAsync(cancellationToken))!;
+        // An older database was put in its place: everything may be different.
+        var after = revision < afterRevision ? 0 : afterRevision;
+        if (revision == after)
+        {
+            return new KeyStoreChanges(revision, [], []);
+        }
+
+        await using var keys = connection.Command($"SELECT {KeyColumns.List} FROM llmproxy_keys WHERE revision > $1 ORDER BY revision", after);
+        var changedKeys = await keys.ReadAsync(static row => KeyColumns.ReadKey(row, Types), cancellationToken);
+        await using var groups = connection.Command($"SELECT {KeyColumns.GroupList} FROM llmproxy_groups WHERE revision > $1 ORDER BY revision", after);
+        return new KeyStoreChanges(revision, changedKeys, await groups.ReadAsync(static row => KeyColumns.ReadGroup(row, Types), cancellationToken));
+    }
+
+    public ValueTask WaitAsync(long revision, CancellationToken cancellationToken)
+    {
+        _listener.Start();
+        return _changed.WaitAsync(revision, _step, cancellationToken);
+    }
+
+    public ValueTask<bool> SaveAsync(IReadOnlyList<StoredKey> keys, CancellationToken cancellationToken) => SaveAsync(
+        async (connection, revision) =>
+        {
+            foreach (var key in keys)
+            {
+                if (!await SaveAsync(connection, _insertKey, _updateKey, key.Revision, KeyColumns.Values(key, revision, Types), cancellationToken))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        },
+        cancellationToken);
+
+    public ValueTask<bool> SaveAsync(StoredGroup group, CancellationToken cancellationToken) => SaveAsync(
+        (connection, revision) => SaveAsync(connection, _insertGroup, _updateGroup, group.Revision, KeyColumns.Values(group, revision, Types), cancellationToken),
+        cancellationToken);
+
+    public ValueTask DisposeAsync() => _listener.DisposeAsync();
+
+    private async ValueTask<bool> SaveAsync(Func<NpgsqlConnection, long, Task<bool>> save, CancellationToken cancellationToken)
+    {
+        await using var connection = await _database.OpenAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        // Whoever changes something holds this row until it is committed: revisions become visible in their order.
+        await using var revise = connection.Command("UPDATE llmproxy_revision SET value = value + 1 RETURNING value");
+        var revision = (long)(await revise.ExecuteScalarAsync(cancellationToken))!;
+        try
+        {
+            if (!await save(connection, revision))
+            {
+                return false;
+            }
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            return false;
+        }
+
+        await connection.ExecuteAsync("SELECT pg_notify($1, $2)", [Channel, revision.ToString(CultureInfo.InvariantCulture)], cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        _changed.Set(revision);
+        return true;
+    }
+
+    private static async Task<bool> SaveAsync(
+        NpgsqlConnection connection, string insert, string update, long former, object[] values, CancellationToken cancellationToken) =>
+        await connection.ExecuteAsync(former == 0 ? insert : update, former == 0 ? values : [.. values, former], cancellationToken) > 0;
+
+    // The id, first of the columns, says which.
+    private static string Update(string table, string[] columns) =>
+        $"UPDATE {table} SET {string.Join(", ", columns.Select(static (column, i) => $"{column} = ${i + 1}"))} WHERE {columns[0]} = $1 AND revision = ${columns.Length + 1}";
+}

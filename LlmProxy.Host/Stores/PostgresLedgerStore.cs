@@ -1,0 +1,200 @@
+using System.Runtime.CompilerServices;
+using LlmProxy.Core.Accounting;
+using Npgsql;
+
+namespace LlmProxy.Host.Stores;
+
+/// <summary>The ledger in PostgreSQL; any number of replicas write to it.</summary>
+internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerStore
+{
+    private const int Step = 1000;
+
+    private static readonly string _insert =
+        $"INSERT INTO llmproxy_requests({LedgerColumns.List}) VALUES({PostgresText.Places(LedgerColumns.Names.Length)}) ON CONFLICT(id) DO NOTHING";
+
+    private static PostgresTypes Types => PostgresTypes.Instance;
+
+    public async ValueTask WriteAsync(IReadOnlyList<LedgerRow> rows, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        if (rows.Count == 0)
+        {
+            return;
+        }
+
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var sums = new SpendSums();
+        await using (var batch = new NpgsqlBatch(connection))
+        {
+            // By id, so that two that were given the same rows do not wait for each other in a circle.
+            var inOrder = rows.OrderBy(static row => row.Id, StringComparer.Ordinal).ToArray();
+            foreach (var row in inOrder)
+            {
+                batch.BatchCommands.Add(PostgresText.BatchCommand(_insert, LedgerColumns.Values(row, Types)));
+            }
+
+            await batch.ExecuteNonQueryAsync(cancellationToken);
+            for (var i = 0; i < inOrder.Length; i++)
+            {
+                if (batch.BatchCommands[i].RecordsAffected > 0)
+                {
+                    sums.Add(inOrder[i], inOrder[i].Cost ?? 0);
+                }
+            }
+        }
+
+        await AddSpendAsync(connection, sums, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    public async ValueTask<IReadOnlyList<Spend>> ReadSpendAsync(IReadOnlyCollection<string> windows, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var command = connection.Command("SELECT meter, period, cost FROM llmproxy_spend WHERE period = ANY($1)", [StoredText.Of(windows)]);
+        return await command.ReadAsync(static row => new Spend(row.GetString(0), row.GetString(1), row.GetDecimal(2)), cancellationToken);
+    }
+
+    public async ValueTask<IReadOnlyList<UsageTotal>> SumAsync(UsageQuery query, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand { Connection = connection };
+        command.CommandText = UsageSql.Select(query, Bucket(query.Bucket), Condition(command, query));
+        return await command.ReadAsync(row => UsageSql.Read(row, query.By.Count, Types), cancellationToken);
+    }
+
+    public async IAsyncEnumerable<LedgerRow> ReadAsync(UsageQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        var left = query.Limit > 0 ? query.Limit : int.MaxValue;
+        LedgerRow? last = null;
+        while (left > 0)
+        {
+            // A page at a time: a reader that takes its time holds neither a connection nor a view of the database.
+            var most = Math.Min(Step, left);
+            var page = await ReadPageAsync(query, last, most, cancellationToken);
+            foreach (var row in page)
+            {
+                yield return row;
+            }
+
+            if (page.Count < most)
+            {
+                break;
+            }
+
+            (last, left) = (page[^1], left - page.Count);
+        }
+    }
+
+    public async ValueTask<int> RepriceAsync(IReadOnlyList<CostChange> changes, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(changes);
+        var changed = 0;
+        foreach (var some in changes.Chunk(Step))
+        {
+            changed += await RepriceAsync(some, cancellationToken);
+        }
+
+        return changed;
+    }
+
+    public async ValueTask<int> EraseEndUserAsync(string endUser, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(endUser);
+        object[] user = [StoredText.Of(endUser)];
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var rows = await connection.ExecuteAsync("UPDATE llmproxy_requests SET end_user = NULL WHERE end_user = $1", user, cancellationToken);
+        await connection.ExecuteAsync("DELETE FROM llmproxy_spend WHERE end_user = $1", user, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return rows;
+    }
+
+    public async ValueTask<int> DeleteBeforeAsync(DateTimeOffset before, CancellationToken cancellationToken)
+    {
+        var (deleted, some) = (0, 0);
+        do
+        {
+            await using var connection = await database.OpenAsync(cancellationToken);
+            some = await connection.ExecuteAsync(
+                $"DELETE FROM llmproxy_requests WHERE id IN (SELECT id FROM llmproxy_requests WHERE started < $1 ORDER BY started, id LIMIT {Step})",
+                [Types.Time(before)],
+                cancellationToken);
+            deleted += some;
+        }
+        while (some == Step);
+        return deleted;
+    }
+
+    private async Task<int> RepriceAsync(CostChange[] changes, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var (changed, sums) = (0, new SpendSums());
+        var costs = changes.ToDictionary(static change => StoredText.Of(change.Id), static change => change.Cost, StringComparer.Ordinal);
+        await using var select = connection.Command(
+            $"SELECT {LedgerColumns.List} FROM llmproxy_requests WHERE id = ANY($1) ORDER BY id FOR UPDATE", [costs.Keys.ToArray()]);
+        foreach (var row in await select.ReadAsync(static row => LedgerColumns.Read(row, Types), cancellationToken))
+        {
+            var cost = costs[row.Id];
+            if (cost != row.Cost)
+            {
+                changed += await connection.ExecuteAsync(
+                    "UPDATE llmproxy_requests SET cost = $1 WHERE id = $2", [cost is { } some ? some : DBNull.Value, row.Id], cancellationToken);
+                sums.Add(row, (cost ?? 0) - (row.Cost ?? 0));
+            }
+        }
+
+        await AddSpendAsync(connection, sums, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return changed;
+    }
+
+    private static async Task AddSpendAsync(NpgsqlConnection connection, SpendSums sums, CancellationToken cancellationToken)
+    {
+        if (sums.IsEmpty)
+        {
+            return;
+        }
+
+        await using var batch = new NpgsqlBatch(connection);
+        foreach (var (meter, window, cost, endUser) in sums.All)
+        {
+            batch.BatchCommands.Add(PostgresText.BatchCommand(
+                "INSERT INTO llmproxy_spend(meter, period, cost, end_user) VALUES($1, $2, $3, $4) ON CONFLICT(period, meter) DO UPDATE SET cost = llmproxy_spend.cost + excluded.cost",
+                meter, window, cost, Columns.Text(endUser)));
+        }
+
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private async Task<List<LedgerRow>> ReadPageAsync(UsageQuery query, LedgerRow? after, int most, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand { Connection = connection };
+        var condition = Condition(command, query);
+        if (after is not null)
+        {
+            condition += $"{(condition.Length == 0 ? " WHERE" : " AND")} (started, id) > ({command.Add(Types.Time(after.Started))}, {command.Add(after.Id)})";
+        }
+
+        command.CommandText = $"SELECT {LedgerColumns.List} FROM llmproxy_requests{condition} ORDER BY started, id LIMIT {most}";
+        return await command.ReadAsync(static row => LedgerColumns.Read(row, Types), cancellationToken);
+    }
+
+    private static string Condition(NpgsqlCommand command, UsageQuery query) => UsageSql.Condition(
+        query, moment => command.Add(Types.Time(moment)), (column, texts) => $"{column} = ANY({command.Add(StoredText.Of(texts))})");
+
+    private static string Bucket(UsageBucket bucket)
+    {
+        var format = bucket switch
+        {
+            UsageBucket.Hour => "YYYY-MM-DD\"T\"HH24:00:00\"Z\"",
+            UsageBucket.Month => "YYYY-MM\"-01T00:00:00Z\"",
+            _ => "YYYY-MM-DD\"T00:00:00Z\"",
+        };
+        return $"to_char(started AT TIME ZONE 'UTC', '{format}')";
+    }
+}

@@ -1,0 +1,135 @@
+using Microsoft.Data.Sqlite;
+
+namespace LlmProxy.Host.Stores;
+
+/// <summary>
+/// A SQLite database and one connection to it, on a thread of its own. A connection on which something failed is closed and opened
+/// anew: whatever was the matter with the file, what comes next finds it as it is then.
+/// </summary>
+/// <param name="path">The file.</param>
+/// <param name="name">The thread's.</param>
+/// <param name="health">Is told how it goes.</param>
+internal sealed class SqliteDatabase(string path, string name, StoreHealth? health) : IDisposable
+{
+    /// <summary>Another process may be writing; whoever waits here is no request.</summary>
+    private const int PatienceSeconds = 5;
+
+    private readonly StoreThread _thread = new(name);
+    private SqliteConnection? _connection;
+
+    public string Path => path;
+
+    /// <summary>
+    /// Whether the database can be used, and if so, brings it to the newest version. One that only is busy is no reason not to start.
+    /// </summary>
+    /// <exception cref="RefusedException">It cannot be; the text says why and what to do. The file is left as it is.</exception>
+    public static void Prepare(string path)
+    {
+        try
+        {
+            MakeOwners(path);
+            using var connection = Open(path);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED)
+        {
+            // It is brought to the newest version when it is first used.
+        }
+        catch (SqliteException e)
+        {
+            throw new RefusedException(Explain(path, e));
+        }
+    }
+
+    /// <summary>Does something with the connection.</summary>
+    public Task<T> RunAsync<T>(Func<SqliteConnection, T> work, CancellationToken cancellationToken) => _thread.RunAsync(() => Run(work), cancellationToken);
+
+    public void Dispose()
+    {
+        _thread.Dispose();
+        _connection?.Dispose();
+    }
+
+    /// <summary>What is wrong with a database file, for people.</summary>
+    public static string Explain(string path, SqliteException e) => e.SqliteErrorCode switch
+    {
+        SQLitePCL.raw.SQLITE_NOTADB => $"{path} is no SQLite database, or its beginning was overwritten (error 26). It was left as it is. "
+            + "Put a backup in its place, or move it away to begin with an empty one.",
+        SQLitePCL.raw.SQLITE_CORRUPT => $"{path} is damaged (error 11). It was left as it is. "
+            + "Put a backup in its place, or try to save what is in it with \"sqlite3 FILE .recover\".",
+        SQLitePCL.raw.SQLITE_CANTOPEN => $"{path} cannot be opened or made. May this user write there?",
+        SQLitePCL.raw.SQLITE_READONLY => $"{path} can only be read. May this user write there?",
+        SQLitePCL.raw.SQLITE_FULL => $"{path}: the disk is full.",
+        _ => $"{path} cannot be used: {e.Message}",
+    };
+
+    /// <summary>The folder may be one that others look into; what lies beside the file gets its mode.</summary>
+    private static void MakeOwners(string path)
+    {
+        if (OperatingSystem.IsWindows() || File.Exists(path))
+        {
+            return;
+        }
+
+        try
+        {
+            using var file = new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Another instance was first, or what opens it says what is the matter.
+        }
+    }
+
+    private static SqliteConnection Open(string path)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            // One that is kept open for others would be one that nobody closes.
+            Pooling = false,
+            DefaultTimeout = PatienceSeconds,
+        }.ToString());
+        try
+        {
+            connection.Open();
+            // Before anything is changed in it.
+            SqliteSchema.Read(connection, path);
+            using (var settings = connection.CreateCommand())
+            {
+                // NORMAL: a power cut may take the last transactions, never the file; a killed process takes nothing.
+                settings.CommandText = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864";
+                settings.ExecuteNonQuery();
+            }
+
+            SqliteSchema.Migrate(connection, path);
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    private T Run<T>(Func<SqliteConnection, T> work)
+    {
+        try
+        {
+            var result = work(_connection ??= Open(path));
+            health?.Succeeded();
+            return result;
+        }
+        catch (Exception e)
+        {
+            health?.Failed(e);
+            _connection?.Dispose();
+            _connection = null;
+            throw;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+using LlmProxy.Core.Authentication;
+using Microsoft.Data.Sqlite;
+
+namespace LlmProxy.Host.Stores;
+
+/// <summary>Keys and groups in SQLite. Changes of this process are seen at once, those of another that has the same file within half a second.</summary>
+internal sealed class SqliteKeyStore(string path, TimeProvider time, StoreHealth? health = null) : IKeyStore, IDisposable
+{
+    private static readonly TimeSpan _step = TimeSpan.FromMilliseconds(500);
+
+    private static readonly string _insertKey = $"INSERT INTO llmproxy_keys({KeyColumns.List}) VALUES({SqliteText.Places(KeyColumns.Names.Length)}) ON CONFLICT DO NOTHING";
+    private static readonly string _insertGroup = $"INSERT INTO llmproxy_groups({KeyColumns.GroupList}) VALUES({SqliteText.Places(KeyColumns.GroupNames.Length)}) ON CONFLICT DO NOTHING";
+    private static readonly string _updateKey = Update("llmproxy_keys", KeyColumns.Names);
+    private static readonly string _updateGroup = Update("llmproxy_groups", KeyColumns.GroupNames);
+
+    private readonly SqliteDatabase _database = new(path, "sqlite keys", health);
+    private readonly ChangeSignal _changed = new(time);
+
+    public async ValueTask<KeyStoreChanges> ReadAsync(long afterRevision, CancellationToken cancellationToken) =>
+        await _database.RunAsync(connection => Read(connection, afterRevision), cancellationToken);
+
+    public ValueTask WaitAsync(long revision, CancellationToken cancellationToken) => _changed.WaitAsync(revision, _step, cancellationToken);
+
+    public ValueTask<bool> SaveAsync(IReadOnlyList<StoredKey> keys, CancellationToken cancellationToken) => SaveAsync(
+        (connection, revision) => keys.All(key => Save(connection, _insertKey, _updateKey, key.Revision, KeyColumns.Values(key, revision, SqliteTypes.Instance))),
+        cancellationToken);
+
+    public ValueTask<bool> SaveAsync(StoredGroup group, CancellationToken cancellationToken) => SaveAsync(
+        (connection, revision) => Save(connection, _insertGroup, _updateGroup, group.Revision, KeyColumns.Values(group, revision, SqliteTypes.Instance)),
+        cancellationToken);
+
+    public void Dispose() => _database.Dispose();
+
+    private async ValueTask<bool> SaveAsync(Func<SqliteConnection, long, bool> save, CancellationToken cancellationToken)
+    {
+        var revision = await _database.RunAsync(
+            connection =>
+            {
+                using var transaction = connection.BeginTransaction();
+                using var revise = connection.Command("UPDATE llmproxy_revision SET value = value + 1 RETURNING value");
+                var next = (long)revise.ExecuteScalar()!;
+                if (!save(connection, next))
+                {
+                    return (long?)null;
+                }
+
+                transaction.Commit();
+                return next;
+            },
+            cancellationToken);
+        if (revision is { } changed)
+        {
+            _changed.Set(changed);
+        }
+
+        return revision is not null;
+    }
+
+    private static bool Save(SqliteConnection connection, string insert, string update, long former, object[] values) =>
+        connection.Execute(former == 0 ? insert : update, former == 0 ? values : [.. values, former]) > 0;
+
+    private static KeyStoreChanges Read(SqliteConnection connection, long after)
+    {
+        // All of it as of one moment.
+        using var transaction = connection.BeginTransaction(deferred: true);
+        using var current = connection.Command("SELECT value FROM llmproxy_revision");
+        var revision = (long)current.ExecuteScalar()!;
+        // An older database was put in its place: everything may be different.
+        after = revision < after ? 0 : after;
+        var (keys, groups) = (new List<StoredKey>(), new List<StoredGroup>());
+        using (var select = connection.Command($"SELECT {KeyColumns.List} FROM llmproxy_keys WHERE revision > $0 ORDER BY revision", after))
+        using (var rows = select.ExecuteReader())
+        {
+            while (rows.Read())
+            {
+                keys.Add(KeyColumns.ReadKey(rows, SqliteTypes.Instance));
+            }
+        }
+
+        using (var select = connection.Command($"SELECT {KeyColumns.GroupList} FROM llmproxy_groups WHERE revision > $0 ORDER BY revision", after))
+        using (var rows = select.ExecuteReader())
+        {
+            while (rows.Read())
+            {
+                groups.Add(KeyColumns.ReadGroup(rows, SqliteTypes.Instance));
+            }
+        }
+
+        return new KeyStoreChanges(revision, keys, groups);
+    }
+
+    // OR IGNORE: a name or hash that another has is no failure, but an answer. The id, first of the columns, says which.
+    private static string Update(string table, string[] columns) =>
+        $"UPDATE OR IGNORE {table} SET {string.Join(", ", columns.Select(static (column, i) => $"{column} = ${i}"))} WHERE {columns[0]} = $0 AND revision = ${columns.Length}";
+}

@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Globalization;
+using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Configuration;
+using NUnit.Framework;
+
+namespace LlmProxy.Tests.Authentication;
+
+/// <summary>How long a key is looked for tells nothing of the keys that there are.</summary>
+internal sealed class KeyTimingTests
+{
+    private const int Samples = 20_000;
+    private const int Rounds = 6;
+    private const double Limit = 4.5;
+    private const string Key = "sk-llmp-0123456789012345678901234567890123456789";
+
+    [Test]
+    [Category("S04")]
+    public void A_key_that_is_nearly_right_is_refused_as_fast_as_one_that_is_not()
+    {
+        var options = new LlmProxyOptions();
+        options.Keys["a"] = new KeyOptions { Key = Key };
+        var ring = new KeyRing(options, static name => name);
+
+        // Of each kind many: where in a table a hash leads is chance, and may take longer for one key than for another.
+        string[] nearly = [.. Enumerable.Range(0, Samples).Select(static i => Key[..^4] + i.ToString("x4", CultureInfo.InvariantCulture))];
+        string[] wrong = [.. Enumerable.Range(0, Samples).Select(static i => i.ToString("x4", CultureInfo.InvariantCulture) + Key[..^4])];
+        string[] longer = [.. nearly.Select(static key => key + new string('y', 100))];
+
+        // The machine has more to do than this: a difference that is always there is seen in each round, one that chance made is not.
+        double[] seen = [.. Enumerable.Range(0, Rounds).Select(_ => Math.Abs(Welch(ring, nearly, wrong)))];
+        Assert.That(seen.Min(), Is.LessThan(Limit), string.Join(' ', seen));
+
+        // What it would see: one more block to hash is 50 nanoseconds.
+        Assert.That(Math.Abs(Welch(ring, nearly, longer)), Is.GreaterThan(Limit));
+    }
+
+    private static double Welch(KeyRing ring, string[] one, string[] other)
+    {
+        var times = (One: new double[Samples], Other: new double[Samples]);
+        for (int i = -1000; i < Samples; i++)
+        {
+            int at = Math.Max(i, 0);
+            (double first, double second) = i % 2 == 0 ? (Time(ring, one[at]), Time(ring, other[at])) : Swap(Time(ring, other[at]), Time(ring, one[at]));
+            if (i >= 0)
+            {
+                (times.One[i], times.Other[i]) = (first, second);
+            }
+        }
+
+        return (Mean(times.One) - Mean(times.Other)) / Math.Sqrt((Variance(times.One) + Variance(times.Other)) / (Samples * 0.8));
+    }
+
+    private static (double, double) Swap(double first, double second) => (second, first);
+
+    private static double Time(KeyRing ring, string key)
+    {
+        long began = Stopwatch.GetTimestamp();
+        ring.Find(key, TimeProvider.System, out _);
+        return Stopwatch.GetTimestamp() - began;
+    }
+
+    // Without the slowest fifth, in which the scheduler is measured.
+    private static double[] Quiet(double[] times) => [.. times.Order().Take((int)(Samples * 0.8))];
+
+    private static double Mean(double[] times) => Quiet(times).Average();
+
+    private static double Variance(double[] times)
+    {
+        double mean = Mean(times);
+        return Quiet(times).Average(time => (time - mean) * (time - mean));
+    }
+}

@@ -1,0 +1,85 @@
+using LlmProxy.Core;
+using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Configuration;
+using LlmProxy.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using NUnit.Framework;
+
+namespace LlmProxy.Tests.EndToEnd;
+
+/// <summary>What an operator does with the ledger.</summary>
+public sealed class UsageServiceTests : LedgerFixture
+{
+    private LlmProxyUsage Usage => App.Services.GetRequiredService<LlmProxyUsage>();
+
+    [Test]
+    public async Task A_wrong_price_is_put_right_from_what_the_upstream_wrote()
+    {
+        Setup.IsFromFile = true;
+        Upstream.Next(Replies.Json(200, Chat.Completion("Hi")));
+        Upstream.Next(Replies.Json(200, Chat.Completion("Hi").Replace("\"total_tokens\":21", "\"prompt_tokens_details\":{\"cached_tokens\":4}", StringComparison.Ordinal)));
+        Upstream.Next(Replies.Json(500, Chat.Error("boom")));
+        await StartAsync();
+        for (int i = 0; i < 3; i++)
+        {
+            await PostAsync(Chat.Request());
+        }
+
+        await RowsAsync(3);
+        Setup.Options.Prices["main/*"] = new PriceOptions { Input = 10_000, CachedInput = 1_000, Output = 0 };
+        await ReloadAsync(2);
+
+        Repricing trial = await Usage.RepriceAsync(new UsageQuery(), isTrial: true, CancellationToken.None);
+        Assert.That(Store.Rows.Sum(row => row.Cost), Is.EqualTo(0.066m), "a trial changes nothing");
+        Repricing done = await Usage.RepriceAsync(new UsageQuery(), isTrial: false, CancellationToken.None);
+
+        Assert.That(done, Is.EqualTo(new Repricing(3, 2, 0, 0.066m, 0.09m + 0.054m)));
+        Assert.That(trial, Is.EqualTo(done));
+        Assert.That(Store.Rows.Select(row => row.Cost), Is.EquivalentTo(new decimal?[] { 0.09m, 0.054m, 0m }));
+        IReadOnlyList<Spend> spend = await Store.ReadSpendAsync(["total"], CancellationToken.None);
+        Assert.That(spend.Single(), Is.EqualTo(new Spend("key/tester", "total", 0.144m)));
+        Assert.That((await Usage.RepriceAsync(new UsageQuery(), isTrial: false, CancellationToken.None)).Changed, Is.Zero);
+    }
+
+    [Test]
+    public async Task A_row_whose_model_has_no_price_any_more_keeps_its_cost()
+    {
+        Setup.IsFromFile = true;
+        await StartAsync();
+        await PostAsync(Chat.Request());
+        await RowAsync();
+        Setup.Options.Prices.Clear();
+        await ReloadAsync(2);
+        Assert.That(await Usage.RepriceAsync(new UsageQuery(), isTrial: false, CancellationToken.None), Is.EqualTo(new Repricing(1, 0, 1, 0.033m, 0.033m)));
+    }
+
+    [Test]
+    public async Task An_end_user_is_erased_from_rows_that_still_wait_as_well()
+    {
+        Setup.Options.Groups["chat"] = new GroupOptions { EndUser = new EndUserOptions { Header = "X-User" } };
+        Setup.Options.Keys["tester"].Group = "chat";
+        var gate = new TaskCompletionSource();
+        Store.Before = () => gate.Task;
+        await StartAsync();
+        await PostAsync(Chat.Request(), ChatPath, "X-User: anna@example.com");
+        await PostAsync(Chat.Request(), ChatPath, "X-User: bert@example.com");
+        Assert.That(Usage.WaitingRows, Is.EqualTo(2));
+        ValueTask<int> erasing = Usage.EraseEndUserAsync("anna@example.com", CancellationToken.None);
+        gate.SetResult();
+        Assert.That(await erasing, Is.EqualTo(1));
+        Assert.That(Store.Rows.Select(row => row.EndUser), Is.EquivalentTo(new[] { null, "bert@example.com" }));
+        Assert.That((await Store.ReadSpendAsync(["total"], CancellationToken.None)).Select(s => s.Meter), Does.Not.Contain("user/chat/anna@example.com"));
+    }
+
+    [Test]
+    public async Task Sums_are_those_of_the_rows()
+    {
+        await StartAsync();
+        await PostAsync(Chat.Request());
+        await PostAsync(Chat.Request(stream: true));
+        await Usage.FlushAsync(CancellationToken.None);
+        UsageTotal total = (await Usage.SumAsync(new UsageQuery { By = [UsageKey.Model] }, CancellationToken.None)).Single();
+        Assert.That((total.Key[0], total.Requests, total.Input, total.Output, total.Cost), Is.EqualTo(("gpt-4o-mini", 2L, 18L, 24L, 0.066m)));
+        Assert.That(Usage.WaitingRows, Is.Zero);
+    }
+}

@@ -1,0 +1,29 @@
+using LlmProxy.Core.Accounting;
+using NUnit.Framework;
+
+namespace LlmProxy.Tests.Stores;
+
+/// <summary>What a store in a database promises beyond that: whatever it is given, no row is held up by another.</summary>
+internal abstract class DatabaseContract : LedgerContract
+{
+    [Test]
+    public async Task What_is_no_text_holds_up_no_row()
+    {
+        // Not as cases: a test's name cannot hold them either.
+        var id = 0;
+        foreach (var (text, kept) in new[] { ("a\0b", "a\uFFFDb"), ("a\uD800b", "a\uFFFDb"), ("\uDC00", "\uFFFD") })
+        {
+            await Store.WriteAsync([LedgerRows.Full($"{id++}", text), LedgerRows.Row("other")], None);
+            Assert.That((await ReadAsync(new UsageQuery { EndUsers = [text] })).Single().RawUsage, Is.EqualTo(kept));
+            Assert.That(await Store.EraseEndUserAsync(text, None), Is.EqualTo(1));
+        }
+    }
+
+    [Test]
+    public async Task Counts_that_an_upstream_makes_up_overflow_no_sum()
+    {
+        var row = LedgerRows.Row("a") with { InputTokens = long.MaxValue, OutputTokens = long.MaxValue, CachedInputTokens = -5, Cost = 123456.7m };
+        await Store.WriteAsync([.. Enumerable.Range(0, 100).Select(i => row with { Id = $"{i}" })], None);
+        Assert.That((await Store.SumAsync(new UsageQuery(), None)).Single().Requests, Is.EqualTo(100));
+    }
+}

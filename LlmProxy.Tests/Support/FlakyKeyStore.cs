@@ -1,0 +1,39 @@
+using LlmProxy.Core.Authentication;
+
+namespace LlmProxy.Tests.Support;
+
+/// <summary>A store of keys in memory that can be taken away.</summary>
+public sealed class FlakyKeyStore : IKeyStore
+{
+    private readonly MemoryKeyStore _inner = new();
+    private volatile bool _isDown;
+    private int _reads;
+
+    /// <summary>Every call throws.</summary>
+    public bool IsDown
+    {
+        get => _isDown;
+        set => _isDown = value;
+    }
+
+    /// <summary>Times that it was read, or somebody tried to.</summary>
+    public int Reads => Volatile.Read(ref _reads);
+
+    public ValueTask<KeyStoreChanges> ReadAsync(long afterRevision, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _reads);
+        return Up().ReadAsync(afterRevision, cancellationToken);
+    }
+
+    public async ValueTask WaitAsync(long revision, CancellationToken cancellationToken)
+    {
+        await Up().WaitAsync(revision, cancellationToken);
+        Up();
+    }
+
+    public ValueTask<bool> SaveAsync(IReadOnlyList<StoredKey> keys, CancellationToken cancellationToken) => Up().SaveAsync(keys, cancellationToken);
+
+    public ValueTask<bool> SaveAsync(StoredGroup group, CancellationToken cancellationToken) => Up().SaveAsync(group, cancellationToken);
+
+    private MemoryKeyStore Up() => _isDown ? throw new InvalidOperationException("The store is away.") : _inner;
+}
