@@ -9,7 +9,7 @@ public sealed record Expectation(int? UpstreamRequests, int? Records, string? Er
 /// <summary>What must hold after every test, whatever it did.</summary>
 public static class Invariants
 {
-    private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(10);
 
     /// <summary>I7: a connection whose last answer was whole is closed, or usable for another request.</summary>
     public static async Task AssertConnectionsAsync(IReadOnlyList<RawClient> clients, IProxyUnderTest proxy)
