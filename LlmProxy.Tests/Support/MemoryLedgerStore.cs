@@ -121,7 +121,7 @@ public sealed class MemoryLedgerStore : ILedgerStore
             foreach (LedgerRow row in rows)
             {
                 _rows[row.Id] = row with { EndUser = null };
-                foreach (var key in _spend.Keys.Where(key => key.Meter == $"user/{row.Group}/{endUser}").ToArray())
+                foreach (var key in _spend.Keys.Where(key => key.Meter == LedgerRow.MeterOf(row.Group ?? "", endUser)).ToArray())
                 {
                     _spend.Remove(key);
                 }
