@@ -139,8 +139,13 @@ public abstract class ProxyFixture
     protected async Task<RawClient> ConnectAsync(int? receiveBuffer = null)
     {
         RawClient client = await RawClient.ConnectAsync(Proxy.EndPoint, receiveBuffer);
-        _evidence.Watch(client);
-        _clients.Add(client);
+        lock (_clients)
+        {
+            // A test may connect many at once.
+            _evidence.Watch(client);
+            _clients.Add(client);
+        }
+
         return client;
     }
 
