@@ -26,6 +26,7 @@ internal static class ScriptedUpstream
         for (var i = 0; i < Words.Length; i++)
         {
             await Send(context, Chunk(model, $$"""{"content":"{{Words[i]}} "}""", "null"));
+            // The pace of a model: whoever reads the stream sees it come in parts.
             await Task.Delay(200);
             if (i == 1 && model == "dies")
             {

@@ -121,6 +121,7 @@ internal sealed class SoakProxy : IAsyncDisposable
             }
             catch (HttpRequestException)
             {
+                // Asked again until it answers or has ended.
                 await Task.Delay(50);
             }
         }

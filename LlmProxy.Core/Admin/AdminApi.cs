@@ -119,32 +119,19 @@ internal sealed partial class AdminApi(AdminRoutes routes, LlmProxySnapshots sna
 
     private static async ValueTask<Result<JsonElement>> ReadAsync(HttpContext http)
     {
-        if (http.Request.ContentLength is 0 or null && !http.Request.Headers.ContainsKey("Transfer-Encoding"))
+        if (!(await AdminBody.ReadAsync(http, LongestBody)).TryGet(out var bytes, out var error))
+        {
+            return error;
+        }
+
+        if (bytes.Length == 0)
         {
             return default(JsonElement);
         }
 
-        if (http.Request.ContentLength > LongestBody)
-        {
-            return ProxyErrors.RequestTooLarge(LongestBody);
-        }
-
-        using var bytes = new MemoryStream();
-        var buffer = new byte[16 << 10];
-        int read;
-        while ((read = await http.Request.Body.ReadAsync(buffer, http.RequestAborted)) > 0)
-        {
-            if (bytes.Length + read > LongestBody)
-            {
-                return ProxyErrors.RequestTooLarge(LongestBody);
-            }
-
-            bytes.Write(buffer, 0, read);
-        }
-
         try
         {
-            using var json = JsonDocument.Parse(bytes.GetBuffer().AsMemory(0, (int)bytes.Length));
+            using var json = JsonDocument.Parse(bytes);
             return json.RootElement.ValueKind == JsonValueKind.Object ? json.RootElement.Clone() : ProxyErrors.InvalidBody;
         }
         catch (JsonException e)

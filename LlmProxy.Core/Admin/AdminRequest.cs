@@ -46,6 +46,14 @@ internal sealed class AdminRequest(HttpContext http, string[] values, JsonElemen
         return value.GetString();
     }
 
+    /// <summary>What the body says of a key or a group.</summary>
+    public Result<AdminDraft> Draft()
+    {
+        ProxyError? error = null;
+        var draft = new AdminDraft(Text("name", ref error), Object("settings", ref error), Number("revision", ref error));
+        return error is null ? draft : error;
+    }
+
     /// <summary>An object of the body, as it was written; null if it is not there or null.</summary>
     public string? Object(string name, ref ProxyError? error)
     {
@@ -114,3 +122,8 @@ internal sealed class AdminRequest(HttpContext http, string[] values, JsonElemen
         return null;
     }
 }
+
+/// <param name="Name">Null if it says none.</param>
+/// <param name="Settings">A JSON object; null if it says none.</param>
+/// <param name="Revision">That a change was made for; null: whichever.</param>
+internal readonly record struct AdminDraft(string? Name, string? Settings, long? Revision);

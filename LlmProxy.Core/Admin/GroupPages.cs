@@ -39,29 +39,26 @@ internal sealed class GroupPages(LlmProxyKeys keys)
 
     private async ValueTask<AdminAnswer> CreateAsync(AdminRequest request)
     {
-        ProxyError? error = null;
-        var name = request.Text("name", ref error);
-        var settings = request.Object("settings", ref error);
-        if (error is not null)
+        if (!request.Draft().TryGet(out var draft, out var error))
         {
             return error;
         }
 
-        return name is null ? AdminErrors.InvalidValue("name", "the group's name") : Answer(await keys.CreateGroupAsync(name, settings ?? "{}", request.Cancellation), isNew: true);
+        return draft.Name is null
+            ? AdminErrors.InvalidValue("name", "the group's name")
+            : Answer(await keys.CreateGroupAsync(draft.Name, draft.Settings ?? "{}", request.Cancellation), isNew: true);
     }
 
     private async ValueTask<AdminAnswer> ChangeAsync(AdminRequest request)
     {
-        ProxyError? error = null;
-        var settings = request.Object("settings", ref error);
-        var revision = request.Number("revision", ref error);
-        if (error is not null)
+        if (!request.Draft().TryGet(out var draft, out var error))
         {
             return error;
         }
 
-        return settings is null ? AdminErrors.InvalidValue("settings", "all that the group is to have")
-            : Answer(await keys.ChangeGroupAsync(request.Value(0), settings, revision, request.Cancellation));
+        return draft.Settings is null
+            ? AdminErrors.InvalidValue("settings", "all that the group is to have")
+            : Answer(await keys.ChangeGroupAsync(request.Value(0), draft.Settings, draft.Revision, request.Cancellation));
     }
 
     private async ValueTask<AdminAnswer> RemoveAsync(AdminRequest request)

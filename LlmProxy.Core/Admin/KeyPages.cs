@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using LlmProxy.Core.Protocol;
 
@@ -44,29 +45,26 @@ internal sealed class KeyPages(LlmProxyKeys keys, LlmProxyLimits limits)
 
     private async ValueTask<AdminAnswer> CreateAsync(AdminRequest request)
     {
-        ProxyError? error = null;
-        var name = request.Text("name", ref error);
-        var settings = request.Object("settings", ref error);
-        if (error is not null)
+        if (!request.Draft().TryGet(out var draft, out var error))
         {
             return error;
         }
 
-        return name is null ? AdminErrors.InvalidValue("name", "the key's name") : Answer(await keys.CreateAsync(name, settings ?? "{}", request.Cancellation), isNew: true);
+        return draft.Name is null
+            ? AdminErrors.InvalidValue("name", "the key's name")
+            : Answer(await keys.CreateAsync(draft.Name, draft.Settings ?? "{}", request.Cancellation), isNew: true);
     }
 
     private async ValueTask<AdminAnswer> ChangeAsync(AdminRequest request)
     {
-        ProxyError? error = null;
-        var settings = request.Object("settings", ref error);
-        var revision = request.Number("revision", ref error);
-        if (error is not null)
+        if (!request.Draft().TryGet(out var draft, out var error))
         {
             return error;
         }
 
-        return settings is null ? AdminErrors.InvalidValue("settings", "all that the key is to have")
-            : Answer(await keys.ChangeAsync(request.Value(0), settings, revision, request.Cancellation));
+        return draft.Settings is null
+            ? AdminErrors.InvalidValue("settings", "all that the key is to have")
+            : Answer(await keys.ChangeAsync(request.Value(0), draft.Settings, draft.Revision, request.Cancellation));
     }
 
     private async ValueTask<AdminAnswer> RotateAsync(AdminRequest request)
@@ -78,13 +76,14 @@ internal sealed class KeyPages(LlmProxyKeys keys, LlmProxyLimits limits)
 
     private async ValueTask<AdminAnswer> ImportAsync(AdminRequest request)
     {
-        if (request.Http.Request.ContentLength > LongestImport)
+        if (!(await AdminBody.ReadAsync(request.Http, LongestImport)).TryGet(out var csv, out var tooLarge))
         {
-            return ProxyErrors.RequestTooLarge(LongestImport);
+            return tooLarge;
         }
 
-        using var reader = new StreamReader(request.Http.Request.Body, System.Text.Encoding.UTF8, leaveOpen: true);
-        var change = await keys.ImportCsvAsync(await reader.ReadToEndAsync(request.Cancellation), request.Cancellation);
+        // A spreadsheet begins its files with a mark that is no part of the first column's name.
+        var text = Encoding.UTF8.GetString(csv).TrimStart('\uFEFF');
+        var change = await keys.ImportCsvAsync(text, request.Cancellation);
         return AdminChange.ErrorOf(change) is { } error ? error : AdminAnswer.Ok(json =>
         {
             json.WriteStartObject();

@@ -41,7 +41,7 @@ internal sealed class StatePages(LlmProxyStatus status, LlmProxyReload reload, L
         {
             json.WriteStartObject("reload_error"u8);
             json.WriteString("at"u8, error.At.UtcDateTime);
-            WriteProblems(json, error.Problems);
+            ConfigurationProblem.WriteAll(json, error.Problems);
             json.WriteEndObject();
         }
 
@@ -57,24 +57,4 @@ internal sealed class StatePages(LlmProxyStatus status, LlmProxyReload reload, L
             json.WriteEndObject();
         })
         : AdminErrors.ReloadRefused(string.Join(" ", (reload.LastError?.Problems ?? []).Where(static p => p.IsError).Select(static p => p.ToString())));
-
-    private static void WriteProblems(Utf8JsonWriter json, IReadOnlyList<ConfigurationProblem> problems)
-    {
-        json.WriteStartArray("problems"u8);
-        foreach (var problem in problems)
-        {
-            json.WriteStartObject();
-            json.WriteString("severity"u8, problem.IsError ? "error"u8 : "warning"u8);
-            if (problem.Line > 0)
-            {
-                json.WriteNumber("line"u8, problem.Line);
-            }
-
-            json.WriteString("path"u8, problem.Path);
-            json.WriteString("message"u8, problem.Message);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-    }
 }

@@ -1,11 +1,8 @@
-using System.Security.Cryptography;
-
 namespace LlmProxy.Core.Configuration;
 
 /// <summary>What may stand under <c>Admin</c>.</summary>
 internal static class AdminTable
 {
-    private const string HashPrefix = "sha256:";
     private const int ShortestKey = 16;
     private const int LongestKey = 200;
 
@@ -55,7 +52,7 @@ internal static class AdminTable
         {
             problems.Error(path, key.Hash is null ? "has no key: write its Hash, or Key as \"${NAME}\"." : "has Hash and Key. Write one of them.");
         }
-        else if (key.Hash is { } hash && !IsHash(hash))
+        else if (key.Hash is { } hash && !CallerRules.IsHash(hash))
         {
             problems.Error(Places.Member(path, "Hash"), "is not \"sha256:\" and 64 hexadecimal digits.");
         }
@@ -64,9 +61,4 @@ internal static class AdminTable
             problems.Error(Places.Member(path, "Key"), $"needs {ShortestKey} to {LongestKey} visible ASCII characters.");
         }
     }
-
-    private static bool IsHash(string text) =>
-        text.StartsWith(HashPrefix, StringComparison.Ordinal)
-        && text.Length == HashPrefix.Length + (2 * SHA256.HashSizeInBytes)
-        && text.Skip(HashPrefix.Length).All(char.IsAsciiHexDigit);
 }

@@ -165,7 +165,7 @@ internal static class CallerRules
         }
     }
 
-    private static bool IsHash(string text) =>
+    public static bool IsHash(string text) =>
         text.StartsWith(HashPrefix, StringComparison.Ordinal)
         && text.Length == HashPrefix.Length + (2 * SHA256.HashSizeInBytes)
         && text.Skip(HashPrefix.Length).All(char.IsAsciiHexDigit);

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace LlmProxy.Core.Configuration;
 
 /// <summary>One thing that is wrong, or doubtful, in a configuration.</summary>
@@ -10,6 +12,29 @@ public sealed record ConfigurationProblem(bool IsError, int Line, string Path, s
     /// <summary>One line for people, for example <c>error  line 17  Models › gpt-5[0]: …</c>.</summary>
     public override string ToString() =>
         (IsError ? "error  " : "warn   ") + (Line > 0 ? $"line {Line}  " : "") + (Path.Length > 0 ? $"{Path}: " : "") + Message;
+
+    /// <summary>Writes some of them as the member <c>problems</c> of the object that is being written.</summary>
+    public static void WriteAll(Utf8JsonWriter json, IEnumerable<ConfigurationProblem> problems)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        ArgumentNullException.ThrowIfNull(problems);
+        json.WriteStartArray("problems"u8);
+        foreach (var problem in problems)
+        {
+            json.WriteStartObject();
+            json.WriteString("severity"u8, problem.IsError ? "error"u8 : "warning"u8);
+            if (problem.Line > 0)
+            {
+                json.WriteNumber("line"u8, problem.Line);
+            }
+
+            json.WriteString("path"u8, problem.Path);
+            json.WriteString("message"u8, problem.Message);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
 }
 
 /// <summary>A configuration that cannot be used; carries all its problems, not only the first.</summary>

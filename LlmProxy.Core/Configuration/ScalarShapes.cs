@@ -109,47 +109,12 @@ internal sealed class LargeNumberShape : IntegerShape<long>
 }
 
 /// <summary>A whole number of some size.</summary>
-internal abstract class IntegerShape<T> : Shape<T>
+internal abstract class IntegerShape<T> : NumberShape<T>
     where T : struct, IBinaryInteger<T>
 {
     public override string Expected => "a whole number";
 
-    public override bool TryRead(ConfigurationNode node, Reading reading, out T value)
-    {
-        value = default;
-        if (node.Kind is not (JsonValueKind.Number or JsonValueKind.String))
-        {
-            return Mismatch(node, reading, out value);
-        }
-
-        var text = node.Text;
-        if (node.Kind == JsonValueKind.String)
-        {
-            if (node.IsTyped)
-            {
-                reading.Refuse(node, TryParse(text, out value)
-                    ? $"{Problems.Quote(text)} is text here: write {value}, without quotes."
-                    : $"needs {Expected} without quotes, not {Problems.Quote(text)}.");
-                return false;
-            }
-
-            if (!reading.TryFill(node, out text, out _))
-            {
-                return false;
-            }
-        }
-
-        if (TryParse(text, out value))
-        {
-            return true;
-        }
-
-        reading.Refuse(node, $"needs {Expected}, not {Problems.Quote(node.Text)}.");
-        return false;
-    }
-
-    private static bool TryParse(string text, out T value) =>
-        T.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
+    protected override NumberStyles Styles => NumberStyles.AllowLeadingSign;
 }
 
 /// <summary>One of a few words.</summary>

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Host.Listening;
-using LlmProxy.Host.Serving;
 using LlmProxy.Host.Sources;
 using LlmProxy.Host.Terminal;
 
@@ -110,7 +109,7 @@ internal static class CheckCommand
     {
         json.WriteBoolean("usable"u8, isUsable);
         json.WriteString("source"u8, source.Description);
-        ProblemJson.Write(json, problems);
+        ConfigurationProblem.WriteAll(json, problems);
         online?.Write(json);
     });
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using LlmProxy.Core;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Host.Sources;
 using LlmProxy.Host.Stopping;
 
@@ -59,7 +60,7 @@ internal sealed class ReadyPage(
         {
             json.WriteStartObject("reload_error"u8);
             json.WriteString("at"u8, error.At.UtcDateTime);
-            ProblemJson.Write(json, error.Problems);
+            ConfigurationProblem.WriteAll(json, error.Problems);
             json.WriteEndObject();
         }
 

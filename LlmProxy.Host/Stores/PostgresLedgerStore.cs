@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using LlmProxy.Core.Accounting;
 using Npgsql;
 
@@ -64,28 +63,10 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
         return await command.ReadAsync(row => UsageSql.Read(row, query.By.Count, Types), cancellationToken);
     }
 
-    public async IAsyncEnumerable<LedgerRow> ReadAsync(UsageQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<LedgerRow> ReadAsync(UsageQuery query, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(query);
-        var left = query.Limit > 0 ? query.Limit : int.MaxValue;
-        LedgerRow? last = null;
-        while (left > 0)
-        {
-            // A page at a time: a reader that takes its time holds neither a connection nor a view of the database.
-            var most = Math.Min(Step, left);
-            var page = await ReadPageAsync(query, last, most, cancellationToken);
-            foreach (var row in page)
-            {
-                yield return row;
-            }
-
-            if (page.Count < most)
-            {
-                break;
-            }
-
-            (last, left) = (page[^1], left - page.Count);
-        }
+        return LedgerPages.ReadAsync(query, Step, (after, most) => ReadPageAsync(query, after, most, cancellationToken), cancellationToken);
     }
 
     public async ValueTask<int> RepriceAsync(IReadOnlyList<CostChange> changes, CancellationToken cancellationToken)

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using LlmProxy.Core.Accounting;
 using Microsoft.Data.Sqlite;
 
@@ -44,28 +43,10 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
             cancellationToken);
     }
 
-    public async IAsyncEnumerable<LedgerRow> ReadAsync(UsageQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<LedgerRow> ReadAsync(UsageQuery query, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(query);
-        var left = query.Limit > 0 ? query.Limit : int.MaxValue;
-        LedgerRow? last = null;
-        while (left > 0)
-        {
-            // A page at a time: a reader that takes its time keeps no view of the database open, for which its log would grow.
-            var (after, most) = (last, Math.Min(Step, left));
-            var page = await _reading.RunAsync(connection => ReadPage(connection, query, after, most), cancellationToken);
-            foreach (var row in page)
-            {
-                yield return row;
-            }
-
-            if (page.Count < most)
-            {
-                break;
-            }
-
-            (last, left) = (page[^1], left - page.Count);
-        }
+        return LedgerPages.ReadAsync(query, Step, (after, most) => _reading.RunAsync(connection => ReadPage(connection, query, after, most), cancellationToken), cancellationToken);
     }
 
     public async ValueTask<int> RepriceAsync(IReadOnlyList<CostChange> changes, CancellationToken cancellationToken)

@@ -63,6 +63,7 @@ public sealed class BegunResponseTests : ProxyFixture
             while (true)
             {
                 await exchange.EventsAsync(Chat.Delta("Hi"));
+                // A pace; how fast they come decides nothing.
                 await exchange.PauseAsync(Task.Delay(20));
             }
         });

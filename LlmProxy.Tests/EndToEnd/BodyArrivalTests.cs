@@ -103,6 +103,7 @@ public sealed class BodyArrivalTests : ProxyFixture
                 // Closed meanwhile.
             }
 
+            // A byte a second: the server measures the rate by the real clock, which nothing here can move.
             await Task.WhenAny(answer, Task.Delay(1000));
         }
 

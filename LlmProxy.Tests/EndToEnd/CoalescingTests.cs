@@ -180,21 +180,11 @@ public sealed class CoalescingTests : CoalescingFixture
         request = request.Insert(request.LastIndexOf('}'), Zero);
         Task<RawResponse>[] heads = [.. await Task.WhenAll(Enumerable.Range(0, 2).Select(async _ => (await SendJsonAsync(request, ResponseEvents.Path)).ReadHeadAsync()))];
         await PartsAsync(2);
-        for (int i = 0; i < 200 && !heads.All(h => h.IsCompleted); i++)
-        {
-            clock.Advance(TimeSpan.FromSeconds(16));
-            await Task.Delay(20);
-        }
-
+        await clock.AdvanceUntilAsync(Task.WhenAll(heads), TimeSpan.FromSeconds(16), most: 200);
         foreach (Task<RawResponse> head in heads)
         {
             RawResponse response = await head;
-            for (int i = 0; i < 200 && !response.Text.Contains(ResponseEvents.Begun, StringComparison.Ordinal); i++)
-            {
-                clock.Advance(TimeSpan.FromSeconds(16));
-                await response.ReadUntilAsync(r => r.Text.Length > 0, "something");
-                await Task.Delay(20);
-            }
+            await clock.AdvanceUntilAsync(response.ReadUntilAsync(ResponseEvents.Begun), TimeSpan.FromSeconds(16), most: 200);
         }
 
         Gate.SetResult();

@@ -49,12 +49,7 @@ public sealed class DialectBreakTests : ProxyFixture
         await StartAsync();
         (_, RawResponse response) = await BegunAsync(dialect);
         Task<RawResponse> end = response.ReadToEndAsync();
-        for (int i = 0; i < 100 && !end.IsCompleted; i++)
-        {
-            clock.Advance(TimeSpan.FromSeconds(5));
-            await Task.WhenAny(end, Task.Delay(15));
-        }
-
+        await clock.AdvanceUntilAsync(end, TimeSpan.FromSeconds(5), most: 100);
         AssertBroken(dialect, sample, await end);
         Assert.That((await RecordAsync()).End, Is.EqualTo("upstream_idle_timeout"));
     }

@@ -118,18 +118,10 @@ public sealed class HealthCheckTests : FailoverFixture
             _check = bad;
             await (Checks.Length == 0 ? StartAsync() : Task.CompletedTask);
             await ChecksAsync(2);
-            for (int i = 0; i < 100 && MainStatus.Condition != UpstreamCondition.ProbeFailing; i++)
-            {
-                await StepAsync();
-            }
-
+            await _clock.AdvanceUntilAsync(() => MainStatus.Condition == UpstreamCondition.ProbeFailing, TimeSpan.FromSeconds(1), most: 100);
             Assert.That(MainStatus.Condition, Is.EqualTo(UpstreamCondition.ProbeFailing));
             _check = s_models;
-            for (int i = 0; i < 400 && MainStatus.Condition != UpstreamCondition.Ok; i++)
-            {
-                await StepAsync();
-            }
-
+            await _clock.AdvanceUntilAsync(() => MainStatus.Condition == UpstreamCondition.Ok, TimeSpan.FromSeconds(1));
             Assert.That(MainStatus.Condition, Is.EqualTo(UpstreamCondition.Ok));
         }
 
@@ -178,18 +170,14 @@ public sealed class HealthCheckTests : FailoverFixture
         ProbeOptions probe = Setup.Main.Probe!;
         Setup.Main.Probe = null;
         await StartAsync();
-        await StepAsync();
+        _clock.Advance(TimeSpan.FromSeconds(1));
         Assert.That(Checks, Is.Empty);
         Setup.Main.Probe = probe;
         await ReloadAsync(2);
         await ChecksAsync(2);
         Setup.Main.Probe = null;
         await ReloadAsync(3);
-        for (int i = 0; i < 80; i++)
-        {
-            await StepAsync();
-        }
-
+        await _clock.AdvanceUntilAsync(() => Checks.Length > 2, TimeSpan.FromSeconds(2), most: 40);
         Assert.That(Checks, Has.Length.EqualTo(2));
         Expect();
     }
@@ -200,12 +188,8 @@ public sealed class HealthCheckTests : FailoverFixture
         await StartAsync();
         await ChecksAsync(1);
         App.Services.GetRequiredService<LlmProxyLifetime>().RefuseNew();
-        for (int i = 0; i < 20; i++)
-        {
-            await StepAsync();
-        }
-
-        Assert.That(Checks, Has.Length.EqualTo(1));
+        await _clock.AdvanceUntilAsync(() => Checks.Length > 1, TimeSpan.FromSeconds(2), most: 30);
+        Assert.That(Checks, Has.Length.EqualTo(1), "though a minute passed");
         Expect();
     }
 
@@ -221,18 +205,7 @@ public sealed class HealthCheckTests : FailoverFixture
     private async Task ChecksAsync(int more)
     {
         int wanted = Checks.Length + more;
-        for (int i = 0; i < 400 && Checks.Length < wanted; i++)
-        {
-            await StepAsync();
-        }
-
+        await _clock.AdvanceUntilAsync(() => Checks.Length >= wanted, TimeSpan.FromSeconds(1));
         Assert.That(Checks, Has.Length.EqualTo(wanted));
-        await Task.Delay(20);
-    }
-
-    private async Task StepAsync()
-    {
-        _clock.Advance(TimeSpan.FromSeconds(1));
-        await Task.Delay(15);
     }
 }

@@ -41,12 +41,7 @@ public abstract class HedgeFixture : ProxyFixture
     /// <param name="stepMs">How much at a time.</param>
     protected async Task AdvanceUntilAsync(Task done, int stepMs = 500)
     {
-        for (int i = 0; i < 400 && !done.IsCompleted; i++)
-        {
-            Clock.Advance(TimeSpan.FromMilliseconds(stepMs));
-            await Task.WhenAny(done, Task.Delay(10));
-        }
-
-        await Deadline.In(done);
+        await Clock.AdvanceUntilAsync(done, TimeSpan.FromMilliseconds(stepMs), momentMs: 10);
+        await done;
     }
 }

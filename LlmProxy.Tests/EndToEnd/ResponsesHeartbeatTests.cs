@@ -110,12 +110,7 @@ public sealed class ResponsesHeartbeatTests : ProxyFixture
 
     private async Task AdvanceUntilAsync(Task done)
     {
-        for (int i = 0; i < 200 && !done.IsCompleted; i++)
-        {
-            _clock.Advance(TimeSpan.FromSeconds(16));
-            await Task.WhenAny(done, Task.Delay(100));
-        }
-
+        await _clock.AdvanceUntilAsync(done, TimeSpan.FromSeconds(16), momentMs: 100, most: 200);
         await done;
     }
 }

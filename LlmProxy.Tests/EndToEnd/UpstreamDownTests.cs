@@ -137,8 +137,8 @@ public sealed class UpstreamDownTests : ProxyFixture
 
     private static async Task AdvanceUntilAsync(FakeTimeProvider clock, Task until, TimeSpan step, TimeSpan limit)
     {
-        await AdvanceAsync(clock, until, step, limit);
-        await Deadline.In(until);
+        await clock.AdvanceUntilAsync(until, step, most: (int)(limit / step));
+        await until;
     }
 
     /// <summary>Moves the clock in steps, with time to react in between.</summary>

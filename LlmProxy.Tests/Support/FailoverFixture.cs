@@ -42,14 +42,8 @@ public abstract class FailoverFixture : ProxyFixture
     /// <summary>Moves the clock in steps until it is done.</summary>
     protected static async Task AdvanceUntilAsync(FakeTimeProvider clock, Task done, TimeSpan step, int most = 400)
     {
-        ArgumentNullException.ThrowIfNull(clock);
-        for (int i = 0; i < most && !done.IsCompleted; i++)
-        {
-            clock.Advance(step);
-            await Task.WhenAny(done, Task.Delay(25));
-        }
-
-        await Deadline.In(done);
+        await clock.AdvanceUntilAsync(done, step, most: most);
+        await done;
     }
 
     /// <summary>Asks, with an answer expected from whoever is asked; gives its status.</summary>
