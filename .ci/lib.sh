@@ -122,6 +122,11 @@ answers() { curl -s -o /dev/null --max-time 2 "$1"; }
 # The sum of a counter over the test result files.
 counted() { cat "$results"/*.trx 2> /dev/null | grep -o '<Counters [^>]*' | grep -o " $1=\"[0-9]*\"" | tr -dc '0-9\n' | awk '{ n += $1 } END { print n + 0 }'; }
 
+# The names of the tests that failed: a long log may have been cut where they stood.
+failed_tests() {
+  cat "$results"/*.trx 2> /dev/null | grep -o '<UnitTestResult [^>]*outcome="Failed"' | sed 's/.* testName="\([^"]*\)".*/failed: \1/'
+}
+
 # What a check ends with: everything stopped, and its verdict as the exit code.
 finish_check() {
   local code=$?
@@ -141,6 +146,8 @@ finish() {
   bad=$((bad + ${checks_bad:-0}))
   [ "$bad" -gt 0 ] || bad=$failed_steps
   [ "$total" -gt 0 ] || { echo "No test ran."; code=1; }
+  failed_tests
+  grep -h '^FAILED ' "$ci_artifacts"/logs/*.log 2> /dev/null
   [ "$bad" -eq 0 ] || code=1
   echo "$((ok + ${checks_ok:-0})) passed, $bad failed, $((total - executed)) skipped"
   exit $code

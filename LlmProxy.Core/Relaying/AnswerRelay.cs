@@ -52,8 +52,7 @@ internal static class AnswerRelay
         }
 
         plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
-        await StalledReader.WaitAsync(plan.Http, plan.Clock, write);
-        return StalledReader.ErrorOf(plan.Clock.Reason);
+        return StalledReader.ErrorOf(plan.Clock.Reason, await StalledReader.WaitAsync(plan.Http, plan.Clock, write));
     }
 
     /// <summary>Sends a large answer as it comes; its last bytes wait for its end.</summary>

@@ -8,15 +8,33 @@ namespace LlmProxy.Host.Stores;
 /// </summary>
 internal sealed class SpendSums
 {
-    private readonly SortedDictionary<(string Meter, string Window), (decimal Cost, string? EndUser)> _sums =
-        new(Comparer<(string Meter, string Window)>.Create(static (a, b) =>
-            string.CompareOrdinal(a.Meter, b.Meter) is not 0 and var order ? order : string.CompareOrdinal(a.Window, b.Window)));
+    // By caller and day first: those are few, and each stands for up to nine windows whose names would have to be made for every row.
+    private readonly Dictionary<(string Key, string? Group, string? EndUser, DateOnly KeyDay, DateOnly GroupDay), (LedgerRow Row, decimal Cost)> _sums = [];
 
     public bool IsEmpty => _sums.Count == 0;
 
     /// <summary>In the order in which they are to be written. The end user is that of a user's own window, else null.</summary>
-    public IEnumerable<(string Meter, string Window, decimal Cost, string? EndUser)> All =>
-        _sums.Select(static s => (s.Key.Meter, s.Key.Window, s.Value.Cost, s.Value.EndUser));
+    public IEnumerable<(string Meter, string Window, decimal Cost, string? EndUser)> All
+    {
+        get
+        {
+            var windows = new SortedDictionary<(string Meter, string Window), (decimal Cost, string? EndUser)>(
+                Comparer<(string Meter, string Window)>.Create(static (a, b) =>
+                    string.CompareOrdinal(a.Meter, b.Meter) is not 0 and var order ? order : string.CompareOrdinal(a.Window, b.Window)));
+            foreach (var (row, cost) in _sums.Values)
+            {
+                var ofUser = row.EndUser is null ? null : LedgerRow.MeterOf(row.Group ?? "", row.EndUser);
+                foreach (var charge in row.Charges(cost))
+                {
+                    var key = (StoredText.Of(charge.Meter), charge.Window);
+                    windows.TryGetValue(key, out var sum);
+                    windows[key] = (sum.Cost + charge.Cost, charge.Meter == ofUser ? StoredText.Of(row.EndUser!) : null);
+                }
+            }
+
+            return windows.Select(static one => (one.Key.Meter, one.Key.Window, one.Value.Cost, one.Value.EndUser));
+        }
+    }
 
     /// <param name="row">Whose windows.</param>
     /// <param name="cost">Its cost, or by how much that has changed.</param>
@@ -27,12 +45,8 @@ internal sealed class SpendSums
             return;
         }
 
-        var ofUser = row.EndUser is null ? null : LedgerRow.MeterOf(row.Group ?? "", row.EndUser);
-        foreach (var charge in row.Charges(cost))
-        {
-            var key = (StoredText.Of(charge.Meter), charge.Window);
-            _sums.TryGetValue(key, out var sum);
-            _sums[key] = (sum.Cost + charge.Cost, charge.Meter == ofUser ? StoredText.Of(row.EndUser!) : null);
-        }
+        var caller = (row.Key, row.Group, row.EndUser, row.KeyDay, row.GroupDay);
+        _sums.TryGetValue(caller, out var sum);
+        _sums[caller] = (row, sum.Cost + cost);
     }
 }

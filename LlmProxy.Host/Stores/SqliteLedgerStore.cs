@@ -10,7 +10,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     private const int Step = 1000;
 
     private static readonly string _insert =
-        $"INSERT INTO llmproxy_requests({LedgerColumns.List}) VALUES({SqliteText.Places(LedgerColumns.Names.Length)}) ON CONFLICT(id) DO NOTHING";
+        $"INSERT INTO llmproxy_requests({LedgerColumns.List}) VALUES({string.Join(", ", LedgerColumns.Names.Select(static _ => "?"))}) ON CONFLICT(id) DO NOTHING";
 
     private readonly SqliteDatabase _writing = new(path, "sqlite ledger", health);
     private readonly SqliteDatabase _reading = new(path, "sqlite reports", health);
@@ -132,7 +132,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     {
         var (added, sums) = (0, new SpendSums());
         using var transaction = connection.BeginTransaction();
-        using (var insert = connection.Command(_insert, new object[LedgerColumns.Names.Length]))
+        using (var insert = new SqliteInsert(connection, _insert))
         {
             foreach (var row in rows)
             {

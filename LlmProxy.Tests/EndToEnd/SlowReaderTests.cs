@@ -100,6 +100,27 @@ public sealed class SlowReaderTests : ProxyFixture
 
     [Test]
     [Category("C33")]
+    public async Task A_client_that_leaves_while_it_is_sent_a_held_answer_is_one_that_left()
+    {
+        Setup.Options.Limits.HeldAnswer = 64 << 20;
+        Upstream.Otherwise(Replies.Json(200, Chat.Completion(new string('x', 20_000_000))));
+        await StartAsync();
+
+        // The server sees that it has gone in more than one way, and each may be the first.
+        for (int count = 1; count <= 5; count++)
+        {
+            RawClient client = await ConnectAsync(receiveBuffer: 4096);
+            await client.SendAsync(RawClient.Request("POST", ChatPath, System.Text.Encoding.UTF8.GetBytes(Chat.Request()), Authorization));
+            await client.ReadHeadAsync();
+            client.Reset();
+            await Deadline.Until(() => Proxy.Records.Count == count);
+        }
+
+        Assert.That(Proxy.Records.Select(static record => record.End), Is.All.EqualTo("client_disconnect"));
+    }
+
+    [Test]
+    [Category("C33")]
     public async Task C33_a_reader_that_is_slow_but_moves_is_never_cut()
     {
         FakeTimeProvider clock = Setup.UseFakeClock();
