@@ -139,7 +139,8 @@ internal sealed class ConnectedClientTests : ConnectTest
         if (CodexClient.OrNot([]).Length > 0)
         {
             var judgement = await CodexClient.AskWithAsync(settings, ("LLMPROXY_API_KEY", CompanyKey));
-            Assert.That((judgement.Saw, judgement.Text), Is.EqualTo(("success", "Hi")), judgement.Error);
+            Assert.That(judgement.IsSuccess, Is.True, judgement.Error);
+            Assert.That(upstream.Requests.Select(static request => (request.Target, (string?)request.Json["model"])), Does.Contain((ResponseEvents.Path, "tiny-1")));
         }
     }
 
