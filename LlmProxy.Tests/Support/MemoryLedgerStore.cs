@@ -12,6 +12,9 @@ public sealed class MemoryLedgerStore : ILedgerStore
     /// <summary>What every call does first: throws, or waits.</summary>
     public Func<Task> Before { get; set; } = () => Task.CompletedTask;
 
+    /// <summary>What is the matter with a row that is never taken; null: nothing.</summary>
+    public Func<LedgerRow, string?> Refuses { get; set; } = _ => null;
+
     /// <summary>What is answered instead of the spend that there is.</summary>
     public Func<IReadOnlyList<Spend>, IReadOnlyList<Spend>> Spends { get; set; } = spends => spends;
 
@@ -32,6 +35,11 @@ public sealed class MemoryLedgerStore : ILedgerStore
     public async ValueTask WriteAsync(IReadOnlyList<LedgerRow> rows, CancellationToken cancellationToken)
     {
         await Before();
+        if (rows.Select(Refuses).FirstOrDefault(why => why is not null) is { } refusal)
+        {
+            throw new LedgerRowRefusedException(refusal);
+        }
+
         lock (_lock)
         {
             Writes++;
