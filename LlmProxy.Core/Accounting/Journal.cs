@@ -33,13 +33,17 @@ internal sealed class Journal(long capacity, long segmentSize) : IDisposable
     private JournalSegment? _spare;
     private JournalSegment? _readFrom;
     private long _readTo;
+    private long _readFrames;
     private int _readFromMemory;
     private long _memoryBytes;
     private long _appended;
     private long _taken;
 
     /// <summary>Rows of this process that the store does not have.</summary>
-    public long WaitingRows => Interlocked.Read(ref _appended) - Interlocked.Read(ref _taken);
+    public long WaitingRows => Appended - Interlocked.Read(ref _taken);
+
+    /// <summary>Rows of this process so far.</summary>
+    public long Appended => Interlocked.Read(ref _appended);
 
     /// <summary>Nothing of this process or of one before waits.</summary>
     public bool IsEmpty
@@ -50,6 +54,16 @@ internal sealed class Journal(long capacity, long segmentSize) : IDisposable
             {
                 return _memory.Count == 0 && _segments.TrueForAll(static s => s.Waiting == 0);
             }
+        }
+    }
+
+    /// <summary>The store has all rows that were there when so many had been appended.</summary>
+    public bool HasBrought(long appended)
+    {
+        lock (_lock)
+        {
+            // What waits in memory may be older than what has been brought from files meanwhile.
+            return Interlocked.Read(ref _taken) >= appended && _memory.Count == 0 && !_segments.Exists(static s => s.IsOld);
         }
     }
 
@@ -173,10 +187,11 @@ internal sealed class Journal(long capacity, long segmentSize) : IDisposable
             if (segment.Waiting > 0)
             {
                 _readFrom = segment;
-                _readTo = segment.Read(segment.Confirmed, most, _batch);
+                _readTo = segment.Read(segment.Confirmed, most, _batch, out _readFrames);
                 if (_batch.Count > 0)
                 {
-                    return _batch;
+                    // Where rows keep coming there is never a moment in which no file has any.
+                    return oldOnly ? _batch : AddFromMemory(most);
                 }
 
                 // All that is left of it cannot be read.
@@ -185,19 +200,7 @@ internal sealed class Journal(long capacity, long segmentSize) : IDisposable
         }
 
         Sweep();
-        if (!oldOnly)
-        {
-            lock (_lock)
-            {
-                foreach (var row in _memory.Take(most))
-                {
-                    _batch.Add(RowCodec.Read(row));
-                    _readFromMemory++;
-                }
-            }
-        }
-
-        return _batch;
+        return oldOnly ? _batch : AddFromMemory(most);
     }
 
     /// <summary>The store has what was read last.</summary>
@@ -208,7 +211,7 @@ internal sealed class Journal(long capacity, long segmentSize) : IDisposable
             segment.Confirmed = _readTo;
             if (!segment.IsOld)
             {
-                Interlocked.Add(ref _taken, _batch.Count);
+                Interlocked.Add(ref _taken, _readFrames);
             }
 
             _readFrom = null;
@@ -251,6 +254,20 @@ internal sealed class Journal(long capacity, long segmentSize) : IDisposable
 
         _segments.Clear();
         _folder?.Dispose();
+    }
+
+    private List<LedgerRow> AddFromMemory(int most)
+    {
+        lock (_lock)
+        {
+            foreach (var row in _memory.Take(most - _batch.Count))
+            {
+                _batch.Add(RowCodec.Read(row));
+                _readFromMemory++;
+            }
+        }
+
+        return _batch;
     }
 
     /// <summary>Removes files whose rows the store has.</summary>

@@ -15,6 +15,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     public const long SegmentSize = 4 << 20;
 
     private const int BatchSize = 500;
+    private const int MostDays = 36_500;
 
     // After a batch: under load the store has ten transactions a second to make and not one for each request.
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(100);
@@ -53,6 +54,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     private int _isAsleep;
     private bool _hasLoadedOld;
     private bool _wasDown;
+    private volatile bool _hasEnded;
 
     /// <param name="store">Null: nothing is kept, and nothing of this costs anything.</param>
     /// <param name="settings">Null only without a store.</param>
@@ -81,6 +83,11 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
         if (_settings.Directory.Length == 0)
         {
             throw new InvalidOperationException("A ledger store is registered, and nothing says where its rows wait: call AddLlmProxyLedger with a Directory.");
+        }
+
+        if (_settings.KeepDays is < 1 or > MostDays)
+        {
+            throw new InvalidOperationException($"KeepDays of a ledger is out of range: 1 to {MostDays}. Leave it null to keep everything.");
         }
 
         metrics.Ledger.Observe(() => _journal.WaitingRows);
@@ -154,8 +161,13 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
             return Task.CompletedTask;
         }
 
-        var asked = new Asked([]);
+        var asked = new Asked([]) { Appended = _journal.Appended };
         _flushes.Enqueue(asked);
+        if (_hasEnded)
+        {
+            asked.Answer.TrySetCanceled(CancellationToken.None);
+        }
+
         Wake();
         return asked.Answer.Task.WaitAsync(cancellationToken);
     }
@@ -232,6 +244,9 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
 
     private sealed record Asked(IReadOnlyCollection<string> Windows)
     {
+        /// <summary>Rows that there were.</summary>
+        public long Appended { get; init; }
+
         public TaskCompletionSource<IReadOnlyList<Spend>> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

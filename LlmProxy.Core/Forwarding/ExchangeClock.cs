@@ -58,7 +58,8 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     private long _lastSign;
     private ISleeper? _sleeper;
     private long _stall;
-    private Func<long>? _progress;
+    private object? _reader;
+    private Func<object, long>? _progress;
     private long _taken;
     private Action? _abort;
     private long _waitingForReader = Never;
@@ -154,12 +155,15 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
 
     /// <summary>From now on a client may take at most this long to take what it was sent.</summary>
     /// <param name="stalled">Zero: as long as it likes.</param>
-    /// <param name="progress">Says how many bytes it has taken; null if nobody knows.</param>
-    public void WatchReader(TimeSpan stalled, Func<long>? progress)
+    /// <param name="reader">Its connection; null if nobody can ask that.</param>
+    /// <param name="progress">Says of a connection how many bytes it has taken, or -1.</param>
+    public void WatchReader(TimeSpan stalled, object? reader = null, Func<object, long>? progress = null)
     {
-        _progress = progress;
+        (_reader, _progress) = (reader, progress);
         Volatile.Write(ref _stall, (long)stalled.TotalMilliseconds);
     }
+
+    private long TakenByReader() => _reader is not null && _progress is not null ? _progress(_reader) : -1;
 
     /// <summary>Something was read from the upstream.</summary>
     public void Touch()
@@ -179,7 +183,7 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     public void BeginWaitForReader(Action? abort = null)
     {
         Volatile.Write(ref _abort, abort);
-        _taken = _progress?.Invoke() ?? -1;
+        _taken = TakenByReader();
         Volatile.Write(ref _waitingForReader, _wheel.Now);
     }
 
@@ -278,7 +282,7 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
         }
 
         // Slow but moving: never cut.
-        if (_progress?.Invoke() is { } taken && taken > _taken)
+        if (TakenByReader() is var taken && taken > _taken)
         {
             _taken = taken;
             Interlocked.CompareExchange(ref _waitingForReader, now, since);

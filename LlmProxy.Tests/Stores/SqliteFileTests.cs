@@ -235,4 +235,16 @@ internal sealed class SqliteFileTests
         using var command = connection.Command(sql);
         return (long)command.ExecuteScalar()!;
     }
+
+    [Test]
+    public async Task What_was_spent_is_read_while_a_large_file_is_checked()
+    {
+        using var folder = new SqliteFolder();
+        var ledger = folder.Ledger();
+        await ledger.WriteAsync([.. Enumerable.Range(0, 20_000).Select(static i => LedgerRows.Row($"{i:D8}", 0.01m))], default);
+        var checks = Enumerable.Range(0, 30).Select(_ => ledger.CheckAsync(thoroughly: true, default)).ToArray();
+        await ledger.ReadSpendAsync(["total"], default);
+        Assert.That(checks.All(static check => check.IsCompleted), Is.False);
+        await Task.WhenAll(checks);
+    }
 }
