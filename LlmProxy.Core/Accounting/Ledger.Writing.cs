@@ -100,9 +100,13 @@ internal sealed partial class Ledger
                     return Written.Nothing;
                 }
 
-                // A store that does not end when it is told to holds up nobody's end: its rows are in the journal.
-                await _store!.WriteAsync(rows, _ending.Token).AsTask().WaitAsync(_ending.Token);
+                if (!await TryBringAsync(rows))
+                {
+                    await BringEachAsync(rows);
+                }
+
                 _journal.Confirm();
+                _refused.Forget();
                 NoteUp();
                 AnswerFlushes();
                 if (rows.Count < BatchSize)
@@ -230,7 +234,7 @@ internal sealed partial class Ledger
 
     private void NoteFault(string path, string fault)
     {
-        _metrics.RowDropped();
+        _metrics.Ledger.Dropped();
         Log.Faulty(_logger, path, fault);
     }
 

@@ -35,6 +35,8 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     private readonly LogPace _lossPace;
     private readonly LogPace _storePace;
     private readonly LogPace _diskPace;
+    private readonly LogPace _refusedPace;
+    private readonly RefusedRows _refused;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly SemaphoreSlim _room = new(0);
     private readonly CancellationTokenSource _ending = new();
@@ -69,6 +71,8 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
         _lossPace = new LogPace(time);
         _storePace = new LogPace(time);
         _diskPace = new LogPace(time);
+        _refusedPace = new LogPace(time);
+        _refused = new RefusedRows(time);
         _journal = new Journal(Math.Max(2 * SegmentSize, _settings.Journal), SegmentSize);
         _loop = _makingRoom = Task.CompletedTask;
         if (store is null)
@@ -86,7 +90,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
             throw new InvalidOperationException($"KeepDays of a ledger is out of range: 1 to {MostDays}. Leave it null to keep everything.");
         }
 
-        metrics.ObserveLedger(() => _journal.WaitingRows);
+        metrics.Ledger.Observe(() => _journal.WaitingRows);
         MakeRoom();
         _rounds = time.CreateTimer(static self => ((Ledger)self!).Wake(), this, _round, _round);
 
@@ -226,7 +230,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     {
         if (kept == KeptIn.Nothing)
         {
-            _metrics.RowLost();
+            _metrics.Ledger.Lost();
             if (_lossPace.TryPass())
             {
                 Log.Lost(_logger);

@@ -1,3 +1,4 @@
+using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Requests;
 
 namespace LlmProxy.Core.Forwarding;
@@ -25,6 +26,9 @@ internal enum CutOff
 
     /// <summary>The client waits no longer, as it said beforehand.</summary>
     Impatience,
+
+    /// <summary>The key that it was let in by is nobody's any more.</summary>
+    KeyEnded,
 }
 
 /// <summary>Something that sleeps and may be woken early.</summary>
@@ -60,14 +64,19 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     private Action? _abort;
     private long _waitingForReader = Never;
     private int _reason;
+    private KeyHold _key;
 
     // At most two at once: an attempt and its hedge.
     private Attempt? _first;
     private Attempt? _second;
 
-    public ExchangeClock(ClockWheel wheel, CancellationToken clientGone)
+    /// <param name="wheel">Drives it.</param>
+    /// <param name="clientGone">Cuts it off.</param>
+    /// <param name="key">What let it in; nothing where no key can end it.</param>
+    public ExchangeClock(ClockWheel wheel, CancellationToken clientGone, KeyHold key = default)
     {
         _wheel = wheel;
+        _key = key;
         _wheel.Add(this);
         _client = clientGone.UnsafeRegister(static state => ((ExchangeClock)state!).Cut(CutOff.ClientGone), this);
     }
@@ -80,6 +89,9 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     public CancellationToken Token => _source.Token;
 
     public CutOff Reason => (CutOff)Volatile.Read(ref _reason);
+
+    /// <summary>The key that let it in.</summary>
+    public ref KeyHold Key => ref _key;
 
     /// <summary>Cuts the exchange off when <paramref name="after"/> has passed, unless another phase begins before. Zero: never.</summary>
     public void Begin(CutOff phase, TimeSpan after)

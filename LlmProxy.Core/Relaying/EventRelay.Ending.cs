@@ -43,7 +43,7 @@ internal sealed partial class EventRelay
     private async ValueTask<RelayOutcome> EndAsync(ProxyError? error)
     {
         // All that was promised has come: the upstream may end as it likes, unless the client is the one who left.
-        var isMissing = error is not null && _inspector.IsFinished && !_inspector.EndMark.IsEmpty && _fault is null && error.Blame != Blame.Client;
+        var isMissing = error is not null && _inspector.IsFinished && !_inspector.EndMark.IsEmpty && _fault is null && error.Status != 499;
         var outcome = new RelayOutcome
         {
             Error = isMissing ? null : error,

@@ -21,7 +21,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     private static SqliteTypes Types => SqliteTypes.Instance;
 
     public async ValueTask WriteAsync(IReadOnlyList<LedgerRow> rows, CancellationToken cancellationToken) =>
-        await _writing.RunAsync(connection => Write(connection, rows), cancellationToken);
+        await _writing.RunAsync(connection => WriteOrRefuse(connection, rows), cancellationToken);
 
     public async ValueTask<IReadOnlyList<Spend>> ReadSpendAsync(IReadOnlyCollection<string> windows, CancellationToken cancellationToken) =>
         await _reading.RunAsync(
@@ -130,6 +130,23 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
         _writing.Dispose();
         _reading.Dispose();
         _care.Dispose();
+    }
+
+    // Codes that speak of a value, and not of the file, the disk or somebody else's lock.
+    private static int WriteOrRefuse(SqliteConnection connection, IReadOnlyList<LedgerRow> rows)
+    {
+        try
+        {
+            return Write(connection, rows);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is SQLitePCL.raw.SQLITE_CONSTRAINT or SQLitePCL.raw.SQLITE_MISMATCH or SQLitePCL.raw.SQLITE_TOOBIG)
+        {
+            throw new LedgerRowRefusedException(e.Message, e);
+        }
+        catch (OverflowException e)
+        {
+            throw new LedgerRowRefusedException("A number is larger than a column can hold.", e);
+        }
     }
 
     private static int Write(SqliteConnection connection, IReadOnlyList<LedgerRow> rows)

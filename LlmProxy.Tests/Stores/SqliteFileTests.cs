@@ -46,6 +46,17 @@ internal sealed class SqliteFileTests
     }
 
     [Test]
+    public async Task A_row_that_is_refused_is_no_trouble_of_the_store()
+    {
+        SqliteDatabase.Prepare(_folder.File);
+        Execute("ALTER TABLE llmproxy_requests ADD COLUMN poison TEXT CHECK (model <> 'poison')");
+        var health = new StoreHealth(TimeProvider.System);
+        var ledger = _folder.Ledger(health);
+        Assert.ThrowsAsync<LedgerRowRefusedException>(async () => await ledger.WriteAsync([LedgerRows.Row("a") with { Model = "poison" }], None));
+        Assert.That((health.Trouble, health.Failures), Is.EqualTo(((StoreTrouble?)null, 0L)));
+    }
+
+    [Test]
     public async Task P12_A_newer_version_that_only_adds_is_read_and_written_by_this_one()
     {
         SqliteDatabase.Prepare(_folder.File);
