@@ -61,6 +61,7 @@ internal sealed partial class LlmProxyMiddleware
     private ProxyError? End(Answering answering, in Result<RelayOutcome> result)
     {
         var exchange = answering.Exchange;
+        answering.NoteGivenUp();
         if (!result.TryGet(out var ended, out var error))
         {
             exchange.CoalescedWith = answering.Part?.Settle(isWhole: false);
@@ -93,7 +94,14 @@ internal sealed partial class LlmProxyMiddleware
 
         public override ResponseHeaders Headers() => proxy.HeadersOf(exchange, caller, Request.Endpoint.Dialect);
 
-        public override void Complete(RelayOutcome outcome) => proxy.Note(exchange, outcome, Request, Part);
+        public override void Complete(RelayOutcome outcome)
+        {
+            NoteGivenUp();
+            proxy.Note(exchange, outcome, Request, Part);
+        }
+
+        /// <summary>Before it is settled: whose clock it was that ended it decides who pays.</summary>
+        public void NoteGivenUp() => exchange.IsGivenUp = Clock.Reason == CutOff.Impatience;
 
         public void Dispose() => Part?.Dispose();
     }

@@ -133,6 +133,9 @@ internal sealed class Exchange
     /// <summary>An upstream has been sent the request, though nothing came of it.</summary>
     public bool WasSent { get; set; }
 
+    /// <summary>Its client waited no longer, as it said beforehand: nothing has failed but its patience.</summary>
+    public bool IsGivenUp { get; set; }
+
     /// <summary>Set by <see cref="Settlement"/>, so that no way out counts twice.</summary>
     public bool IsSettled { get; set; }
 

@@ -83,9 +83,10 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
         exchange.RawUsage = default;
     }
 
-    // An answer that was begun has been worked for; so has one that its client did not wait for. One that failed has not.
+    // An answer that was begun has been worked for; so has one that its client did not wait for, whether it left or had said
+    // beforehand how long it would stay: else a client could have any prompt read for nothing. One that failed has not.
     private static bool WasUsed(Exchange exchange) =>
-        exchange.FirstEvent != 0 || exchange.Usage.IsKnown || (exchange.WasSent && exchange.End == Gone);
+        exchange.FirstEvent != 0 || exchange.Usage.IsKnown || (exchange.WasSent && (exchange.End == Gone || exchange.IsGivenUp));
 
     private void Complete(Exchange exchange)
     {

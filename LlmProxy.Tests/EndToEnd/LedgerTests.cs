@@ -1,6 +1,7 @@
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.EndToEnd;
@@ -154,6 +155,26 @@ public sealed class LedgerTests : LedgerFixture
         await client.DisposeAsync();
         LedgerRow row = await RowAsync();
         Assert.That((row.End, row.UsageSource, row.OutputTokens, row.Cost > 0), Is.EqualTo(("client_disconnect", "estimate", (long?)0, true)));
+    }
+
+    /// <summary>A second into the answer nobody has failed: who could end the upstream's work so for nothing would have it for nothing.</summary>
+    [TestCase(false, 8)]
+    [TestCase(true, 8)]
+    [TestCase(true, 40)]
+    public async Task A_client_that_said_how_long_it_waits_pays_for_its_prompt_when_that_is_over(bool stream, int seconds)
+    {
+        FakeTimeProvider clock = Setup.UseFakeClock();
+        Setup.Options.Keys["tester"].RequestsPerMinute = 1;
+        Upstream.Next(exchange => exchange.StallAsync());
+        await StartAsync();
+        Task<RawResponse> answer = PostAsync(Chat.Request(stream), ChatPath, $"x-stainless-timeout: {seconds}");
+        await Upstream.WaitForAsync();
+        await clock.AdvanceUntilAsync(answer, TimeSpan.FromSeconds(1));
+        Assert.That((await answer).Text, Does.Contain("upstream_timeout"));
+        await clock.AdvanceUntilAsync(() => Store.Rows.Count > 0, TimeSpan.FromMilliseconds(100));
+        LedgerRow row = await RowAsync();
+        Assert.That((row.End, row.UsageSource, row.OutputTokens, row.Cost > 0), Is.EqualTo(("upstream_timeout", "estimate", (long?)0, true)));
+        Contract.AssertError(await PostAsync(Chat.Request()), 429, "rate_limit_exceeded");
     }
 
     [Test]
