@@ -83,6 +83,20 @@ public sealed class LedgerTests : LedgerFixture
     }
 
     [Test]
+    public async Task Counts_beyond_all_measure_are_a_row_and_end_a_limit_instead_of_lifting_it()
+    {
+        Setup.Options.Prices["main/*"] = new PriceOptions { Input = 1_000_000, Output = 1_000_000 };
+        Setup.Options.Keys["tester"].TokensPerMinute = 1_000_000;
+        Setup.Options.Keys["tester"].Budget = new BudgetOptions { Month = 1_000_000 };
+        Upstream.Next(Replies.Json(200, Chat.Completion("Hi").Replace("\"prompt_tokens\":9,\"completion_tokens\":12", "\"prompt_tokens\":9223372036854775807,\"completion_tokens\":9223372036854775807", StringComparison.Ordinal)));
+        await StartAsync();
+        Assert.That((await PostAsync(Chat.Request())).Status, Is.EqualTo(200));
+        LedgerRow row = await RowAsync();
+        Assert.That((row.InputTokens, row.OutputTokens, row.Cost), Is.EqualTo(((long?)1_000_000_000_000, (long?)1_000_000_000_000, (decimal?)2_000_000_000_000m)));
+        Contract.AssertError(await PostAsync(Chat.Request()), 429, "rate_limit_exceeded");
+    }
+
+    [Test]
     public async Task Anthropics_usage_is_kept_in_its_parts()
     {
         Setup.Main.Kind = UpstreamKind.Anthropic;
