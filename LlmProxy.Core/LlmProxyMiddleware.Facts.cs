@@ -190,7 +190,7 @@ internal sealed partial class LlmProxyMiddleware
         {
             exchange.Usage = outcome.Usage;
             exchange.RawUsage = outcome.RawUsage;
-            exchange.TextBytes = exchange.IsGenerated ? outcome.TextBytes : 0;
+            exchange.TextBytes = exchange.HasText ? outcome.TextBytes : 0;
         }
 
         exchange.ResponseBytes = outcome.Bytes;

@@ -115,6 +115,9 @@ internal sealed class Exchange
     /// <summary>Its answer is made for it, and costs something; false for what only looks at one.</summary>
     public bool IsGenerated { get; set; }
 
+    /// <summary>Its answer is made of tokens, and its length says how many; that of embeddings is not.</summary>
+    public bool HasText { get; set; }
+
     /// <summary>What its answer costs; null where the model has no price.</summary>
     public Price? Price { get; set; }
 

@@ -82,6 +82,20 @@ public sealed class LedgerTests : LedgerFixture
         }));
     }
 
+    /// <summary>Its bytes are numbers as text: a few thousand of them would cost as much as a book.</summary>
+    [TestCase(1 << 20)]
+    [TestCase(2048)]
+    public async Task Embeddings_without_usage_cost_their_prompt_and_not_the_bytes_of_their_vectors(int held)
+    {
+        Setup.Options.Limits.HeldAnswer = held;
+        string vector = string.Join(',', Enumerable.Repeat("0.015625", 2_000));
+        Upstream.Next(Replies.Json(200, "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,\"embedding\":[" + vector + "]}]}"));
+        await StartAsync();
+        Assert.That((await PostAsync("{\"model\":\"text-embedding-3-small\",\"input\":\"zebra\"}", "/v1/embeddings")).Status, Is.EqualTo(200));
+        LedgerRow row = await RowAsync();
+        Assert.That((row.UsageSource, row.OutputTokens, row.InputTokens), Is.EqualTo(("estimate", (long?)0, (long?)12)));
+    }
+
     [Test]
     public async Task Counts_beyond_all_measure_are_a_row_and_end_a_limit_instead_of_lifting_it()
     {
