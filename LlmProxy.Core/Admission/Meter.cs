@@ -8,8 +8,6 @@ namespace LlmProxy.Core.Admission;
 /// <param name="sharing">With other replicas; null where there are none.</param>
 internal sealed class Meter(string name, LimitSharing? sharing = null)
 {
-    private const string UserPrefix = "user/";
-
     // In one piece: with many keys most of what a request costs here is waiting for memory.
     private Pots _pots;
     private RateWindow? _requests;
@@ -18,7 +16,7 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     private Slice?[]? _slices;
 
     // An end user without a budget for ever is not kept for what was spent in months that are over.
-    private bool _keepsTotal = !name.StartsWith(UserPrefix, StringComparison.Ordinal);
+    private bool _keepsTotal = !name.StartsWith(UserMeters.Prefix, StringComparison.Ordinal);
 
     public string Name { get; } = name;
 
@@ -200,13 +198,14 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
 
     /// <summary>Forgets it if it holds nothing that anybody has to know.</summary>
     /// <param name="now">In the zone that is last: a day that is over there is over everywhere.</param>
-    public bool TryForget(in Moment now)
+    /// <param name="keepsTotal">What was spent since ever has to be known, whether or not anybody has asked for it here.</param>
+    public bool TryForget(in Moment now, bool keepsTotal = false)
     {
         lock (Turn)
         {
             for (var dimension = Dimension.Concurrent; dimension <= Dimension.Total; dimension++)
             {
-                if ((dimension != Dimension.Total || _keepsTotal) && _pots[(int)dimension].HoldsAt(now.WindowOf(dimension)))
+                if ((dimension != Dimension.Total || _keepsTotal || keepsTotal) && _pots[(int)dimension].HoldsAt(now.WindowOf(dimension)))
                 {
                     return false;
                 }

@@ -4,7 +4,10 @@ using System.Globalization;
 namespace LlmProxy.Core.Admission;
 
 /// <summary>Everybody's meters. What nobody has used for long, and what holds nothing that anybody has to know, is forgotten.</summary>
-internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null)
+/// <param name="time">Tells the time.</param>
+/// <param name="sharing">With other replicas, if there are any.</param>
+/// <param name="keepsTotals">Has a group, by its name, a budget for ever for each of its end users? Asked when something is to be forgotten. Null: none has.</param>
+internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null, Func<string, bool>? keepsTotals = null)
 {
     private const int FirstSweep = 20_000;
 
@@ -79,6 +82,10 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null)
         return meter;
     }
 
+    /// <summary>What an end user spent long ago has to be known by a budget for ever, though nobody may have asked for the user since the start.</summary>
+    private bool KeepsTotal(string meter) => keepsTotals is not null && UserMeters.GroupIn(meter) is { } group
+        && (keepsTotals(group) || keepsTotals(group.Replace("%2F", "/", StringComparison.Ordinal)));
+
     private void Sweep()
     {
         // The others go on with what there is.
@@ -92,7 +99,7 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null)
         var now = today with { Day = Calendar.Utc.DayAt(today.Day.Begins - 1) };
         foreach (var (name, meter) in _byName)
         {
-            if (now.Second - meter.LastTaken > IdleSeconds && meter.TryForget(now) && _byName.TryRemove(name, out _))
+            if (now.Second - meter.LastTaken > IdleSeconds && meter.TryForget(now, KeepsTotal(name)) && _byName.TryRemove(name, out _))
             {
                 Interlocked.Decrement(ref _count);
             }
@@ -112,6 +119,9 @@ internal sealed class UserMeters(string group, Meters all)
 {
     /// <summary>Whoever comes when so many are known shares one meter with all others who do: nobody is unlimited for being one too many.</summary>
     public const int Most = 100_000;
+
+    /// <summary>What all names of users begin with.</summary>
+    public const string Prefix = "user/";
 
     private readonly ConcurrentDictionary<string, Meter> _byName = new(StringComparer.Ordinal);
     private int _count;
@@ -147,7 +157,12 @@ internal sealed class UserMeters(string group, Meters all)
     public string NameOf(string user) => NameOf(Group, user);
 
     /// <summary>A slash in the group's name is escaped, so that no two users are the same.</summary>
-    public static string NameOf(string group, string user) => $"user/{group.Replace("/", "%2F", StringComparison.Ordinal)}/{user}";
+    public static string NameOf(string group, string user) => $"{Prefix}{group.Replace("/", "%2F", StringComparison.Ordinal)}/{user}";
+
+    /// <summary>The group in a user's name, as it stands there; null if it is the name of something else.</summary>
+    public static string? GroupIn(string meter) => meter.StartsWith(Prefix, StringComparison.Ordinal) && meter.IndexOf('/', Prefix.Length) is > 0 and var end
+        ? meter[Prefix.Length..end]
+        : null;
 
     public void Sweep()
     {
