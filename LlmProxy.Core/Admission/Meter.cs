@@ -167,7 +167,7 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     }
 
     /// <summary>What a slice has to say to the store.</summary>
-    public SliceAsk? Ask(Slice slice, in Instant now, long milliseconds)
+    public SliceAsk? Ask(Slice slice, in Instant now, long milliseconds, bool isLast = false)
     {
         lock (Turn)
         {
@@ -177,7 +177,7 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
                 pot.Taken(now.Minute);
             }
 
-            var ask = slice.Ask(pot, now.Second, milliseconds);
+            var ask = slice.Ask(pot, now.Second, milliseconds, isLast);
             if (ask is null && slice.IsIdle(pot))
             {
                 sharing!.Unlist(slice);
