@@ -79,10 +79,14 @@ public sealed class LlmProxyUsage
             await _store.RepriceAsync(changes.GetRange(i, Math.Min(BatchSize, changes.Count - i)), cancellationToken);
         }
 
-        // Budgets go on from what the store has now.
-        foreach (var spend in isTrial ? [] : moved)
+        // Budgets go on from what the store has now. Those that are shared are moved where they are shared: every replica would tell of
+        // the difference, or, where it has no part in one, none.
+        if (!isTrial && _meters.Sharing is null)
         {
-            _meters.Add(spend.Meter, spend.Window, spend.Cost);
+            foreach (var spend in moved)
+            {
+                _meters.Add(spend.Meter, spend.Window, spend.Cost);
+            }
         }
 
         return sum;
