@@ -70,6 +70,30 @@ public sealed class UsageServiceTests : LedgerFixture
         Assert.That(App.Services.GetRequiredService<LlmProxyLimits>().OfKey("tester").Single().Used, Is.EqualTo(0.033m));
     }
 
+    /// <summary>What they add to each window is all that is kept of rows, however many they are.</summary>
+    [Test]
+    public async Task Many_rows_move_each_window_once()
+    {
+        await Store.WriteAsync([.. Enumerable.Range(0, 20_000).Select(static i => new LedgerRow
+        {
+            Id = $"{i:D6}", Started = DateTimeOffset.UnixEpoch, Operation = "chat", Key = "tester", KeyName = "tester", Model = "gpt-4o-mini", Upstream = "main", UpstreamModel = "m",
+            End = "ok", UsageSource = "upstream", InputTokens = 1, OutputTokens = 0, Cost = 0, KeyDay = new DateOnly(2025, 1, 1), GroupDay = new DateOnly(2025, 1, 1),
+            Group = "team", EndUser = "anna",
+        })], CancellationToken.None);
+        await StartAsync();
+        var (calls, kept, before) = (0, 0L, GC.GetTotalMemory(forceFullCollection: true));
+        Store.Before = () =>
+        {
+            kept = ++calls == 2 ? GC.GetTotalMemory(forceFullCollection: true) - before : kept;
+            return Task.CompletedTask;
+        };
+        Repricing done = await Usage.RepriceAsync(new UsageQuery(), isTrial: false, CancellationToken.None);
+        Assert.That((done.Changed, done.After), Is.EqualTo((20_000L, 20m)));
+        Assert.That(kept, Is.GreaterThan(0).And.LessThan(8 << 20), "when all are read and the first are about to be changed");
+        Meters meters = App.Services.GetRequiredService<Meters>();
+        Assert.That(meters.Find("user/team/anna")!.Look(Dimension.Total, meters.Now().At(Calendar.Utc)).Taken, Is.EqualTo(Money.FromDollars(20)));
+    }
+
     [Test]
     public async Task A_row_whose_model_has_no_price_any_more_keeps_its_cost()
     {
