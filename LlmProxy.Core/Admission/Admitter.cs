@@ -101,7 +101,7 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
     private static string UserOf(IHeaderDictionary headers, string name)
     {
         var user = headers.TryGetValue(name, out var values) ? values.ToString().Trim() : "";
-        return user.Length <= LongestUser ? user : user[..LongestUser];
+        return user.Length <= LongestUser ? user : user[..(char.IsHighSurrogate(user[LongestUser - 1]) ? LongestUser - 1 : LongestUser)];
     }
 
     /// <summary>Takes of all or of none. Their turns are taken in one order by everybody, so nobody waits in a circle.</summary>
@@ -117,6 +117,7 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
         Holder holder;
         own?.Turn.Enter();
         group?.Meter.Turn.Enter();
+    // Never inside a character: half of one the ledger writes otherwise, and what the user has spent would be another's.
         user?.Turn.Enter();
         try
         {
