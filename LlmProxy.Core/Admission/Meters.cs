@@ -14,11 +14,15 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null, Fu
     /// <summary>Longer than any rate counts, so that whoever comes back sees no difference.</summary>
     private const long IdleSeconds = 300;
 
+    /// <summary>Between two looks for users who are gone, when a group has no room for another: a look is at all meters.</summary>
+    private const long RoomSeconds = 60;
+
     private readonly ConcurrentDictionary<string, Meter> _byName = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, UserMeters> _users = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Calendar> _calendars = new(StringComparer.Ordinal);
     private int _count;
     private int _nextSweep = FirstSweep;
+    private long _madeRoom = long.MinValue / 2;
     private volatile bool _awaitsSpend;
 
     /// <summary>With other replicas; null where there are none.</summary>
@@ -43,6 +47,19 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null, Fu
         zone.Equals(TimeZoneInfo.Utc) ? Calendar.Utc : _calendars.GetOrAdd(zone.Id, static (_, place) => new Calendar(place), zone);
 
     public Instant Now() => new(time.GetTimestamp() / time.TimestampFrequency, time.GetUtcNow().UtcTicks);
+
+    /// <summary>Forgets who may be forgotten, for somebody who has no room. False if that was done a moment ago.</summary>
+    public bool TryMakeRoom()
+    {
+        var (now, last) = (time.GetTimestamp() / time.TimestampFrequency, Volatile.Read(ref _madeRoom));
+        if (now - last < RoomSeconds || Interlocked.CompareExchange(ref _madeRoom, now, last) != last)
+        {
+            return false;
+        }
+
+        Sweep();
+        return true;
+    }
 
     /// <summary>What was spent before is read: until <see cref="SpendIsKnown"/> nobody knows what is left of a budget.</summary>
     public void AwaitSpend() => _awaitsSpend = true;
@@ -135,7 +152,7 @@ internal sealed class UserMeters(string group, Meters all)
             return known;
         }
 
-        if (known is null && Volatile.Read(ref _count) >= Most)
+        if (known is null && Volatile.Read(ref _count) >= Most && !(all.TryMakeRoom() && Volatile.Read(ref _count) < Most))
         {
             return all.Of(NameOf("*"));
         }
