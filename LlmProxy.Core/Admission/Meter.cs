@@ -15,6 +15,9 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     private RecentModels _answers;
     private Slice?[]? _slices;
 
+    // Requests that have set something aside here and have not ended.
+    private int _open;
+
     // An end user without a budget for ever is not kept for what was spent in months that are over.
     private bool _keepsTotal = !name.StartsWith(UserMeters.Prefix, StringComparison.Ordinal);
 
@@ -63,6 +66,7 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     public void Take(in Ceilings ceilings, in Claim claim, in Moment now)
     {
         LastTaken = now.Second;
+        _open++;
         _keepsTotal |= ceilings.Has(Dimension.Total);
         for (var i = 0; i < Ceilings.Count; i++)
         {
@@ -96,10 +100,17 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     /// <param name="isGivenBack">The request does not count either.</param>
     /// <param name="then">When it was admitted.</param>
     /// <param name="now">Now.</param>
-    public void Settle(in Ceilings ceilings, in Claim claim, in Claim used, bool isGivenBack, in Moment then, in Moment now)
+    /// <returns>False if it is forgotten: what was used is its successor's. Nothing had been set aside here, or it would not be.</returns>
+    public bool TrySettle(in Ceilings ceilings, in Claim claim, in Claim used, bool isGivenBack, in Moment then, in Moment now)
     {
         lock (Turn)
         {
+            if (IsForgotten)
+            {
+                return false;
+            }
+
+            _open -= ceilings.HasAny ? 1 : 0;
             for (var i = 0; i < Ceilings.Count; i++)
             {
                 var dimension = (Dimension)i;
@@ -124,19 +135,29 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
                     }
                 }
             }
+
+            return true;
         }
     }
 
     /// <summary>Counts money of which no request here tells. Where limits are shared it is told on as though it was used here.</summary>
-    public void Add(Dimension dimension, long window, long money)
+    /// <returns>False if it is forgotten.</returns>
+    public bool TryAdd(Dimension dimension, long window, long money)
     {
         lock (Turn)
         {
+            if (IsForgotten)
+            {
+                return false;
+            }
+
             _pots[(int)dimension].Add(window, money);
             if (_slices?[(int)dimension] is { } slice)
             {
                 sharing!.List(slice);
             }
+
+            return true;
         }
     }
 
@@ -203,6 +224,11 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     {
         lock (Turn)
         {
+            if (_open > 0)
+            {
+                return false;
+            }
+
             for (var dimension = Dimension.Concurrent; dimension <= Dimension.Total; dimension++)
             {
                 if ((dimension != Dimension.Total || _keepsTotal || keepsTotal) && _pots[(int)dimension].HoldsAt(now.WindowOf(dimension)))

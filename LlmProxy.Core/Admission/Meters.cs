@@ -35,7 +35,7 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null, Fu
     public bool IsSpendKnown => !_awaitsSpend;
 
     /// <summary>The meter of that name, which is made if there is none.</summary>
-    public Meter Of(string name) => _byName.TryGetValue(name, out var meter) ? meter : Create(name);
+    public Meter Of(string name) => _byName.TryGetValue(name, out var meter) && !meter.IsForgotten ? meter : Create(name);
 
     /// <summary>The meter of that name, if there is one.</summary>
     public Meter? Find(string name) => _byName.GetValueOrDefault(name);
@@ -75,28 +75,53 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null, Fu
         var money = Money.FromDollars(dollars);
         if (window == "total")
         {
-            Of(meter).Add(Dimension.Total, 0, money);
+            Add(meter, Dimension.Total, 0, money);
         }
         else if (DateOnly.TryParseExact(window, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var day))
         {
-            Of(meter).Add(Dimension.Day, day.DayNumber, money);
+            Add(meter, Dimension.Day, day.DayNumber, money);
         }
         else if (DateOnly.TryParseExact(window, "yyyy-MM", CultureInfo.InvariantCulture, DateTimeStyles.None, out var month))
         {
-            Of(meter).Add(Dimension.Month, (month.Year * 12L) + month.Month - 1, money);
+            Add(meter, Dimension.Month, (month.Year * 12L) + month.Month - 1, money);
+        }
+    }
+
+    private void Add(string meter, Dimension dimension, long window, long money)
+    {
+        while (!Of(meter).TryAdd(dimension, window, money))
+        {
+            // Forgotten in this moment: the next is another.
         }
     }
 
     private Meter Create(string name)
     {
         var made = new Meter(name, Sharing);
-        var meter = _byName.GetOrAdd(name, made);
-        if (meter == made && Interlocked.Increment(ref _count) >= Volatile.Read(ref _nextSweep))
+        while (true)
         {
-            Sweep();
-        }
+            var meter = _byName.GetOrAdd(name, made);
+            if (meter == made)
+            {
+                if (Interlocked.Increment(ref _count) >= Volatile.Read(ref _nextSweep))
+                {
+                    Sweep();
+                }
 
-        return meter;
+                return made;
+            }
+
+            // One that is forgotten is about to be taken away. Whoever replaces it before takes over its place in the count.
+            if (!meter.IsForgotten)
+            {
+                return meter;
+            }
+
+            if (_byName.TryUpdate(name, made, meter))
+            {
+                return made;
+            }
+        }
     }
 
     /// <summary>What an end user spent long ago has to be known by a budget for ever, though nobody may have asked for the user since the start.</summary>
@@ -116,7 +141,7 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null, Fu
         var now = today with { Day = Calendar.Utc.DayAt(today.Day.Begins - 1) };
         foreach (var (name, meter) in _byName)
         {
-            if (now.Second - meter.LastTaken > IdleSeconds && meter.TryForget(now, KeepsTotal(name)) && _byName.TryRemove(name, out _))
+            if (now.Second - meter.LastTaken > IdleSeconds && meter.TryForget(now, KeepsTotal(name)) && _byName.TryRemove(new KeyValuePair<string, Meter>(name, meter)))
             {
                 Interlocked.Decrement(ref _count);
             }
