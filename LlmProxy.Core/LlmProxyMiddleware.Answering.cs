@@ -61,20 +61,42 @@ internal sealed partial class LlmProxyMiddleware
     private ProxyError? End(Answering answering, in Result<RelayOutcome> result)
     {
         var exchange = answering.Exchange;
+        answering.NoteGivenUp();
         if (!result.TryGet(out var ended, out var error))
         {
-            exchange.CoalescedWith = answering.Part?.Settle(isWhole: false);
+            SettlePart(exchange, answering.Request, answering.Part, isWhole: false);
             return error;
         }
 
         Note(exchange, ended);
-        exchange.CoalescedWith = answering.Part?.Settle(isWhole: ended.Error is null);
+        SettlePart(exchange, answering.Request, answering.Part, isWhole: ended.Error is null);
         if (ended.Fault is not null)
         {
             Log.Failed(logger, ended.Fault, exchange.Id);
         }
 
         return null;
+    }
+
+    /// <summary>Which of those that share a call answers for it. That one may be none of its attempts' own exchange: what it has to know of them the call tells.</summary>
+    private static void SettlePart(Exchange exchange, ForwardRequest forward, SharedPart? part, bool isWhole)
+    {
+        if (part is null || exchange.IsSettled)
+        {
+            return;
+        }
+
+        var end = part.Settle(isWhole, new SharedRelay(exchange.TextBytes, exchange.Events));
+        exchange.CoalescedWith = end.PaidBy;
+        if (end.PaidBy is null)
+        {
+            exchange.WasSent |= part.WasSent;
+            (exchange.TextBytes, exchange.Events) = (end.Relayed.TextBytes, end.Relayed.Events);
+            if (exchange.Upstream is null && part.Target is { } target)
+            {
+                NoteTarget(exchange, forward.Route, target);
+            }
+        }
     }
 
     /// <summary>An answer on its way: what the stages that bring it have to tell is written down here.</summary>
@@ -93,8 +115,20 @@ internal sealed partial class LlmProxyMiddleware
 
         public override ResponseHeaders Headers() => proxy.HeadersOf(exchange, caller, Request.Endpoint.Dialect);
 
-        public override void Complete(RelayOutcome outcome) => proxy.Note(exchange, outcome, Request, Part);
+        public override void Complete(RelayOutcome outcome)
+        {
+            NoteGivenUp();
+            proxy.Note(exchange, outcome, Request, Part);
+        }
 
-        public void Dispose() => Part?.Dispose();
+        /// <summary>Before it is settled: whose clock it was that ended it decides who pays.</summary>
+        public void NoteGivenUp() => exchange.IsGivenUp = Clock.Reason == CutOff.Impatience;
+
+        public void Dispose()
+        {
+            // Where something of ours has failed, others answer for the call: then this one must not.
+            SettlePart(exchange, Request, Part, isWhole: false);
+            Part?.Dispose();
+        }
     }
 }

@@ -165,7 +165,7 @@ internal sealed partial class LlmProxyMiddleware
     private void Note(Exchange exchange, RelayOutcome outcome, ForwardRequest forward, SharedPart? part)
     {
         Note(exchange, outcome);
-        exchange.CoalescedWith = part?.Settle(isWhole: outcome.Error is null);
+        SettlePart(exchange, forward, part, isWhole: outcome.Error is null);
         if (outcome.Error is null)
         {
             forward.Selection.Learn(exchange.Upstream, exchange.TargetModel, outcome.Usage);
@@ -190,7 +190,7 @@ internal sealed partial class LlmProxyMiddleware
         {
             exchange.Usage = outcome.Usage;
             exchange.RawUsage = outcome.RawUsage;
-            exchange.TextBytes = exchange.IsGenerated ? outcome.TextBytes : 0;
+            exchange.TextBytes = exchange.HasText ? outcome.TextBytes : 0;
         }
 
         exchange.ResponseBytes = outcome.Bytes;

@@ -75,6 +75,7 @@ internal sealed partial class LlmProxyMiddleware
         exchange.IsRefused = false;
         exchange.IsAdmitted = true;
         exchange.IsGenerated = Estimate.IsCharged(endpoint);
+        exchange.HasText = exchange.IsGenerated && endpoint.Operation != Operations.Embeddings;
         exchange.PromptTokens = exchange.Lease.PromptEstimate;
         return null;
     }

@@ -40,9 +40,10 @@ internal sealed partial class LlmProxyMiddleware(
         var exchange = Begin(http, seen);
         var snapshot = snapshots.Hold();
         exchange.Generation = snapshot.Generation;
-        var match = EndpointTable.Match(http.Request, path);
+        var match = EndpointMatch.None;
         try
         {
+            match = EndpointTable.Match(http.Request, path);
             if ((RefuseUnread(http.Request, seen, snapshot.Options.Limits) ?? match.Error ?? await ServeAsync(http, seen, match, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, match.Dialect, error, snapshot, exchange);
@@ -63,8 +64,15 @@ internal sealed partial class LlmProxyMiddleware(
         }
         finally
         {
-            accountant.Complete(exchange);
-            snapshot.Release();
+            // What an app listens with may fail: the configuration must not be kept for ever by that.
+            try
+            {
+                accountant.Complete(exchange);
+            }
+            finally
+            {
+                snapshot.Release();
+            }
         }
     }
 

@@ -119,7 +119,13 @@ internal static class LlmProxyServices
                 provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LimitSharing>>());
         });
         services.AddSingleton<IHostedService>(static provider => provider.GetRequiredService<LimitSharing>());
-        services.AddSingleton(provider => new Meters(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LimitSharing>()));
+        services.AddSingleton(provider =>
+        {
+            var snapshots = provider.GetRequiredService<LlmProxySnapshots>();
+            return new Meters(
+                provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<LimitSharing>(),
+                group => snapshots.Current.Keys.FindGroup(group)?.Options.EndUser?.Budget?.Total is not null);
+        });
         services.AddSingleton(provider => new LlmProxyLimits(provider.GetRequiredService<LlmProxySnapshots>(), new LimitStates(provider.GetRequiredService<Meters>())));
         services.AddSingleton<AnswerBook>();
         services.AddSingleton<Admitter>();

@@ -59,7 +59,7 @@ public sealed class LlmProxyUsage
 
         // Read first, then changed: a store need not read and write at one time.
         var changes = new List<CostChange>();
-        var moved = new List<Spend>();
+        var moved = new Dictionary<(string Meter, string Window), decimal>();
         await foreach (var row in _store.ReadAsync(query, cancellationToken))
         {
             var cost = CostOf(row, out var hasPrice);
@@ -70,7 +70,10 @@ public sealed class LlmProxyUsage
             if (isChanged)
             {
                 changes.Add(new CostChange(row.Id, cost));
-                moved.AddRange(row.Charges((cost ?? 0) - (row.Cost ?? 0)));
+                foreach (var spend in row.Charges((cost ?? 0) - (row.Cost ?? 0)))
+                {
+                    moved[(spend.Meter, spend.Window)] = moved.GetValueOrDefault((spend.Meter, spend.Window)) + spend.Cost;
+                }
             }
         }
 
@@ -79,10 +82,14 @@ public sealed class LlmProxyUsage
             await _store.RepriceAsync(changes.GetRange(i, Math.Min(BatchSize, changes.Count - i)), cancellationToken);
         }
 
-        // Budgets go on from what the store has now.
-        foreach (var spend in isTrial ? [] : moved)
+        // Budgets go on from what the store has now. Those that are shared are moved where they are shared: every replica would tell of
+        // the difference, or, where it has no part in one, none.
+        if (!isTrial && _meters.Sharing is null)
         {
-            _meters.Add(spend.Meter, spend.Window, spend.Cost);
+            foreach (var ((meter, window), cost) in moved)
+            {
+                _meters.Add(meter, window, cost);
+            }
         }
 
         return sum;

@@ -52,17 +52,34 @@ internal sealed class Accountant(TimeProvider time, ProxyMetrics metrics, ProxyT
         }
 
         exchange.IsComplete = true;
-        settlement.Settle(exchange);
-        var ended = time.GetTimestamp();
-        metrics.End(exchange, ended);
-        if (writer.IsWanted)
+        try
         {
-            writer.Enqueue(RecordFactory.Create(exchange, ended, time));
+            settlement.Settle(exchange);
         }
-
-        if (exchange.Activity is { } activity)
+        finally
         {
-            ProxyTracing.End(activity, exchange);
+            End(exchange);
+        }
+    }
+
+    private void End(Exchange exchange)
+    {
+        var ended = time.GetTimestamp();
+        try
+        {
+            metrics.End(exchange, ended);
+        }
+        finally
+        {
+            if (writer.IsWanted)
+            {
+                writer.Enqueue(RecordFactory.Create(exchange, ended, time));
+            }
+
+            if (exchange.Activity is { } activity)
+            {
+                ProxyTracing.End(activity, exchange);
+            }
         }
     }
 

@@ -122,6 +122,9 @@ internal sealed class Exchange
     /// <summary>Its answer is made for it, and costs something; false for what only looks at one.</summary>
     public bool IsGenerated { get; set; }
 
+    /// <summary>Its answer is made of tokens, and its length says how many; that of embeddings is not.</summary>
+    public bool HasText { get; set; }
+
     /// <summary>What its answer costs; null where the model has no price.</summary>
     public Price? Price { get; set; }
 
@@ -139,6 +142,9 @@ internal sealed class Exchange
 
     /// <summary>An upstream has been sent the request, though nothing came of it.</summary>
     public bool WasSent { get; set; }
+
+    /// <summary>Its client waited no longer, as it said beforehand: nothing has failed but its patience.</summary>
+    public bool IsGivenUp { get; set; }
 
     /// <summary>Set by <see cref="Settlement"/>, so that no way out counts twice.</summary>
     public bool IsSettled { get; set; }

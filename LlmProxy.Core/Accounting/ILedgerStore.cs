@@ -28,7 +28,10 @@ public interface ILedgerStore
     /// <summary>The rows themselves, by time and id.</summary>
     IAsyncEnumerable<LedgerRow> ReadAsync(UsageQuery query, CancellationToken cancellationToken);
 
-    /// <summary>Puts other costs in place of those that rows have, and moves the spend of their windows by the difference.</summary>
+    /// <summary>
+    /// Puts other costs in place of those that rows have, and moves the spend of their windows by the difference; that of budgets that
+    /// an <see cref="Admission.ILimitStore"/> shares out as well, for nobody else tells it.
+    /// </summary>
     /// <returns>How many rows were changed.</returns>
     ValueTask<int> RepriceAsync(IReadOnlyList<CostChange> changes, CancellationToken cancellationToken);
 

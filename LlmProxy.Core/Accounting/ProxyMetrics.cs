@@ -11,6 +11,8 @@ namespace LlmProxy.Core.Accounting;
 internal sealed class ProxyMetrics
 {
     private const long NanosPerDollar = 1_000_000_000;
+    // More than any request costs: what the counts of a broken upstream come to must not end the sum of all others.
+    private const decimal MostDollars = 1_000_000;
 
     private static readonly KeyValuePair<string, object?> InputTokens = new(Label.TokenType, "input");
     private static readonly KeyValuePair<string, object?> OutputTokens = new(Label.TokenType, "output");
@@ -85,7 +87,7 @@ internal sealed class ProxyMetrics
 
     public void RecordsFailed(int count) => Interlocked.Add(ref _recordsFailed, count);
 
-    public void Cost(Exchange exchange, decimal cost) => _costs.Add(exchange.Route, exchange.Group, (long)(cost * NanosPerDollar));
+    public void Cost(Exchange exchange, decimal cost) => _costs.Add(exchange.Route, exchange.Group, (long)(Math.Min(cost, MostDollars) * NanosPerDollar));
 
     public void Begin() => Interlocked.Increment(ref _active);
 

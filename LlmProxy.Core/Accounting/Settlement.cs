@@ -63,30 +63,38 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
         }
         else
         {
-            Complete(exchange);
-            exchange.Cost = !exchange.IsGenerated ? 0 : exchange.Price?.CostOf(exchange.Usage, exchange.Usage.Tier);
-            exchange.Lease.Settle(Math.Max(0, exchange.Usage.Input) + Math.Max(0, exchange.Usage.Output), exchange.Cost);
+            try
+            {
+                Complete(exchange);
+                exchange.Cost = !exchange.IsGenerated ? 0 : exchange.Price?.CostOf(exchange.Usage, exchange.Usage.Tier);
+            }
+            finally
+            {
+                // Whatever fails here: its place among those that run is somebody else's from now on.
+                exchange.Lease.Settle(Math.Max(0, exchange.Usage.Input) + Math.Max(0, exchange.Usage.Output), exchange.Cost);
+            }
         }
 
         var side = exchange.Side?.Total(exchange.Usage) ?? 0;
-        if (exchange.Cost is > 0 and var cost)
-        {
-            metrics.Cost(exchange, cost);
-        }
-
         if (ledger.IsOn)
         {
             ledger.Append(RowOf(exchange, side), exchange.Usage.IsKnown ? exchange.RawUsage.Span : default);
         }
 
         exchange.RawUsage = default;
+
+        // Last, for it is only looked at: the row is safe by now.
+        if (exchange.Cost is > 0 and var cost)
+        {
+            metrics.Cost(exchange, cost);
+        }
     }
 
-    // An answer that was begun has been worked for; so has one that its client did not wait for or may not have any more. One that
-    // failed has not.
+    // An answer that was begun has been worked for; so has one that its client did not wait for or may not have any more, whether it left
+    // or had said beforehand how long it would stay: else a client could have any prompt read for nothing. One that failed has not.
     private static bool WasUsed(Exchange exchange) =>
         exchange.FirstEvent != 0 || exchange.Usage.IsKnown
-        || (exchange.WasSent && (exchange.End == ProxyErrors.ClientGone.Code || exchange.End == ProxyErrors.KeyEnded.Code));
+        || (exchange.WasSent && (exchange.IsGivenUp || exchange.End == ProxyErrors.ClientGone.Code || exchange.End == ProxyErrors.KeyEnded.Code));
 
     private void Complete(Exchange exchange)
     {

@@ -111,5 +111,5 @@ internal sealed class TokenRate
 
     private static double Miss(double told, double were) => Math.Abs(told - were) / were;
 
-    private static long Whole(double tokens) => Math.Max(1, (long)Math.Round(tokens));
+    private static long Whole(double tokens) => (long)Math.Clamp(Math.Round(tokens), 1, Usage.Most);
 }

@@ -29,7 +29,21 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
     public ProxyError? Reserve(
         Caller caller, Endpoint endpoint, in RouteMatch route, in ReadRequest request, IHeaderDictionary headers, UnpricedModels unpriced, ref Lease lease, out bool mayAsk)
     {
-        mayAsk = false;
+        ProxyError? refused;
+        while (!TryReserve(caller, endpoint, route, request, headers, unpriced, ref lease, out mayAsk, out refused))
+        {
+            // A meter of its was forgotten while it came: there is another by now.
+        }
+
+        return refused;
+    }
+
+    /// <returns>False if it has to look for its meters again.</returns>
+    private bool TryReserve(
+        Caller caller, Endpoint endpoint, in RouteMatch route, in ReadRequest request, IHeaderDictionary headers, UnpricedModels unpriced, ref Lease lease, out bool mayAsk,
+        out ProxyError? refused)
+    {
+        (mayAsk, refused) = (false, null);
         var limits = LimitsOf(caller);
         var user = limits.Users is { } users ? UserOf(headers, limits.UserHeader) : null;
         var meter = user is null ? null : limits.Users!.Of(user);
@@ -40,26 +54,31 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
         {
             if (limits.HasBudget && meters.Sharing is null && !meters.IsSpendKnown)
             {
-                return ProxyErrors.SpendUnknown;
+                refused = ProxyErrors.SpendUnknown;
+                return true;
             }
 
             known = answers.Of(limits.Meter, route.Resolved);
-            if (!new Estimate(caller, limits, endpoint, route, request, unpriced).Make(prompt, known.Usual).TryGet(out claim, out var error))
+            if (!new Estimate(caller, limits, endpoint, route, request, unpriced).Make(prompt, known.Usual).TryGet(out claim, out refused))
             {
-                return error;
+                return true;
             }
         }
 
         var now = meters.Now();
         var key = now.At(limits.Calendar);
         var pool = limits.Pool is { } group ? now.At(group.Calendar) : key;
-        if (limits.IsLimited && TryTake(limits, meter, claim, key, pool, out mayAsk) is { } refused)
+        if (limits.IsLimited)
         {
-            return refused;
+            refused = TryTake(limits, meter, claim, key, pool, out mayAsk, out var isStale);
+            if (isStale || refused is not null)
+            {
+                return !isStale;
+            }
         }
 
         lease = new Lease(limits, meters, meter, known, claim, key, pool) { EndUser = user, PromptEstimate = prompt.Tokens };
-        return null;
+        return true;
     }
 
     /// <summary>Waits a moment for what other replicas can spare.</summary>
@@ -98,16 +117,17 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
     }
 
     // What a header cannot hold cannot get here; a name that is longer is cut, and those who are called the same then share.
+    // Never inside a character: half of one the ledger writes otherwise, and what the user has spent would be another's.
     private static string UserOf(IHeaderDictionary headers, string name)
     {
         var user = headers.TryGetValue(name, out var values) ? values.ToString().Trim() : "";
-        return user.Length <= LongestUser ? user : user[..LongestUser];
+        return user.Length <= LongestUser ? user : user[..(char.IsHighSurrogate(user[LongestUser - 1]) ? LongestUser - 1 : LongestUser)];
     }
 
     /// <summary>Takes of all or of none. Their turns are taken in one order by everybody, so nobody waits in a circle.</summary>
-    private static ProxyError? TryTake(CallerLimits limits, Meter? user, in Claim claim, in Moment key, in Moment pool, out bool mayAsk)
+    private static ProxyError? TryTake(CallerLimits limits, Meter? user, in Claim claim, in Moment key, in Moment pool, out bool mayAsk, out bool isStale)
     {
-        mayAsk = false;
+        (mayAsk, isStale) = (false, false);
 
         // Where nothing is limited nothing is set aside, and what is shared by many is not waited for.
         var own = limits.Ceilings.HasAny ? limits.Meter : null;
@@ -120,6 +140,13 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
         user?.Turn.Enter();
         try
         {
+            // Looked at before as well, but only now can nobody forget one any more: what is taken of it would be taken of nothing.
+            if (own is { IsForgotten: true } || group is { Meter.IsForgotten: true } || user is { IsForgotten: true })
+            {
+                isStale = true;
+                return null;
+            }
+
             if (own is not null && own.IsShort(limits.Ceilings, claim, key, out shortfall))
             {
                 holder = Holder.Key;

@@ -71,7 +71,7 @@ internal struct RecentModels
         else
         {
             _models = [.. models];
-            _models[_next++ % Most] = model;
+            _models[(int)((uint)_next++ % Most)] = model;
         }
 
         return model;

@@ -18,6 +18,9 @@ internal readonly ref struct Estimate(
     private const long UsualAnswer = 1024;
     private const long LongestGuess = 4096;
 
+    // What a client writes must not get into sums as it is: no model's answer is longer, and times all choices it is still a number.
+    private const long LongestAnswer = 1_000_000_000;
+
     /// <summary>It makes a model work; what is only looked up or counted uses nothing.</summary>
     public static bool IsCharged(Endpoint endpoint) => !endpoint.IsBodyless && endpoint.Operation != Operations.CountTokens;
 
@@ -172,7 +175,9 @@ internal readonly ref struct Estimate(
         return -1;
     }
 
-    private static long Read(ReadOnlySpan<byte> json) => Utf8Parser.TryParse(json, out long number, out var read) && read == json.Length && number >= 0 ? number : -1;
+    private static long Read(ReadOnlySpan<byte> json) => Utf8Parser.TryParse(json, out long number, out var read) && read == json.Length && number >= 0
+        ? Math.Min(number, LongestAnswer)
+        : -1;
 
     private static long Bound(long tokens, long context) => context > 0 ? Math.Min(tokens, context) : tokens;
 }

@@ -104,6 +104,11 @@ internal struct Lease
         }
     }
 
-    private readonly void Settle(Meter meter, in Ceilings ceilings, Calendar calendar, CivilDay day, in Instant now, in Claim used, bool isGivenBack) =>
-        meter.Settle(ceilings, _claim, used, isGivenBack, new Moment(_second, _minute, day), now.At(calendar));
+    private readonly void Settle(Meter meter, in Ceilings ceilings, Calendar calendar, CivilDay day, in Instant now, in Claim used, bool isGivenBack)
+    {
+        while (!meter.TrySettle(ceilings, _claim, used, isGivenBack, new Moment(_second, _minute, day), now.At(calendar)))
+        {
+            meter = _meters!.Of(meter.Name);
+        }
+    }
 }

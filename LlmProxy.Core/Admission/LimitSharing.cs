@@ -23,12 +23,16 @@ internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare>
     private const int LongestAskMs = 50;
     private const int StoreTimeoutMs = 5000;
 
+    // The process is about to end: a store that does not answer soon gives the others what it has by itself, later.
+    private const int LastTimeoutMs = 2000;
+
     private readonly string _replica = RandomNumberGenerator.GetHexString(16, lowercase: true);
     private readonly ConcurrentDictionary<Slice, Slice> _listed = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Lock _lock = new();
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _isCutOff;
+    private volatile bool _isEnding;
 
     /// <summary>There are other replicas; else every limit is this one's alone.</summary>
     public bool IsOn => store is not null;
@@ -134,6 +138,28 @@ internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare>
         }
     }
 
+    /// <summary>Tells once more what was used, and lets go all that no running request needs: else the others would learn of neither, and wait for the rest.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        if (store is null || _isEnding)
+        {
+            return;
+        }
+
+        _isEnding = true;
+        try
+        {
+            using var timeout = new CancellationTokenSource(TimeSpan.FromMilliseconds(LastTimeoutMs), time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+            await ExchangeAsync(either.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // What it holds ends with its time.
+        }
+    }
+
     public override void Dispose()
     {
         _wake.Dispose();
@@ -146,7 +172,7 @@ internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare>
         var (now, milliseconds) = (new Instant(time.GetTimestamp() / time.TimestampFrequency, time.GetUtcNow().UtcTicks), Milliseconds);
         foreach (var (slice, _) in _listed)
         {
-            if (slice.Meter.Ask(slice, now, milliseconds) is { } ask)
+            if (slice.Meter.Ask(slice, now, milliseconds, _isEnding) is { } ask)
             {
                 asks.Add(ask);
             }

@@ -8,8 +8,6 @@ namespace LlmProxy.Core.Admission;
 /// <param name="sharing">With other replicas; null where there are none.</param>
 internal sealed class Meter(string name, LimitSharing? sharing = null)
 {
-    private const string UserPrefix = "user/";
-
     // In one piece: with many keys most of what a request costs here is waiting for memory.
     private Pots _pots;
     private RateWindow? _requests;
@@ -17,8 +15,11 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     private RecentModels _answers;
     private Slice?[]? _slices;
 
+    // Requests that have set something aside here and have not ended.
+    private int _open;
+
     // An end user without a budget for ever is not kept for what was spent in months that are over.
-    private bool _keepsTotal = !name.StartsWith(UserPrefix, StringComparison.Ordinal);
+    private bool _keepsTotal = !name.StartsWith(UserMeters.Prefix, StringComparison.Ordinal);
 
     public string Name { get; } = name;
 
@@ -65,6 +66,7 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     public void Take(in Ceilings ceilings, in Claim claim, in Moment now)
     {
         LastTaken = now.Second;
+        _open++;
         _keepsTotal |= ceilings.Has(Dimension.Total);
         for (var i = 0; i < Ceilings.Count; i++)
         {
@@ -98,10 +100,17 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     /// <param name="isGivenBack">The request does not count either.</param>
     /// <param name="then">When it was admitted.</param>
     /// <param name="now">Now.</param>
-    public void Settle(in Ceilings ceilings, in Claim claim, in Claim used, bool isGivenBack, in Moment then, in Moment now)
+    /// <returns>False if it is forgotten: what was used is its successor's. Nothing had been set aside here, or it would not be.</returns>
+    public bool TrySettle(in Ceilings ceilings, in Claim claim, in Claim used, bool isGivenBack, in Moment then, in Moment now)
     {
         lock (Turn)
         {
+            if (IsForgotten)
+            {
+                return false;
+            }
+
+            _open -= ceilings.HasAny ? 1 : 0;
             for (var i = 0; i < Ceilings.Count; i++)
             {
                 var dimension = (Dimension)i;
@@ -126,19 +135,29 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
                     }
                 }
             }
+
+            return true;
         }
     }
 
     /// <summary>Counts money of which no request here tells. Where limits are shared it is told on as though it was used here.</summary>
-    public void Add(Dimension dimension, long window, long money)
+    /// <returns>False if it is forgotten.</returns>
+    public bool TryAdd(Dimension dimension, long window, long money)
     {
         lock (Turn)
         {
+            if (IsForgotten)
+            {
+                return false;
+            }
+
             _pots[(int)dimension].Add(window, money);
             if (_slices?[(int)dimension] is { } slice)
             {
                 sharing!.List(slice);
             }
+
+            return true;
         }
     }
 
@@ -169,7 +188,7 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     }
 
     /// <summary>What a slice has to say to the store.</summary>
-    public SliceAsk? Ask(Slice slice, in Instant now, long milliseconds)
+    public SliceAsk? Ask(Slice slice, in Instant now, long milliseconds, bool isLast = false)
     {
         lock (Turn)
         {
@@ -179,7 +198,7 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
                 pot.Taken(now.Minute);
             }
 
-            var ask = slice.Ask(pot, now.Second, milliseconds);
+            var ask = slice.Ask(pot, now.Second, milliseconds, isLast);
             if (ask is null && slice.IsIdle(pot))
             {
                 sharing!.Unlist(slice);
@@ -200,13 +219,19 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
 
     /// <summary>Forgets it if it holds nothing that anybody has to know.</summary>
     /// <param name="now">In the zone that is last: a day that is over there is over everywhere.</param>
-    public bool TryForget(in Moment now)
+    /// <param name="keepsTotal">What was spent since ever has to be known, whether or not anybody has asked for it here.</param>
+    public bool TryForget(in Moment now, bool keepsTotal = false)
     {
         lock (Turn)
         {
+            if (_open > 0)
+            {
+                return false;
+            }
+
             for (var dimension = Dimension.Concurrent; dimension <= Dimension.Total; dimension++)
             {
-                if ((dimension != Dimension.Total || _keepsTotal) && _pots[(int)dimension].HoldsAt(now.WindowOf(dimension)))
+                if ((dimension != Dimension.Total || _keepsTotal || keepsTotal) && _pots[(int)dimension].HoldsAt(now.WindowOf(dimension)))
                 {
                     return false;
                 }

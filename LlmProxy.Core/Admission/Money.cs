@@ -9,7 +9,7 @@ internal static class Money
     private const decimal Unit = 1_000_000_000m;
 
     /// <summary>More than anybody has; leaves room for sums.</summary>
-    private const long Most = long.MaxValue / 4;
+    public const long Most = long.MaxValue / 4;
 
     /// <summary>Rounded up: what costs anything costs at least 1.</summary>
     public static long FromDollars(decimal dollars) => dollars < 0 ? -Positive(-dollars) : Positive(dollars);

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 namespace LlmProxy.Core.Admission;
 
 /// <summary>What was taken in one window after another: a day, a month, for ever; or is held now. Part of a <see cref="Meter"/>, whose turn is held.</summary>
+/// <remarks>No sum passes <see cref="Money.Most"/>: one that ran over would be below 0, and a limit that is used up no limit at all.</remarks>
 internal struct Pot
 {
     /// <summary>Which window it is.</summary>
@@ -25,7 +26,7 @@ internal struct Pot
     public void Take(long at, long amount)
     {
         MoveTo(at);
-        Reserved += amount;
+        Reserved = Math.Min(Money.Most, Reserved + amount);
     }
 
     /// <summary>Puts what was used in the place of what was set aside, in the window in which that was.</summary>
@@ -39,7 +40,7 @@ internal struct Pot
         if (at == Window)
         {
             Reserved = Math.Max(0, Reserved - reserved);
-            Used += used;
+            Used = Math.Min(Money.Most, Used + used);
         }
     }
 
@@ -49,7 +50,7 @@ internal struct Pot
         MoveTo(window);
         if (window == Window)
         {
-            Used = Math.Max(0, Used + amount);
+            Used = Math.Clamp(Used + amount, 0, Money.Most);
         }
     }
 

@@ -16,6 +16,9 @@ internal sealed class RateWindow
     /// <summary>Seconds after which nothing of what was taken counts any more.</summary>
     public const int Length = 61;
 
+    // Of one second, so that the sum of all of them is still a number.
+    private const long Most = long.MaxValue / 128;
+
     private Seconds _slots;
     private long _newest = long.MinValue / 2;
     private long _sum;
@@ -95,7 +98,7 @@ internal sealed class RateWindow
     private void Add(long second, long amount)
     {
         ref var slot = ref _slots[IndexOf(second)];
-        amount = Math.Max(amount, -slot);
+        amount = Math.Clamp(amount, -slot, Most - slot);
         slot += amount;
         _sum += amount;
     }

@@ -80,8 +80,9 @@ internal sealed class Slice(Meter meter, Dimension dimension)
     /// <param name="pot">What was used.</param>
     /// <param name="second">Now.</param>
     /// <param name="milliseconds">Now.</param>
+    /// <param name="isLast">Nothing will be used any more but what is set aside.</param>
     /// <returns>Null if there is nothing to say.</returns>
-    public SliceAsk? Ask(in Pot pot, long second, long milliseconds)
+    public SliceAsk? Ask(in Pot pot, long second, long milliseconds, bool isLast = false)
     {
         if (pot.Window != _window)
         {
@@ -97,13 +98,13 @@ internal sealed class Slice(Meter meter, Dimension dimension)
         }
 
         var ahead = Math.Max(_wanted, Math.Min(_pace * Ahead, Math.Max(1, Limit / LargestShare)));
-        if (_pace == 0 && _wanted == 0)
+        if (isLast || (_pace == 0 && _wanted == 0))
         {
             ahead = 0;
         }
 
         // What came for who waits is theirs for a moment: the next exchange may be there before they are.
-        _keepUntil = _wanted > 0 ? milliseconds + LimitSharing.IntervalMs : _keepUntil;
+        _keepUntil = isLast ? milliseconds : _wanted > 0 ? milliseconds + LimitSharing.IntervalMs : _keepUntil;
         var held = Math.Max(0, _granted - pot.Used);
         var hold = Math.Max(pot.Reserved + ahead, milliseconds < _keepUntil ? held : 0);
         var used = Dimension == Dimension.Concurrent ? 0 : pot.Used - _base;

@@ -116,6 +116,9 @@ internal static class EndpointTable
 /// <param name="Error">What is to be answered.</param>
 internal readonly record struct EndpointMatch(Endpoint? Endpoint, string Id, Dialect Dialect, ProxyError? Error)
 {
+    /// <summary>Nothing is known yet.</summary>
+    public static EndpointMatch None { get; } = new(null, "", Dialect.Plain, null);
+
     /// <summary>The model that the path names; null where the body does.</summary>
     public string? Model { get; init; }
 }

@@ -35,6 +35,9 @@ internal readonly record struct AttemptNote(AttemptStage Stage, Target Target, P
     /// <summary>A connection has taken something of it.</summary>
     public bool WasSent { get; init; }
 
+    /// <summary>The attempt, when it has begun; null at all other stages.</summary>
+    public Attempt? Attempt { get; init; }
+
     /// <summary>What it committed to; null if it has not.</summary>
     public UpstreamAnswer? Answer { get; init; }
 

@@ -1,5 +1,6 @@
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
+using LlmProxy.Core.Routing;
 
 namespace LlmProxy.Core.Forwarding;
 
@@ -14,12 +15,15 @@ internal sealed class SharedCall : IDisposable
 
     private readonly Lock _lock = new();
     private readonly List<SharedPart> _parts = [];
+    private readonly List<Attempt> _attempts = [];
     private readonly TaskCompletionSource<Result<SharedAnswer>> _committed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ForwardRequest _request;
     private readonly ExchangeClock _clock;
     private Action? _closed;
     private SharedPart? _payer;
     private SharedAnswer? _answer;
+    private Target? _target;
+    private SharedRelay _most;
     private bool _isClosed;
 
     /// <param name="request">A copy, which it owns.</param>
@@ -43,6 +47,30 @@ internal sealed class SharedCall : IDisposable
             lock (_lock)
             {
                 return _parts.Count;
+            }
+        }
+    }
+
+    /// <summary>An upstream has been sent it, though nothing may have come of that and nobody have been told yet.</summary>
+    public bool WasSent
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _attempts.Exists(static attempt => attempt.WasSent);
+            }
+        }
+    }
+
+    /// <summary>Who was asked last; null before anybody was.</summary>
+    public Target? Target
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _target;
             }
         }
     }
@@ -75,7 +103,11 @@ internal sealed class SharedCall : IDisposable
 
     /// <summary>Sends it, for the first who is there.</summary>
     public void Begin(Forwarder forwarder, LimitOptions limits, Action<AttemptNote> note) =>
-        _ = RunAsync(forwarder, limits, note);
+        _ = RunAsync(forwarder, limits, happened =>
+        {
+            Watch(happened);
+            note(happened);
+        });
 
     /// <summary>It has ended, or is not going to be sent at all.</summary>
     public void Dispose()
@@ -86,25 +118,43 @@ internal sealed class SharedCall : IDisposable
     }
 
     /// <summary>
-    /// Exactly one exchange answers for what the call costs: the first, or whoever is there longest once that has left before the
-    /// end.
+    /// Exactly one exchange answers for what the call costs: the first that had all of its answer, for that one knows what it used; as
+    /// long as there is none, the first that came, or whoever is there longest once that has left. In one step: of two that end at once
+    /// each would else take the other for who pays.
     /// </summary>
-    /// <returns>The id of the exchange that answers for it in this one's place; null if it is this one.</returns>
-    public string? Settle(SharedPart part)
+    /// <param name="part">Ends.</param>
+    /// <param name="isWhole">With all of the answer.</param>
+    /// <param name="relayed">What of it its client was sent.</param>
+    public SharedEnd Settle(SharedPart part, bool isWhole, in SharedRelay relayed)
     {
         lock (_lock)
         {
-            if (_payer == part && !part.IsWhole && !IsOver && _parts.Find(other => other != part && !other.IsSettled) is { } next)
+            if (part.End is { } settled)
+            {
+                return settled;
+            }
+
+            _most = _most.Or(relayed);
+            if (isWhole || HasAllThatCame(part))
+            {
+                _payer = _payer is { End: null } ? part : _payer;
+            }
+            else if (_payer == part && !HasFailed && _parts.Find(other => other != part && other.End is null) is { } next)
             {
                 _payer = next;
             }
 
-            return _payer == part ? null : _payer!.Id;
+            var end = new SharedEnd(isWhole, _payer == part ? null : _payer!.Id, isWhole ? relayed : _most);
+            part.End = end;
+            return end;
         }
     }
 
-    /// <summary>The call itself has failed or ended: whoever ends now has not left it early.</summary>
-    private bool IsOver => _answer is { } answer ? answer.IsOver : _committed.Task.IsCompleted;
+    // It broke, and this one was there until then: there is nobody who has more of it.
+    private bool HasAllThatCame(SharedPart part) => _answer is { IsOver: true, Fault: not null } answer && part.Rest?.Position == answer.End;
+
+    /// <summary>Nobody has committed, and nobody will: whoever ends now has not left it early.</summary>
+    private bool HasFailed => _answer is null && _committed.Task.IsCompleted;
 
     public void Leave(SharedPart part)
     {
@@ -130,13 +180,26 @@ internal sealed class SharedCall : IDisposable
             return;
         }
 
-        if (part.IsWhole)
+        if (part.End is { IsWhole: true })
         {
             _clock.LimitTotal(_drain);
         }
         else
         {
             _clock.Cut(CutOff.ClientGone);
+        }
+    }
+
+    /// <summary>The attempts themselves know what of them has left us: an end is told of later, when whoever waited may have gone.</summary>
+    private void Watch(in AttemptNote happened)
+    {
+        if (happened.Attempt is { } begun)
+        {
+            lock (_lock)
+            {
+                _attempts.Add(begun);
+                _target = happened.IsHedge ? _target : happened.Target;
+            }
         }
     }
 
@@ -184,7 +247,7 @@ internal sealed class SharedCall : IDisposable
     }
 
     /// <summary>Whoever is there by now reads from the beginning.</summary>
-    private void Commit(SharedAnswer answer)
+    internal void Commit(SharedAnswer answer)
     {
         lock (_lock)
         {
@@ -209,79 +272,5 @@ internal sealed class SharedCall : IDisposable
         }
 
         _closed?.Invoke();
-    }
-}
-
-/// <summary>An exchange's part in a shared call.</summary>
-/// <param name="call">The call.</param>
-/// <param name="id">Of the exchange.</param>
-/// <param name="request">What it asks for.</param>
-internal sealed class SharedPart(SharedCall call, string id, ForwardRequest request) : IDisposable
-{
-    private string? _paidBy;
-
-    public string Id => id;
-
-    /// <summary>Its reader of the answer, from the commit on.</summary>
-    public SharedStream? Rest { get; set; }
-
-    /// <summary>It has ended, and it is known who pays.</summary>
-    public bool IsSettled { get; private set; }
-
-    /// <summary>It has ended with all of the answer.</summary>
-    public bool IsWhole { get; private set; }
-
-    /// <summary>Waits for the answer. The request's body is given back here.</summary>
-    /// <param name="clock">The exchange's.</param>
-    public async ValueTask<Result<UpstreamAnswer>> AnswerAsync(ExchangeClock clock)
-    {
-        request.Body.End();
-
-        // How long its client waits is its own: the call goes on for those who wait longer.
-        clock.LimitPatience(ClientTimeout.Of(request.Headers));
-        try
-        {
-            if (!(await call.Committed.WaitAsync(clock.Token)).TryGet(out var shared, out var error))
-            {
-                return error;
-            }
-
-            if (shared.HasOutput)
-            {
-                clock.EndPatience();
-            }
-            else
-            {
-                clock.Begin(CutOff.FirstEvent, shared.Target.Timeouts.FirstEvent);
-            }
-
-            return shared.For(Rest!);
-        }
-        catch (OperationCanceledException) when (clock.Reason != CutOff.None)
-        {
-            return Faults.OfCutOff(clock.Reason) ?? ProxyErrors.ClientGone;
-        }
-    }
-
-    /// <summary>It ends. What is said first counts.</summary>
-    /// <param name="isWhole">With all of the answer.</param>
-    /// <returns>See <see cref="SharedCall.Settle"/>.</returns>
-    public string? Settle(bool isWhole)
-    {
-        if (!IsSettled)
-        {
-            IsWhole = isWhole;
-            _paidBy = call.Settle(this);
-            IsSettled = true;
-        }
-
-        return _paidBy;
-    }
-
-    /// <summary>It leaves. If something of ours has failed before it could be settled, others answer for the call.</summary>
-    public void Dispose()
-    {
-        Settle(isWhole: false);
-        call.Leave(this);
     }
 }

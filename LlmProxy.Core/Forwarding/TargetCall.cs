@@ -159,7 +159,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
 
         if (racer is null)
         {
-            series.Note(NoteOf(AttemptStage.Began, null, began));
+            series.Note(NoteOf(AttemptStage.Began, null, began) with { Attempt = attempt });
         }
 
         _began = began;
@@ -167,7 +167,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
     }
 
     private bool TryBeginRace(Racer own, Attempt attempt, long began) =>
-        own.TryBegin(attempt, () => series.Note(NoteOf(AttemptStage.Began, null, began)));
+        own.TryBegin(attempt, () => series.Note(NoteOf(AttemptStage.Began, null, began) with { Attempt = attempt }));
 
     /// <returns>False if no byte of the request left us.</returns>
     private bool Settle(in Result<UpstreamAnswer> result, Attempt attempt)

@@ -6,6 +6,9 @@ namespace LlmProxy.Core.Protocol;
 /// <param name="Output">All of the output.</param>
 internal readonly record struct Usage(long Input, long CachedInput, long Output)
 {
+    /// <summary>More than any request uses: an upstream that says more is wrong, and what sums are made of must stay small enough for them.</summary>
+    public const long Most = 1_000_000_000_000;
+
     public static Usage None { get; } = new(-1, -1, -1);
 
     /// <summary>What of the input was written to a cache, where that has its own price.</summary>

@@ -108,5 +108,5 @@ internal partial struct UsageReader
     }
 
     private static long CountOf(ReadOnlySpan<byte> value, long otherwise) =>
-        Utf8Parser.TryParse(value, out long count, out var read) && read == value.Length && count >= 0 ? count : otherwise;
+        Utf8Parser.TryParse(value, out long count, out var read) && read == value.Length && count >= 0 ? Math.Min(count, Usage.Most) : otherwise;
 }

@@ -29,7 +29,7 @@ internal partial struct UsageReader
 
     /// <summary>What is known so far; an output that was not told is left open.</summary>
     public readonly Usage SoFar => new(
-        _input < 0 || _isWhole ? _input : _input + Math.Max(0, _readApart) + Math.Max(0, WrittenApart),
+        _input < 0 || _isWhole ? _input : Math.Min(Usage.Most, _input + Math.Max(0, _readApart) + Math.Max(0, WrittenApart)),
         _readApart >= 0 ? _readApart : _cached,
         _output)
     {
@@ -170,7 +170,7 @@ internal partial struct UsageReader
         reader.Read();
         if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var count) && count >= 0)
         {
-            return count;
+            return Math.Min(count, Usage.Most);
         }
 
         reader.Skip();

@@ -145,8 +145,30 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
         }
 
         await AddSpendAsync(connection, sums, cancellationToken);
+        await MoveLimitsAsync(connection, sums, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return changed;
+    }
+
+    /// <summary>
+    /// A budget that replicas share has read once what was spent: from then on it is told of every difference. Its rows are taken in the
+    /// order in which exchanges take them.
+    /// </summary>
+    private static async Task MoveLimitsAsync(NpgsqlConnection connection, SpendSums sums, CancellationToken cancellationToken)
+    {
+        if (sums.IsEmpty)
+        {
+            return;
+        }
+
+        await using var batch = new NpgsqlBatch(connection);
+        foreach (var (meter, window, cost) in sums.All.Select(static sum => (Meter: sum.Meter + "/usd", sum.Window, sum.Cost))
+            .OrderBy(static sum => sum.Meter, StringComparer.Ordinal).ThenBy(static sum => sum.Window, StringComparer.Ordinal))
+        {
+            batch.BatchCommands.Add(PostgresText.BatchCommand("UPDATE llmproxy_limits SET forgotten = forgotten + $3 WHERE meter = $1 AND period = $2", meter, window, cost));
+        }
+
+        await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private static async Task AddSpendAsync(NpgsqlConnection connection, SpendSums sums, CancellationToken cancellationToken)

@@ -128,6 +128,18 @@ internal sealed class BudgetTests
     }
 
     [Test]
+    public void What_no_sum_can_hold_uses_a_budget_up_and_never_makes_room()
+    {
+        Caller caller = Of(day: 1_000_000);
+        Admitting.Slot[] slots = [.. Enumerable.Range(0, 6).Select(_ => _admitting.Enter(caller))];
+        foreach (Admitting.Slot slot in slots)
+        {
+            slot.Lease.Settle(10, decimal.MaxValue);
+            Assert.That(_admitting.Reserve(caller)!.Message, Does.StartWith("Your budget for today is used up"));
+        }
+    }
+
+    [Test]
     public void A_group_shares_its_budget_and_each_key_has_its_own()
     {
         var pool = new GroupOptions { Budget = new BudgetOptions { Day = 1 } };

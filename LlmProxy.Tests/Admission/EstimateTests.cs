@@ -63,6 +63,27 @@ internal sealed class EstimateTests
         Assert.That(TokensOf(Admitting.Body(answer: 100_000), _exact, known), Is.EqualTo(4000 + 8192));
     }
 
+    /// <summary>A sum that runs over would be below 0: it would take what others have taken away, and then let everybody in or nobody.</summary>
+    [TestCase("9223372036854775807", 1)]
+    [TestCase("4611686018427387904", 4)]
+    [TestCase("9223372036854775807", 128)]
+    public void A_longest_answer_beyond_all_measure_is_refused_and_takes_nothing(string answer, int choices)
+    {
+        var pool = new GroupOptions { TokensPerMinute = Limit, Reserve = ReserveMode.Exact };
+        Caller other = Admitting.CallerOf(new KeyOptions { TokensPerMinute = Limit, Reserve = ReserveMode.Exact }, pool, "other");
+        Caller greedy = Admitting.CallerOf(pool: pool, id: "greedy");
+        var admitting = new Admitting();
+        Assert.That(admitting.Reserve(other), Is.Null);
+        string body = FormattableString.Invariant($"{{\"model\":\"m\",\"n\":{choices},\"max_tokens\":{answer},\"messages\":[]}}");
+        foreach (Caller caller in new[] { greedy, other })
+        {
+            ProxyError? error = admitting.Reserve(caller, body);
+            Assert.That((error?.Status, error?.Code, error?.IsFinal), Is.EqualTo(((int?)429, "rate_limit_exceeded", (bool?)true)));
+        }
+
+        Assert.That(Left(admitting, other), Is.EqualTo(Limit - 5000), "what was taken before still counts");
+    }
+
     [Test]
     public void What_the_upstream_keeps_is_part_of_the_prompt()
     {

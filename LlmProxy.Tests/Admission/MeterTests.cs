@@ -1,6 +1,7 @@
 using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Core.Protocol;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.Admission;
@@ -44,14 +45,110 @@ internal sealed class MeterTests
         Caller caller = Admitting.CallerOf(new KeyOptions { RequestsPerMinute = 2 });
         _admitting.Enter(caller).Lease.GiveBack();
         _admitting.Clock.Advance(TimeSpan.FromMinutes(10));
-        for (int i = 0; i < 21_000; i++)
-        {
-            _admitting.Meters.Of($"key/{i}");
-        }
-
+        FillMeters();
         Assert.That(_admitting.Meters.Find("key/anna"), Is.Null);
         _admitting.Enter(caller);
         Assert.That(_admitting.Meters.Find("key/anna")?.Look(Dimension.Requests, _admitting.Meters.Now().At(Calendar.Utc)).Taken, Is.EqualTo(1));
+    }
+
+    /// <summary>It has seen its meter alive and waits for its turn, and in that moment the meter is forgotten.</summary>
+    [Test]
+    public void A_request_that_meets_a_sweep_takes_of_the_meter_that_others_find()
+    {
+        Caller caller = Admitting.CallerOf(new KeyOptions { RequestsPerMinute = 2 });
+        Meter former = _admitting.Admitter.LimitsOf(caller).Meter;
+        ProxyError? error = ProxyErrors.Internal;
+        var request = new Thread(() => error = _admitting.Reserve(caller));
+        former.Turn.Enter();
+        try
+        {
+            request.Start();
+            SpinWait.SpinUntil(() => (request.ThreadState & ThreadState.WaitSleepJoin) != 0, 10_000);
+            Assert.That(former.TryForget(_admitting.Meters.Now().At(Calendar.Utc)));
+        }
+        finally
+        {
+            former.Turn.Exit();
+        }
+
+        Assert.That(request.Join(10_000));
+        Meter found = _admitting.Meters.Find("key/anna")!;
+        Assert.That((error, found.IsForgotten, TakenOf(found, Dimension.Requests)), Is.EqualTo(((ProxyError?)null, false, 1L)));
+    }
+
+    /// <summary>Over midnight, so that none of its budget's window tells of it any more.</summary>
+    [Test]
+    public void What_a_long_request_has_set_aside_is_forgotten_by_nobody()
+    {
+        Caller caller = Admitting.CallerOf(new KeyOptions { Budget = new BudgetOptions { Day = 1 } });
+        Admitting.Slot slot = _admitting.Enter(caller);
+        _admitting.Clock.Advance(TimeSpan.FromDays(3));
+        FillMeters();
+        Meter meter = _admitting.Meters.Find("key/anna")!;
+        slot.Lease.Settle(10, 0.7m);
+        Assert.That((meter.IsForgotten, TakenOf(meter, Dimension.Total)), Is.EqualTo((false, Money.FromDollars(0.7m))));
+        Assert.That(meter.TryForget(_admitting.Meters.Now().At(Calendar.Utc)), Is.False, "it has spent something");
+    }
+
+    [Test]
+    public void What_somebody_without_limits_spent_counts_though_the_meter_was_forgotten_meanwhile()
+    {
+        Caller caller = Admitting.CallerOf();
+        Admitting.Slot slot = _admitting.Enter(caller);
+        _admitting.Clock.Advance(TimeSpan.FromMinutes(10));
+        FillMeters();
+        Assert.That(_admitting.Meters.Find("key/anna"), Is.Null);
+        slot.Lease.Settle(10, 0.7m);
+        Assert.That(TakenOf(_admitting.Meters.Find("key/anna")!, Dimension.Total), Is.EqualTo(Money.FromDollars(0.7m)));
+    }
+
+    [Test]
+    public void When_there_are_as_many_end_users_as_are_told_apart_those_who_are_gone_make_room()
+    {
+        Caller caller = Admitting.CallerOf(pool: new GroupOptions { EndUser = new EndUserOptions { Header = "X-User", RequestsPerMinute = 2 } });
+        for (int i = 0; i < UserMeters.Most; i++)
+        {
+            Ask($"user-{i}");
+        }
+
+        Ask("late");
+        Assert.That((_admitting.Meters.Find("user/team/late"), _admitting.Meters.Find("user/team/*") is not null), Is.EqualTo(((Meter?)null, true)));
+        _admitting.Clock.Advance(TimeSpan.FromMinutes(10));
+        Ask("later");
+        Ask("latest");
+        Assert.That((_admitting.Meters.Find("user/team/later") is not null, _admitting.Meters.Find("user/team/latest") is not null), Is.EqualTo((true, true)));
+
+        void Ask(string user)
+        {
+            var slot = new Admitting.Slot();
+            Assert.That(_admitting.Reserve(caller, slot, "{\"model\":\"m\",\"messages\":[]}", headers: ("X-User", user)), Is.Null);
+            slot.Lease.Settle(1, 0);
+        }
+    }
+
+    /// <summary>The ledger writes texts, of which half a character is none: its name for the user must be ours.</summary>
+    [Test]
+    public void An_end_user_s_long_name_is_never_cut_inside_a_character()
+    {
+        Caller caller = Admitting.CallerOf(pool: new GroupOptions { EndUser = new EndUserOptions { Header = "X-User", RequestsPerMinute = 2 } });
+        var slot = new Admitting.Slot();
+        Assert.That(_admitting.Reserve(caller, slot, headers: ("X-User", new string('x', 255) + "\U0001F600\U0001F600")), Is.Null);
+        Assert.That(slot.Lease.EndUser, Is.EqualTo(new string('x', 255)));
+        Assert.That(_admitting.Reserve(caller, slot, headers: ("X-User", new string('x', 254) + "\U0001F600\U0001F600")), Is.Null);
+        Assert.That(slot.Lease.EndUser, Is.EqualTo(new string('x', 254) + "\U0001F600"));
+    }
+
+    [Test]
+    public void A_key_s_models_are_remembered_after_any_number_of_them()
+    {
+        object boxed = default(RecentModels);
+        typeof(RecentModels).GetField("_next", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!.SetValue(boxed, int.MaxValue - 3);
+        var recent = (RecentModels)boxed;
+        for (int i = 0; i < 40; i++)
+        {
+            ModelAnswers added = recent.Add(new ModelAnswers($"m{i}", new AnswerSizes()));
+            Assert.That(recent.Find($"m{i}"), Is.SameAs(added));
+        }
     }
 
     [Test]
@@ -70,5 +167,16 @@ internal sealed class MeterTests
             (Spent(Dimension.Day), Spent(Dimension.Month), Spent(Dimension.Total)), Is.EqualTo((1m, 2m, 9m)));
 
         decimal Spent(Dimension dimension) => Money.ToDollars(meters.Of("key/anna").Look(dimension, now).Taken);
+    }
+
+    private long TakenOf(Meter meter, Dimension dimension) => meter.Look(dimension, _admitting.Meters.Now().At(Calendar.Utc)).Taken;
+
+    /// <summary>So many others that those who hold nothing are forgotten.</summary>
+    private void FillMeters()
+    {
+        for (int i = 0; i < 21_000; i++)
+        {
+            _admitting.Meters.Of($"key/{i}");
+        }
     }
 }

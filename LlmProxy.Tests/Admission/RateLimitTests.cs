@@ -131,6 +131,25 @@ internal sealed class RateLimitTests
     }
 
     [Test]
+    public void What_no_sum_can_hold_uses_a_minute_up_and_never_makes_room()
+    {
+        var caller = Admitting.CallerOf(new KeyOptions { TokensPerMinute = 1_000_000 });
+        Admitting.Slot[] slots = [.. Enumerable.Range(0, 60).Select(_ =>
+        {
+            _admitting.Clock.Advance(TimeSpan.FromSeconds(1));
+            return _admitting.Enter(caller);
+        })];
+        foreach (Admitting.Slot slot in slots)
+        {
+            slot.Lease.Settle(long.MaxValue, 0);
+            Assert.That(_admitting.Reserve(caller)?.Code, Is.EqualTo("rate_limit_exceeded"));
+        }
+
+        _admitting.Clock.Advance(TimeSpan.FromSeconds(61));
+        Assert.That(_admitting.Reserve(caller), Is.Null);
+    }
+
+    [Test]
     public void Of_several_limits_the_answer_names_the_nearest()
     {
         var caller = Admitting.CallerOf(

@@ -153,6 +153,41 @@ internal sealed class SharedLimitTests
         Assert.That(await TryAsync(_replicas[0], caller), Is.Not.Null);
     }
 
+    /// <summary>Right after the answer, and with places kept ready for the next.</summary>
+    [Test]
+    public async Task Who_stops_tells_what_it_has_used_and_keeps_nothing()
+    {
+        Caller budget = Admitting.CallerOf(new KeyOptions { Budget = new BudgetOptions { Month = 0.008m } });
+        var running = new Admitting.Slot();
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.That(await TryAsync(_replicas[0], budget, running), Is.Null);
+            running.Lease.Settle(10, 0.001m);
+            _clock.Advance(TimeSpan.FromMilliseconds(LimitSharing.IntervalMs));
+            await _replicas[0].Sharing.ExchangeAsync(CancellationToken.None);
+        }
+
+        Assert.That(await TryAsync(_replicas[0], budget, running), Is.Null);
+        running.Lease.Settle(10, 0.003m);
+        await _replicas[0].Sharing.StopAsync(CancellationToken.None);
+        var exchanges = _store.Exchanges;
+        await _replicas[0].Sharing.StopAsync(CancellationToken.None);
+        Assert.That(_store.Exchanges, Is.EqualTo(exchanges));
+
+        Assert.That(await TryAsync(_replicas[1], budget), Is.Null, "0.003 dollars are left, to the last");
+        ProxyError error = (await TryAsync(_replicas[1], budget))!;
+        Assert.That(error.Message, Does.Contain("0.005 of 0.008 USD are used"));
+    }
+
+    [Test]
+    public async Task Who_stops_waits_for_no_store_that_is_away()
+    {
+        await TryAsync(_replicas[0], Admitting.CallerOf(new KeyOptions { Concurrent = 8 }));
+        _store.IsDown = true;
+        await _replicas[0].Sharing.StopAsync(CancellationToken.None);
+        _store.IsDown = false;
+    }
+
     [Test]
     public async Task Nobody_who_is_idle_asks()
     {

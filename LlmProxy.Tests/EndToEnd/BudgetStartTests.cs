@@ -33,6 +33,30 @@ public sealed class BudgetStartTests : LedgerFixture
         ExpectUpstreamRequests(2);
     }
 
+    /// <summary>So many that some are forgotten while they are read; what is over for all others is not over for a budget for ever.</summary>
+    [Test]
+    public async Task What_end_users_spent_of_a_budget_for_ever_is_spent_however_many_they_are_and_however_long_ago()
+    {
+        Setup.Options.Groups["chat/eu"] = new GroupOptions { EndUser = new EndUserOptions { Header = "X-User", Budget = new BudgetOptions { Total = 0.5m } } };
+        Setup.Options.Keys["tester"].Group = "chat/eu";
+        Setup.Options.Keys["tester"].Budget = null;
+        await Store.WriteAsync([.. Enumerable.Range(0, 9_000).Select(i => Spent($"u{i}", "gone")), .. Enumerable.Range(0, 21_000).Select(i => Spent($"u{i}", "chat/eu"))], CancellationToken.None);
+        await StartAsync();
+        foreach (string user in new[] { "u0", "u10000", "u20999" })
+        {
+            Contract.AssertError(await PostAsync(s_request, ChatPath, "X-User: " + user), 429, "insufficient_quota");
+        }
+
+        Assert.That((await PostAsync(s_request, ChatPath, "X-User: new")).Status, Is.EqualTo(200));
+        Assert.That(App.Services.GetRequiredService<Meters>().Count, Is.LessThan(22_000), "others are forgotten");
+
+        static LedgerRow Spent(string user, string group) => new()
+        {
+            Id = group + user, Started = DateTimeOffset.UnixEpoch, Operation = "chat", Key = "former", KeyName = "former", Group = group, EndUser = user,
+            Model = "m", End = "ok", UsageSource = "upstream", Cost = 0.5m, KeyDay = new DateOnly(2025, 1, 1), GroupDay = new DateOnly(2025, 1, 1),
+        };
+    }
+
     [Test]
     [Category("P10")]
     public async Task P10_while_nobody_knows_what_was_spent_who_has_a_budget_waits_and_others_do_not()

@@ -1,6 +1,7 @@
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Tests.Support;
+using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.EndToEnd;
@@ -81,6 +82,34 @@ public sealed class LedgerTests : LedgerFixture
         }));
     }
 
+    /// <summary>Its bytes are numbers as text: a few thousand of them would cost as much as a book.</summary>
+    [TestCase(1 << 20)]
+    [TestCase(2048)]
+    public async Task Embeddings_without_usage_cost_their_prompt_and_not_the_bytes_of_their_vectors(int held)
+    {
+        Setup.Options.Limits.HeldAnswer = held;
+        string vector = string.Join(',', Enumerable.Repeat("0.015625", 2_000));
+        Upstream.Next(Replies.Json(200, "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,\"embedding\":[" + vector + "]}]}"));
+        await StartAsync();
+        Assert.That((await PostAsync("{\"model\":\"text-embedding-3-small\",\"input\":\"zebra\"}", "/v1/embeddings")).Status, Is.EqualTo(200));
+        LedgerRow row = await RowAsync();
+        Assert.That((row.UsageSource, row.OutputTokens, row.InputTokens), Is.EqualTo(("estimate", (long?)0, (long?)12)));
+    }
+
+    [Test]
+    public async Task Counts_beyond_all_measure_are_a_row_and_end_a_limit_instead_of_lifting_it()
+    {
+        Setup.Options.Prices["main/*"] = new PriceOptions { Input = 1_000_000, Output = 1_000_000 };
+        Setup.Options.Keys["tester"].TokensPerMinute = 1_000_000;
+        Setup.Options.Keys["tester"].Budget = new BudgetOptions { Month = 1_000_000 };
+        Upstream.Next(Replies.Json(200, Chat.Completion("Hi").Replace("\"prompt_tokens\":9,\"completion_tokens\":12", "\"prompt_tokens\":9223372036854775807,\"completion_tokens\":9223372036854775807", StringComparison.Ordinal)));
+        await StartAsync();
+        Assert.That((await PostAsync(Chat.Request())).Status, Is.EqualTo(200));
+        LedgerRow row = await RowAsync();
+        Assert.That((row.InputTokens, row.OutputTokens, row.Cost), Is.EqualTo(((long?)1_000_000_000_000, (long?)1_000_000_000_000, (decimal?)2_000_000_000_000m)));
+        Contract.AssertError(await PostAsync(Chat.Request()), 429, "rate_limit_exceeded");
+    }
+
     [Test]
     public async Task Anthropics_usage_is_kept_in_its_parts()
     {
@@ -154,6 +183,26 @@ public sealed class LedgerTests : LedgerFixture
         await client.DisposeAsync();
         LedgerRow row = await RowAsync();
         Assert.That((row.End, row.UsageSource, row.OutputTokens, row.Cost > 0), Is.EqualTo(("client_disconnect", "estimate", (long?)0, true)));
+    }
+
+    /// <summary>A second into the answer nobody has failed: who could end the upstream's work so for nothing would have it for nothing.</summary>
+    [TestCase(false, 8)]
+    [TestCase(true, 8)]
+    [TestCase(true, 40)]
+    public async Task A_client_that_said_how_long_it_waits_pays_for_its_prompt_when_that_is_over(bool stream, int seconds)
+    {
+        FakeTimeProvider clock = Setup.UseFakeClock();
+        Setup.Options.Keys["tester"].RequestsPerMinute = 1;
+        Upstream.Next(exchange => exchange.StallAsync());
+        await StartAsync();
+        Task<RawResponse> answer = PostAsync(Chat.Request(stream), ChatPath, $"x-stainless-timeout: {seconds}");
+        await Upstream.WaitForAsync();
+        await clock.AdvanceUntilAsync(answer, TimeSpan.FromSeconds(1));
+        Assert.That((await answer).Text, Does.Contain("upstream_timeout"));
+        await clock.AdvanceUntilAsync(() => Store.Rows.Count > 0, TimeSpan.FromMilliseconds(100));
+        LedgerRow row = await RowAsync();
+        Assert.That((row.End, row.UsageSource, row.OutputTokens, row.Cost > 0), Is.EqualTo(("upstream_timeout", "estimate", (long?)0, true)));
+        Contract.AssertError(await PostAsync(Chat.Request()), 429, "rate_limit_exceeded");
     }
 
     [Test]

@@ -1,6 +1,8 @@
 using LlmProxy.Core;
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Admission;
 using LlmProxy.Core.Configuration;
+using LlmProxy.Tests.Admission;
 using LlmProxy.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
 using NUnit.Framework;
@@ -39,6 +41,57 @@ public sealed class UsageServiceTests : LedgerFixture
         IReadOnlyList<Spend> spend = await Store.ReadSpendAsync(["total"], CancellationToken.None);
         Assert.That(spend.Single(), Is.EqualTo(new Spend("key/tester", "total", 0.144m)));
         Assert.That((await Usage.RepriceAsync(new UsageQuery(), isTrial: false, CancellationToken.None)).Changed, Is.Zero);
+    }
+
+    /// <summary>The store that shares them out has done that: told by a replica as well, the difference would count twice.</summary>
+    [Test]
+    public async Task Prices_that_are_put_right_are_no_use_of_a_replica_that_shares_its_limits()
+    {
+        Setup.IsFromFile = true;
+        Setup.Options.Keys["tester"].Budget = new BudgetOptions { Month = 10 };
+        Action<IServiceCollection> services = Setup.Services!;
+        Setup.Services = all =>
+        {
+            services(all);
+            all.AddSingleton<ILimitStore>(new MemoryLimitStore(TimeProvider.System));
+        };
+        await StartAsync();
+        using CancellationTokenSource deadline = Deadline.Source();
+        while ((await PostAsync(Chat.Request())).Status != 200)
+        {
+            // What it asked the store for comes a moment later on a busy machine.
+            deadline.Token.ThrowIfCancellationRequested();
+        }
+
+        await RowsAsync(1);
+        Setup.Options.Prices["main/*"].Input = 3_000;
+        await ReloadAsync(2);
+        await Usage.RepriceAsync(new UsageQuery(), isTrial: false, CancellationToken.None);
+        Assert.That(App.Services.GetRequiredService<LlmProxyLimits>().OfKey("tester").Single().Used, Is.EqualTo(0.033m));
+    }
+
+    /// <summary>What they add to each window is all that is kept of rows, however many they are.</summary>
+    [Test]
+    public async Task Many_rows_move_each_window_once()
+    {
+        await Store.WriteAsync([.. Enumerable.Range(0, 20_000).Select(static i => new LedgerRow
+        {
+            Id = $"{i:D6}", Started = DateTimeOffset.UnixEpoch, Operation = "chat", Key = "tester", KeyName = "tester", Model = "gpt-4o-mini", Upstream = "main", UpstreamModel = "m",
+            End = "ok", UsageSource = "upstream", InputTokens = 1, OutputTokens = 0, Cost = 0, KeyDay = new DateOnly(2025, 1, 1), GroupDay = new DateOnly(2025, 1, 1),
+            Group = "team", EndUser = "anna",
+        })], CancellationToken.None);
+        await StartAsync();
+        var (calls, kept, before) = (0, 0L, GC.GetTotalMemory(forceFullCollection: true));
+        Store.Before = () =>
+        {
+            kept = ++calls == 2 ? GC.GetTotalMemory(forceFullCollection: true) - before : kept;
+            return Task.CompletedTask;
+        };
+        Repricing done = await Usage.RepriceAsync(new UsageQuery(), isTrial: false, CancellationToken.None);
+        Assert.That((done.Changed, done.After), Is.EqualTo((20_000L, 20m)));
+        Assert.That(kept, Is.GreaterThan(0).And.LessThan(8 << 20), "when all are read and the first are about to be changed");
+        Meters meters = App.Services.GetRequiredService<Meters>();
+        Assert.That(meters.Find("user/team/anna")!.Look(Dimension.Total, meters.Now().At(Calendar.Utc)).Taken, Is.EqualTo(Money.FromDollars(20)));
     }
 
     [Test]

@@ -34,9 +34,88 @@ internal sealed class SharedCallTests
         SharedPart first = Join("1")!;
         SharedPart second = Join("2")!;
         first.Dispose();
-        Assert.That(second.Settle(isWhole: true), Is.Null);
-        Assert.That(first.Settle(isWhole: false), Is.EqualTo("2"));
+        Assert.That(second.Settle(isWhole: true).PaidBy, Is.Null);
+        Assert.That(first.Settle(isWhole: false).PaidBy, Is.EqualTo("2"));
         second.Dispose();
+    }
+
+    [Test]
+    public void The_first_that_had_all_of_it_pays_and_not_who_hardly_reads_and_leaves()
+    {
+        SharedPart slow = Join("1")!;
+        SharedPart fast = Join("2")!;
+        SharedPart other = Join("3")!;
+        Assert.That(fast.Settle(isWhole: true).PaidBy, Is.Null);
+        Assert.That(other.Settle(isWhole: true).PaidBy, Is.EqualTo("2"));
+        Assert.That(slow.Settle(isWhole: false).PaidBy, Is.EqualTo("2"));
+        Assert.That(fast.Settle(isWhole: false).PaidBy, Is.Null, "what was said first counts");
+    }
+
+    [Test]
+    public void Who_leaves_last_pays_for_the_most_that_anybody_was_sent()
+    {
+        SharedPart first = Join("1")!;
+        SharedPart second = Join("2")!;
+        Assert.That(first.Settle(isWhole: false, new SharedRelay(4000, 900)).PaidBy, Is.EqualTo("2"));
+        SharedEnd last = second.Settle(isWhole: false, new SharedRelay(8, 2));
+        Assert.That((last.PaidBy, last.Relayed), Is.EqualTo(((string?)null, new SharedRelay(4000, 900))));
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task Who_leaves_before_it_has_read_all_that_came_pays_for_nobody_who_stays(bool isBroken)
+    {
+        SharedPart first = Join("1")!;
+        SharedPart second = Join("2")!;
+        using var upstream = new UpstreamAnswer(new HttpResponseMessage(), AnswerKind.Events, ArrayPool<byte>.Shared.Rent(16), 5, isBroken ? new BrokenStream() : Stream.Null);
+        var answer = new SharedAnswer(upstream);
+        _call.Commit(answer);
+        using var clock = new ExchangeClock(_wheel, CancellationToken.None);
+        await answer.FillAsync(clock, () => { });
+        Assert.That((answer.IsOver, answer.Fault is not null), Is.EqualTo((true, isBroken)));
+        Assert.That(await second.Rest!.ReadAsync(new byte[16]), Is.EqualTo(5));
+        Assert.That(first.Settle(isWhole: false).PaidBy, Is.EqualTo("2"), "the upstream has ended, and the other still reads");
+        Assert.That(second.Settle(isWhole: !isBroken).PaidBy, Is.Null);
+        first.Dispose();
+        second.Dispose();
+    }
+
+    [Test]
+    public async Task Who_has_all_of_an_answer_that_broke_pays_and_not_who_is_behind()
+    {
+        SharedPart first = Join("1")!;
+        SharedPart second = Join("2")!;
+        using var upstream = new UpstreamAnswer(new HttpResponseMessage(), AnswerKind.Events, ArrayPool<byte>.Shared.Rent(16), 5, new BrokenStream());
+        var answer = new SharedAnswer(upstream);
+        _call.Commit(answer);
+        using var clock = new ExchangeClock(_wheel, CancellationToken.None);
+        await answer.FillAsync(clock, () => { });
+        Assert.That(await second.Rest!.ReadAsync(new byte[16]), Is.EqualTo(5));
+        Assert.That(second.Settle(isWhole: false).PaidBy, Is.Null);
+        Assert.That(first.Settle(isWhole: false).PaidBy, Is.EqualTo("2"));
+        first.Dispose();
+        second.Dispose();
+    }
+
+    /// <summary>Each would take the other for who pays.</summary>
+    [Test]
+    public void Of_two_that_end_at_once_exactly_one_pays([Values(true, false)] bool firstIsWhole, [Values(true, false)] bool secondIsWhole)
+    {
+        var request = Asked.For("/chat/completions");
+        using var start = new Barrier(2);
+        for (var round = 0; round < 5_000; round++)
+        {
+            using var call = new SharedCall(request, _wheel, TimeSpan.Zero);
+            SharedPart[] parts = [call.TryJoin("1", request)!, call.TryJoin("2", request)!];
+            var other = Task.Run(() =>
+            {
+                start.SignalAndWait();
+                return parts[1].Settle(secondIsWhole).PaidBy;
+            });
+            start.SignalAndWait();
+            var paidBy = parts[0].Settle(firstIsWhole).PaidBy;
+            Assert.That(new[] { paidBy, other.Result }.Count(id => id is null), Is.EqualTo(1));
+        }
     }
 
     [Test]
@@ -59,6 +138,11 @@ internal sealed class SharedCallTests
 
         Assert.That(leaving.Wait(10_000));
         Assert.That((late, _isClosed), Is.EqualTo(((SharedPart?)null, true)));
+    }
+
+    private sealed class BrokenStream : MemoryStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => ValueTask.FromException<int>(new IOException("reset"));
     }
 
     private SharedPart? Join(string id) => _call.TryJoin(id, Asked.For("/chat/completions"));

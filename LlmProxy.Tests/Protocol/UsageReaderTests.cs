@@ -27,6 +27,9 @@ internal sealed class UsageReaderTests
     [TestCase("{\"input_tokens\":5,\"cache_creation_input_tokens\":10,\"cache_read_input_tokens\":0,\"cache_creation\":{\"ephemeral_5m_input_tokens\":10,\"ephemeral_1h_input_tokens\":0},\"output_tokens\":1}", 15, 0, 10, 1, 0)]
     [TestCase("{\"input_tokens\":5,\"cache_creation\":{\"ephemeral_5m_input_tokens\":10,\"ephemeral_1h_input_tokens\":20},\"output_tokens\":1}", 35, -1, 30, 1, 20)]
     [TestCase("{\"input_tokens\":5,\"cache_creation\":null,\"completion_tokens_details\":7,\"output_tokens_details\":{\"reasoning_tokens\":{\"x\":1}},\"output_tokens\":1}", 5, -1, -1, 1)]
+    // Beyond all measure: as much as a sum can bear.
+    [TestCase("{\"prompt_tokens\":9223372036854775807,\"completion_tokens\":9000000000000000000}", Usage.Most, -1, -1, Usage.Most)]
+    [TestCase("{\"input_tokens\":9223372036854775807,\"cache_read_input_tokens\":9223372036854775807,\"output_tokens\":1}", Usage.Most, Usage.Most, -1, 1)]
     public void Reads(string json, long input, long cached, long written, long output, long writtenForHour = -1, long reasoning = -1)
     {
         var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(json));

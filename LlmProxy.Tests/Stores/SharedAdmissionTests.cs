@@ -94,21 +94,46 @@ internal sealed class SharedAdmissionTests
     [Test]
     public async Task A_budget_that_is_new_goes_on_from_what_the_ledger_says_was_spent()
     {
-        await new PostgresLedgerStore(_database).WriteAsync(
-            [
-                new LedgerRow
-                {
-                    Id = "a", Started = _clock.GetUtcNow(), Operation = "chat", Key = "anna", KeyName = "anna", Model = "m", End = "ok", UsageSource = "upstream",
-                    Cost = 0.9985m, KeyDay = new DateOnly(2026, 11, 22), GroupDay = new DateOnly(2026, 11, 22),
-                },
-            ],
-            CancellationToken.None);
+        await new PostgresLedgerStore(_database).WriteAsync([Row("a", 0.9985m)], CancellationToken.None);
         Caller caller = Admitting.CallerOf(new KeyOptions { Budget = new BudgetOptions { Month = 1 } });
         var slot = new Admitting.Slot();
         Assert.That(_replicas[0].Admitting.Reserve(caller, slot), Is.Not.Null);
         await _replicas[0].Sharing.ExchangeAsync(CancellationToken.None);
         ProxyError error = _replicas[0].Admitting.Reserve(caller, slot)!;
         Assert.That(error.Message, Does.StartWith("Your budget for this month has too little left for this request: 0.9985 of 1.00 USD are used"));
+    }
+
+    [Test]
+    public async Task Prices_that_are_put_right_move_a_budget_that_is_shared_up_and_down()
+    {
+        var ledger = new PostgresLedgerStore(_database);
+        await ledger.WriteAsync([Row("a", 0.5m)], CancellationToken.None);
+        Caller[] callers = [.. _replicas.Select(_ => Admitting.CallerOf(new KeyOptions { Budget = new BudgetOptions { Month = 1 } }))];
+        Assert.That(await AskAsync(0, callers[0]), Is.EqualTo("let in"), "the budget has begun, with half of it spent");
+
+        await ledger.RepriceAsync([new CostChange("a", 0.9985m)], CancellationToken.None);
+        Assert.That(await AskAsync(1, callers[1]), Does.Contain("0.9985 of 1.00 USD"));
+        Assert.That(await ledger.RepriceAsync([new CostChange("a", 0.9985m)], CancellationToken.None), Is.Zero);
+        Assert.That(await AskAsync(1, callers[1]), Does.Contain("0.9985 of 1.00 USD"), "once");
+
+        await ledger.RepriceAsync([new CostChange("a", 0.1m)], CancellationToken.None);
+        Assert.That(await AskAsync(2, callers[2]), Is.EqualTo("let in"));
+    }
+
+    private LedgerRow Row(string id, decimal cost) => new()
+    {
+        Id = id, Started = _clock.GetUtcNow(), Operation = "chat", Key = "anna", KeyName = "anna", Model = "m", End = "ok", UsageSource = "upstream",
+        Cost = cost, KeyDay = new DateOnly(2026, 11, 22), GroupDay = new DateOnly(2026, 11, 22),
+    };
+
+    private async Task<string> AskAsync(int replica, Caller caller)
+    {
+        await _replicas[replica].Sharing.ExchangeAsync(CancellationToken.None);
+        _clock.Advance(TimeSpan.FromMilliseconds(LimitSharing.IntervalMs));
+        var slot = new Admitting.Slot();
+        _replicas[replica].Admitting.Reserve(caller, slot);
+        await _replicas[replica].Sharing.ExchangeAsync(CancellationToken.None);
+        return _replicas[replica].Admitting.Reserve(caller, slot)?.Message ?? "let in";
     }
 
     private async Task<bool> TryAsync(int replica, Caller caller)
