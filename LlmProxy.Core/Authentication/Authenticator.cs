@@ -57,7 +57,8 @@ internal static class Authenticator
             foreach (var value in values)
             {
                 var caller = keys.Find(value.AsSpan().Trim(' '), time, out var other);
-                if (caller is not null && found is not null && caller != found)
+                // By id: the same key may have been worked out twice, by two requests that were its first.
+                if (caller is not null && found is not null && caller.Id != found.Id)
                 {
                     return ProxyErrors.AmbiguousCredentials;
                 }

@@ -144,6 +144,8 @@ internal sealed class ProxyServer : IAsyncDisposable
             .AddFilter("LlmProxy.Core.Forwarding.HealthChecks", LogLevel.Information)
             .AddFilter("LlmProxy.Core.Authentication.KeyStoreFollower", LogLevel.Information)
             .AddFilter(typeof(StoreCare).FullName, LogLevel.Information)
+            // Who has changed what.
+            .AddFilter("LlmProxy.Core.Admin.AdminApi", LogLevel.Information)
             // Said before the start, in the same words as by "llmproxy check".
             .AddFilter("LlmProxy.Core.Configuration", LogLevel.Error)
             .AddConfiguration(builder.Configuration.GetSection("Logging")).SetMinimumLevel(LogLevel.Warning);
