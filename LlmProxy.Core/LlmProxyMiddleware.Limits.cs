@@ -14,10 +14,14 @@ namespace LlmProxy.Core;
 internal sealed partial class LlmProxyMiddleware
 {
     /// <summary>Who calls, if they may call that.</summary>
-    private Result<Caller> Identify(HttpContext http, ClientHeaders seen, Endpoint endpoint, LlmProxySnapshot snapshot, Exchange exchange)
+    private Result<Caller> Identify(HttpContext http, ClientHeaders seen, Endpoint endpoint, LlmProxySnapshot snapshot, Exchange exchange, out KeyHold key)
     {
         (exchange.Operation, exchange.GenAiOperation) = (endpoint.Name, endpoint.GenAiName);
-        var found = Authenticator.Authenticate(http, seen, snapshot.Keys, time, failures);
+
+        // Before it is looked for: what changes from now on is seen to have changed.
+        var state = snapshot.KeyState;
+        var found = Authenticator.Authenticate(http, seen, snapshot.Keys, time, failures, out var secret);
+        key = new KeyHold(secret, found.Value?.Expires, state);
         if (!found.TryGet(out var caller, out _))
         {
             return found;

@@ -82,7 +82,7 @@ internal sealed partial class LlmProxyMiddleware(
     {
         // 1. Which operation is this? 2. Who calls?
         var endpoint = match.Endpoint!;
-        if (!Identify(http, seen, endpoint, snapshot, exchange).TryGet(out var caller, out var error))
+        if (!Identify(http, seen, endpoint, snapshot, exchange, out var key).TryGet(out var caller, out var error))
         {
             return error;
         }
@@ -92,7 +92,7 @@ internal sealed partial class LlmProxyMiddleware(
             return await AnswerLocallyAsync(http, match, caller, snapshot, exchange);
         }
 
-        using var clock = new ExchangeClock(wheel, http.RequestAborted);
+        using var clock = new ExchangeClock(wheel, http.RequestAborted, key);
 
         // 3. What does it ask for?
         if (!(await ReadAsync(http.Request, match, caller, snapshot, clock)).TryGet(out var request, out error))

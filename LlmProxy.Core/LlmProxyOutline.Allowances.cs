@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Endpoints;
 
 namespace LlmProxy.Core;
 
@@ -18,7 +17,7 @@ public sealed partial class LlmProxyOutline
         foreach (var (name, caller) in callers)
         {
             AddLimits(name, caller.Own);
-            _operations[name] = OperationsOf(caller);
+            _operations[name] = NamesOf(caller.Operations);
         }
 
         foreach (var (name, group) in snapshot.Options.Groups)
@@ -48,9 +47,6 @@ public sealed partial class LlmProxyOutline
 
         _limits[subject] = limits;
     }
-
-    private static string[] OperationsOf(Caller caller) =>
-        [.. EndpointTable.Rows.Where(row => !row.IsLocal && (row.Operation & caller.Operations) != 0).Select(static row => row.Name).Distinct()];
 
     private void WriteAllowances(Utf8JsonWriter json)
     {

@@ -50,6 +50,7 @@ public sealed partial class LlmProxyOutline
             }
 
             outline.ReadAllowances(json);
+            outline.ReadServes(json);
             return outline;
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException)
@@ -60,7 +61,7 @@ public sealed partial class LlmProxyOutline
         static string[] Texts(JsonElement list) => [.. list.EnumerateArray().Select(static item => item.GetString()!)];
     }
 
-    /// <summary>Writes it as members of the object that is being written: <c>upstreams</c>, <c>models</c>, <c>access</c>, <c>operations</c>, <c>limits</c>.</summary>
+    /// <summary>Writes it as members of the object that is being written: <c>upstreams</c>, <c>models</c>, <c>access</c>, <c>operations</c>, <c>limits</c>, <c>serves</c>.</summary>
     public void WriteTo(Utf8JsonWriter json)
     {
         ArgumentNullException.ThrowIfNull(json);
@@ -83,6 +84,7 @@ public sealed partial class LlmProxyOutline
 
         json.WriteEndArray();
         WriteAllowances(json);
+        WriteServes(json);
 
         void Write(string name, IEnumerable<string> texts)
         {
@@ -110,6 +112,7 @@ public sealed partial class LlmProxyOutline
         foreach (var name in snapshot.Routes.Names)
         {
             outline._models[name] = TargetsOf(snapshot, name);
+            outline._serves[name] = OperationsOf(snapshot, name);
         }
 
         // Most keys are alike, so that what they may use is worked out once for all of them.

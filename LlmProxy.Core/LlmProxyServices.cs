@@ -89,6 +89,7 @@ internal static class LlmProxyServices
             provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILoggerFactory>().CreateLogger(WarningCategory)));
         services.AddSingleton<IHostedService, LastResort>();
+        services.AddSingleton<IHostedService, KeyWatch>();
         services.AddSingleton(provider => new LlmProxyReload(
             source, first, provider.GetRequiredService<LlmProxySnapshots>(), provider.GetRequiredService<UpstreamClients>(),
             provider.GetRequiredService<LiveStates>(), provider.GetRequiredService<Accountant>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<LlmProxyReload>>()));

@@ -37,6 +37,9 @@ internal sealed class LlmProxySnapshot
 
     public AdminKeys AdminKeys { get; }
 
+    /// <summary>Of all keys, those of the store included: grows with each change of any.</summary>
+    public long KeyState => Generation + Keys.Version;
+
     /// <summary>Counts a holder; false if it has been replaced.</summary>
     public bool TryHold()
     {

@@ -13,8 +13,10 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, ProxyMet
 {
     // A store that is there answers sooner. One that is not must not keep the server from starting.
     private static readonly TimeSpan _longestWait = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _stopping = new();
+    private readonly LogPace _faults = new(time);
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -28,7 +30,7 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, ProxyMet
 
         meters.AwaitSpend();
         var reading = ReadAsync();
-        await Task.WhenAny(reading, Task.Delay(_longestWait, cancellationToken));
+        await Task.WhenAny(reading, Task.Delay(_longestWait, time, cancellationToken));
         if (!reading.IsCompleted)
         {
             Log.Waits(logger);
@@ -43,7 +45,7 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, ProxyMet
     {
         try
         {
-            foreach (var spend in await ledger.ReadSpendAsync(Windows(DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime)), _stopping.Token))
+            foreach (var spend in await ReadAllAsync())
             {
                 meters.Add(spend.Meter, spend.Window, spend.Cost);
             }
@@ -53,6 +55,28 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, ProxyMet
         catch (OperationCanceledException)
         {
             // It stops.
+        }
+    }
+
+    /// <summary>All of it, before any is counted: what breaks in the middle is read again, and nothing is counted twice.</summary>
+    private async Task<Spend[]> ReadAllAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                var spends = await ledger.ReadSpendAsync(Windows(DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime)), _stopping.Token);
+                return [.. spends.Where(static spend => spend.Meter is not null)];
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                if (_faults.TryPass())
+                {
+                    Log.Failed(logger, e);
+                }
+
+                await Task.Delay(_pause, time, _stopping.Token);
+            }
         }
     }
 
@@ -79,5 +103,8 @@ internal sealed partial class SpendBefore(Ledger ledger, Meters meters, ProxyMet
     {
         [LoggerMessage(1, LogLevel.Warning, "What was spent before could not be read from the ledger yet. Requests with a budget are refused until it is.")]
         public static partial void Waits(ILogger logger);
+
+        [LoggerMessage(2, LogLevel.Error, "The ledger's answer to what was spent before cannot be used; it is asked again. Until then requests with a budget are refused. Told once a minute.")]
+        public static partial void Failed(ILogger logger, Exception fault);
     }
 }

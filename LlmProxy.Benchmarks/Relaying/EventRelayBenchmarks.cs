@@ -16,6 +16,7 @@ namespace LlmProxy.Benchmarks.Relaying;
 [MemoryDiagnoser]
 public class EventRelayBenchmarks : IDisposable
 {
+    private readonly NoBooks _books = new();
     private const int Events = 1000;
     private const int MostUnflushed = 16 * 1024;
 
@@ -87,12 +88,19 @@ public class EventRelayBenchmarks : IDisposable
         using var clock = new ExchangeClock(_wheel, CancellationToken.None);
         var wait = new QuietWait();
         clock.WatchQuiet(TimeSpan.FromSeconds(15), wait);
-        clock.WatchReader(TimeSpan.FromSeconds(60), null);
+        clock.WatchReader(TimeSpan.FromSeconds(60));
         var client = new ClientStream(http, clock);
         await client.BeginAsync();
         var inspector = Dialect.Chat.CreateInspector(new StreamExpectation(1, false, default, false, new Redactor()));
-        var plan = new EventRelayPlan(inspector, TimeSpan.FromMinutes(5), 16 << 20, "01", null, null, static _ => { });
+        var plan = new EventRelayPlan(inspector, TimeSpan.FromMinutes(5), 16 << 20, "01", null, null, _books);
         var outcome = await new EventRelay(client, clock, wait, TimeProvider.System, plan).RunAsync(answer);
         return outcome.Error is null ? outcome.Bytes : throw new InvalidOperationException(outcome.Error.Message);
+    }
+
+    private sealed class NoBooks : IRelayBooks
+    {
+        public void Complete(RelayOutcome outcome)
+        {
+        }
     }
 }

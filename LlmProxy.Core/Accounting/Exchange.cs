@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Protocol;
@@ -14,6 +15,8 @@ internal sealed class Exchange
 
     /// <summary>What it has set aside of its caller's limits. A field: it is used where it stands.</summary>
     public Lease Lease;
+
+    private StrongBox<RateView>? _rates;
 
     public required string Id { get; init; }
 
@@ -69,8 +72,12 @@ internal sealed class Exchange
     /// <summary>A limit of its caller's has stopped it.</summary>
     public bool IsRefused { get; set; }
 
-    /// <summary>What its caller's limits have left, where it was refused for one of them.</summary>
-    public RateView Rates { get; set; }
+    /// <summary>What its caller's limits have left, where it was refused for one of them. In a box, for few are.</summary>
+    public RateView Rates
+    {
+        get => _rates?.Value ?? default;
+        set => _rates = new StrongBox<RateView>(value);
+    }
 
     public int Attempts { get; set; }
 

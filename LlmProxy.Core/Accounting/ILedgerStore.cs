@@ -11,6 +11,10 @@ public interface ILedgerStore
     /// Adds rows and, in the same transaction, what they cost to the spend of their windows (<see cref="LedgerRow.Charges()"/>). A row
     /// whose id is there already changes nothing, neither itself nor any spend.
     /// </summary>
+    /// <exception cref="LedgerRowRefusedException">
+    /// One of the rows can never be taken as it is; none was. They are then offered one by one, and each that is refused by itself is put
+    /// aside in a file, so that it does not keep all others waiting. Any other exception says that the store is away.
+    /// </exception>
     ValueTask WriteAsync(IReadOnlyList<LedgerRow> rows, CancellationToken cancellationToken);
 
     /// <summary>What has been spent in some windows, of all who spent anything.</summary>

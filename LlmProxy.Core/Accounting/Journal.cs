@@ -19,7 +19,7 @@ internal enum KeptIn
 /// </summary>
 /// <param name="capacity">Bytes that all segments together may have.</param>
 /// <param name="segmentSize">Of one file.</param>
-internal sealed class Journal(long capacity, long segmentSize) : IDisposable
+internal sealed partial class Journal(long capacity, long segmentSize) : IDisposable
 {
     /// <summary>Bytes of rows that are kept in memory while the disk takes none.</summary>
     public const long MostInMemory = 16 << 20;
@@ -33,13 +33,17 @@ internal sealed class Journal(long capacity, long segmentSize) : IDisposable
     private JournalSegment? _spare;
     private JournalSegment? _readFrom;
     private long _readTo;
+    private long _readFrames;
     private int _readFromMemory;
     private long _memoryBytes;
     private long _appended;
     private long _taken;
 
     /// <summary>Rows of this process that the store does not have.</summary>
-    public long WaitingRows => Interlocked.Read(ref _appended) - Interlocked.Read(ref _taken);
+    public long WaitingRows => Appended - Interlocked.Read(ref _taken);
+
+    /// <summary>Rows of this process so far.</summary>
+    public long Appended => Interlocked.Read(ref _appended);
 
     /// <summary>Nothing of this process or of one before waits.</summary>
     public bool IsEmpty
@@ -50,6 +54,16 @@ internal sealed class Journal(long capacity, long segmentSize) : IDisposable
             {
                 return _memory.Count == 0 && _segments.TrueForAll(static s => s.Waiting == 0);
             }
+        }
+    }
+
+    /// <summary>The store has all rows that were there when so many had been appended.</summary>
+    public bool HasBrought(long appended)
+    {
+        lock (_lock)
+        {
+            // What waits in memory may be older than what has been brought from files meanwhile.
+            return Interlocked.Read(ref _taken) >= appended && _memory.Count == 0 && !_segments.Exists(static s => s.IsOld);
         }
     }
 
@@ -151,77 +165,6 @@ internal sealed class Journal(long capacity, long segmentSize) : IDisposable
             _memoryBytes += frame.Length;
             _appended++;
             return KeptIn.Memory;
-        }
-    }
-
-    /// <summary>The next rows for the store. The same again, until they are confirmed.</summary>
-    /// <param name="most">How many.</param>
-    /// <param name="oldOnly">Only those that earlier processes have left.</param>
-    public IReadOnlyList<LedgerRow> Read(int most, bool oldOnly)
-    {
-        _batch.Clear();
-        _readFrom = null;
-        _readFromMemory = 0;
-        JournalSegment[] segments;
-        lock (_lock)
-        {
-            segments = [.. _segments.Where(s => !oldOnly || s.IsOld)];
-        }
-
-        foreach (var segment in segments)
-        {
-            if (segment.Waiting > 0)
-            {
-                _readFrom = segment;
-                _readTo = segment.Read(segment.Confirmed, most, _batch);
-                if (_batch.Count > 0)
-                {
-                    return _batch;
-                }
-
-                // All that is left of it cannot be read.
-                Confirm();
-            }
-        }
-
-        Sweep();
-        if (!oldOnly)
-        {
-            lock (_lock)
-            {
-                foreach (var row in _memory.Take(most))
-                {
-                    _batch.Add(RowCodec.Read(row));
-                    _readFromMemory++;
-                }
-            }
-        }
-
-        return _batch;
-    }
-
-    /// <summary>The store has what was read last.</summary>
-    public void Confirm()
-    {
-        if (_readFrom is { } segment)
-        {
-            segment.Confirmed = _readTo;
-            if (!segment.IsOld)
-            {
-                Interlocked.Add(ref _taken, _batch.Count);
-            }
-
-            _readFrom = null;
-            Sweep();
-        }
-
-        lock (_lock)
-        {
-            for (; _readFromMemory > 0; _readFromMemory--)
-            {
-                _memoryBytes -= _memory.Dequeue().Length + JournalSegment.FrameHead;
-                _taken++;
-            }
         }
     }
 

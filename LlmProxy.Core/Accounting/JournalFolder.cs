@@ -13,7 +13,7 @@ internal sealed class JournalFolder : IDisposable
     private const string SetAside = ".corrupt";
 
     private readonly FileStream _lock;
-    private readonly string[] _left;
+    private readonly List<string> _left;
     private long _last;
 
     private JournalFolder(string path, FileStream held)
@@ -54,7 +54,7 @@ internal sealed class JournalFolder : IDisposable
         for (var i = 0; i < MostFolders; i++)
         {
             var path = System.IO.Path.Combine(directory, i.ToString(CultureInfo.InvariantCulture));
-            if (Directory.Exists(path) && Directory.EnumerateFiles(path, "*" + Ending).Any() && TryTake(path, mustExist: true) is { } folder)
+            if (HasSegments(path) && TryTake(path, mustExist: true) is { } folder)
             {
                 left.Add(folder);
             }
@@ -63,22 +63,33 @@ internal sealed class JournalFolder : IDisposable
         return left;
     }
 
-    /// <summary>The segments that were there when it was taken, in their order. What is none is set aside.</summary>
+    /// <summary>Something of what was there when it was taken could not be opened, and is tried again.</summary>
+    public bool HasUnopened => _left.Count > 0;
+
+    /// <summary>The segments that were there when it was taken and have not been opened yet, in their order. What is none is set aside.</summary>
     /// <param name="faulty">Told of each that is not as it should be, and why.</param>
     public List<JournalSegment> OpenAll(Action<string, string> faulty)
     {
         var segments = new List<JournalSegment>();
-        foreach (var path in _left)
+        foreach (var path in _left.ToArray())
         {
             try
             {
                 segments.Add(JournalSegment.Open(path));
             }
-            catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+            catch (InvalidDataException e)
             {
                 faulty(path, e.Message);
                 SetFileAside(path);
             }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // Too many open files, or not ours to read: nothing is wrong with its rows.
+                faulty(path, e.Message);
+                continue;
+            }
+
+            _left.Remove(path);
         }
 
         return segments;
@@ -108,6 +119,18 @@ internal sealed class JournalFolder : IDisposable
     }
 
     public void Dispose() => _lock.Dispose();
+
+    private static bool HasSegments(string path)
+    {
+        try
+        {
+            return Directory.Exists(path) && Directory.EnumerateFiles(path, "*" + Ending).Any();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     private static void SetFileAside(string path)
     {
@@ -142,6 +165,11 @@ internal sealed class JournalFolder : IDisposable
         }
         catch (IOException) when (File.Exists(System.IO.Path.Combine(path, "lock")))
         {
+            return null;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // Another user's, for instance of a start as root: the next is ours.
             return null;
         }
     }

@@ -142,9 +142,11 @@ internal sealed class JournalSegment : IDisposable
     /// <param name="from">Where a frame begins.</param>
     /// <param name="most">Rows.</param>
     /// <param name="rows">Gets them.</param>
+    /// <param name="frames">How many there were, those included that cannot be read.</param>
     /// <returns>Where the frame behind them begins.</returns>
-    public long Read(long from, int most, List<LedgerRow> rows)
+    public long Read(long from, int most, List<LedgerRow> rows, out long frames)
     {
+        frames = 0;
         var end = End;
         Span<byte> buffer = stackalloc byte[RowCodec.Longest];
         for (; from + FrameHead <= end && most > 0; most--)
@@ -156,6 +158,7 @@ internal sealed class JournalSegment : IDisposable
             }
 
             from += FrameHead + length;
+            frames++;
         }
 
         return from;
@@ -203,7 +206,7 @@ internal sealed class JournalSegment : IDisposable
         {
             row = Crc32C.Of(buffer) == _view.ReadUInt32(at + sizeof(int)) ? RowCodec.Read(buffer) : null;
         }
-        catch (InvalidDataException)
+        catch (Exception e) when (e is InvalidDataException or ArgumentException)
         {
             // Written by a later version: it is kept with its file.
         }

@@ -17,9 +17,7 @@ internal sealed partial class Ledger
         var backoff = _shortestBackoff;
         while (true)
         {
-            LoadOld();
-            Retain();
-            var written = await WriteAsync();
+            var written = await TryStepAsync();
             if (_stopping.Task.IsCompleted && written != Written.Some)
             {
                 break;
@@ -41,9 +39,30 @@ internal sealed partial class Ledger
             }
         }
 
+        _hasEnded = true;
         foreach (var asked in _spends.Concat(_flushes))
         {
             asked.Answer.TrySetCanceled();
+        }
+    }
+
+    /// <summary>Whatever goes wrong is told and tried again: if this loop ended, rows would pile up and nobody would know.</summary>
+    private async ValueTask<Written> TryStepAsync()
+    {
+        try
+        {
+            LoadOld();
+            Retain();
+            return await WriteAsync();
+        }
+        catch (Exception e)
+        {
+            if (_storePace.TryPass())
+            {
+                Log.StoreFailed(_logger, _journal.WaitingRows, e);
+            }
+
+            return Written.Failed;
         }
     }
 
@@ -72,18 +91,24 @@ internal sealed partial class Ledger
                 var rows = _journal.Read(BatchSize, isOld);
                 if (rows.Count == 0)
                 {
-                    if (isAsked ? await AnswerSpendAsync() : isOld || AnswerFlush())
+                    if (isAsked ? await AnswerSpendAsync() : isOld)
                     {
                         continue;
                     }
 
+                    AnswerFlushes();
                     return Written.Nothing;
                 }
 
-                // A store that does not end when it is told to holds up nobody's end: its rows are in the journal.
-                await _store!.WriteAsync(rows, _ending.Token).AsTask().WaitAsync(_ending.Token);
+                if (!await TryBringAsync(rows))
+                {
+                    await BringEachAsync(rows);
+                }
+
                 _journal.Confirm();
+                _refused.Forget();
                 NoteUp();
+                AnswerFlushes();
                 if (rows.Count < BatchSize)
                 {
                     return Written.Some;
@@ -113,11 +138,14 @@ internal sealed partial class Ledger
         return true;
     }
 
-    private bool AnswerFlush()
+    // One asked later has as many rows to wait for or more.
+    private void AnswerFlushes()
     {
-        var isAnswered = _flushes.TryDequeue(out var asked);
-        asked?.Answer.TrySetResult([]);
-        return isAnswered;
+        while (_flushes.TryPeek(out var asked) && _journal.HasBrought(asked.Appended))
+        {
+            _flushes.TryDequeue(out _);
+            asked.Answer.TrySetResult([]);
+        }
     }
 
     private void NoteUp()
@@ -183,10 +211,10 @@ internal sealed partial class Ledger
         _roundAt = _time.GetTimestamp();
         try
         {
-            if (!_hasLoadedOld)
+            _hasLoadedOld = true;
+            foreach (var folder in _adopted.Append(_folder).Where(static folder => folder.HasUnopened))
             {
-                _hasLoadedOld = true;
-                _journal.AddOld(_folder, NoteFault);
+                _journal.AddOld(folder, NoteFault);
             }
 
             foreach (var folder in JournalFolder.TakeLeft(_settings.Directory))
@@ -197,13 +225,16 @@ internal sealed partial class Ledger
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Log.DiskFailed(_logger, _settings.Directory, e);
+            if (_diskPace.TryPass())
+            {
+                Log.DiskFailed(_logger, _settings.Directory, e);
+            }
         }
     }
 
     private void NoteFault(string path, string fault)
     {
-        _metrics.RowDropped();
+        _metrics.Ledger.Dropped();
         Log.Faulty(_logger, path, fault);
     }
 

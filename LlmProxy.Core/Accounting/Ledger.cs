@@ -15,6 +15,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     public const long SegmentSize = 4 << 20;
 
     private const int BatchSize = 500;
+    private const int MostDays = 36_500;
 
     // After a batch: under load the store has ten transactions a second to make and not one for each request.
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(100);
@@ -34,6 +35,8 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     private readonly LogPace _lossPace;
     private readonly LogPace _storePace;
     private readonly LogPace _diskPace;
+    private readonly LogPace _refusedPace;
+    private readonly RefusedRows _refused;
     private readonly SemaphoreSlim _wake = new(0);
     private readonly SemaphoreSlim _room = new(0);
     private readonly CancellationTokenSource _ending = new();
@@ -51,6 +54,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     private int _isAsleep;
     private bool _hasLoadedOld;
     private bool _wasDown;
+    private volatile bool _hasEnded;
 
     /// <param name="store">Null: nothing is kept, and nothing of this costs anything.</param>
     /// <param name="settings">Null only without a store.</param>
@@ -67,6 +71,8 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
         _lossPace = new LogPace(time);
         _storePace = new LogPace(time);
         _diskPace = new LogPace(time);
+        _refusedPace = new LogPace(time);
+        _refused = new RefusedRows(time);
         _journal = new Journal(Math.Max(2 * SegmentSize, _settings.Journal), SegmentSize);
         _loop = _makingRoom = Task.CompletedTask;
         if (store is null)
@@ -79,7 +85,12 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
             throw new InvalidOperationException("A ledger store is registered, and nothing says where its rows wait: call AddLlmProxyLedger with a Directory.");
         }
 
-        metrics.ObserveLedger(() => _journal.WaitingRows);
+        if (_settings.KeepDays is < 1 or > MostDays)
+        {
+            throw new InvalidOperationException($"KeepDays of a ledger is out of range: 1 to {MostDays}. Leave it null to keep everything.");
+        }
+
+        metrics.Ledger.Observe(() => _journal.WaitingRows);
         MakeRoom();
         _rounds = time.CreateTimer(static self => ((Ledger)self!).Wake(), this, _round, _round);
 
@@ -150,8 +161,13 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
             return Task.CompletedTask;
         }
 
-        var asked = new Asked([]);
+        var asked = new Asked([]) { Appended = _journal.Appended };
         _flushes.Enqueue(asked);
+        if (_hasEnded)
+        {
+            asked.Answer.TrySetCanceled(CancellationToken.None);
+        }
+
         Wake();
         return asked.Answer.Task.WaitAsync(cancellationToken);
     }
@@ -214,7 +230,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     {
         if (kept == KeptIn.Nothing)
         {
-            _metrics.RowLost();
+            _metrics.Ledger.Lost();
             if (_lossPace.TryPass())
             {
                 Log.Lost(_logger);
@@ -228,6 +244,9 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
 
     private sealed record Asked(IReadOnlyCollection<string> Windows)
     {
+        /// <summary>Rows that there were.</summary>
+        public long Appended { get; init; }
+
         public TaskCompletionSource<IReadOnlyList<Spend>> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

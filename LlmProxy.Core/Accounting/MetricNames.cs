@@ -33,6 +33,7 @@ internal static class MetricNames
     public const string LedgerWaiting = "llmproxy.ledger.waiting";
     public const string LedgerLost = "llmproxy.ledger.lost";
     public const string LedgerDropped = "llmproxy.ledger.dropped";
+    public const string LedgerRefused = "llmproxy.ledger.refused";
 
     /// <summary>Every name above.</summary>
     public static IReadOnlyList<string> All { get; } =
@@ -41,7 +42,7 @@ internal static class MetricNames
         OverheadDuration, RequestsActive, UpstreamAttempts, UpstreamFailovers, UpstreamHedges, UpstreamMirrored,
         RequestsCoalesced, UpstreamState, UpstreamAuthFailures,
         StreamsTruncated, StreamsMissingDone, StreamsDoneWithoutFinish, Cost, BudgetRemaining, RequestsRefused, ClientRetries,
-        ConfigReloadFailures, RecordsDropped, RecordsFailed, LedgerWaiting, LedgerLost, LedgerDropped,
+        ConfigReloadFailures, RecordsDropped, RecordsFailed, LedgerWaiting, LedgerLost, LedgerDropped, LedgerRefused,
     ];
 
     /// <summary>Labels of metrics and tags of traces. Their values are configured names and fixed words, never request text.</summary>

@@ -45,9 +45,6 @@ internal sealed class ProxyMetrics
     private long _reloadFailures;
     private long _recordsDropped;
     private long _recordsFailed;
-    private Func<long> _rowsWaiting = static () => 0;
-    private long _rowsLost;
-    private long _rowsDropped;
 
     public ProxyMetrics(IMeterFactory meters, TimeProvider time)
     {
@@ -68,6 +65,8 @@ internal sealed class ProxyMetrics
 
     public long Active => Interlocked.Read(ref _active);
 
+    public LedgerCounts Ledger { get; } = new();
+
     public void ObserveUpstreams(Func<IEnumerable<(string Name, bool IsUp)>> upstreams) => Volatile.Write(ref _upstreams, upstreams);
 
     public void ObserveBudgets(Func<IEnumerable<(string Group, string Window, double Left)>> budgets) => Volatile.Write(ref _budgets, budgets);
@@ -87,14 +86,6 @@ internal sealed class ProxyMetrics
     public void RecordDropped() => Interlocked.Increment(ref _recordsDropped);
 
     public void RecordsFailed(int count) => Interlocked.Add(ref _recordsFailed, count);
-
-    /// <summary>A row of the ledger found no place.</summary>
-    public void RowLost() => Interlocked.Increment(ref _rowsLost);
-
-    /// <summary>Something in a journal could not be read.</summary>
-    public void RowDropped() => Interlocked.Increment(ref _rowsDropped);
-
-    public void ObserveLedger(Func<long> waiting) => Volatile.Write(ref _rowsWaiting, waiting);
 
     public void Cost(Exchange exchange, decimal cost) => _costs.Add(exchange.Route, exchange.Group, (long)(Math.Min(cost, MostDollars) * NanosPerDollar));
 
@@ -230,12 +221,7 @@ internal sealed class ProxyMetrics
             MetricNames.RecordsFailed, () => Interlocked.Read(ref _recordsFailed), "{record}",
             "Records of requests that a sink did not take.");
 
-        meter.CreateObservableGauge(
-            MetricNames.LedgerWaiting, () => Volatile.Read(ref _rowsWaiting)(), "{row}", "Rows of the ledger that its store does not have yet.");
-        meter.CreateObservableCounter(
-            MetricNames.LedgerLost, () => Interlocked.Read(ref _rowsLost), "{row}", "Rows of the ledger that found no room in the journal.");
-        meter.CreateObservableCounter(
-            MetricNames.LedgerDropped, () => Interlocked.Read(ref _rowsDropped), "{file}", "Files of the journal that could not be read whole.");
+        Ledger.CreateIn(meter);
         meter.CreateObservableCounter(
             MetricNames.Cost,
             () => _costs.Observe([]).Select(static c => new Measurement<double>(c.Value / (double)NanosPerDollar, c.Tags)),

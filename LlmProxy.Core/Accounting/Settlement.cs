@@ -9,7 +9,6 @@ namespace LlmProxy.Core.Accounting;
 /// </summary>
 internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics metrics, TimeProvider time)
 {
-    private const string Gone = "client_disconnect";
     private const int LongestEndUser = 256;
 
     /// <summary>Somebody wants to know what a request uses, even if its client does not.</summary>
@@ -91,10 +90,11 @@ internal sealed class Settlement(Ledger ledger, TokenRates rates, ProxyMetrics m
         }
     }
 
-    // An answer that was begun has been worked for; so has one that its client did not wait for, whether it left or had said
-    // beforehand how long it would stay: else a client could have any prompt read for nothing. One that failed has not.
+    // An answer that was begun has been worked for; so has one that its client did not wait for or may not have any more, whether it left
+    // or had said beforehand how long it would stay: else a client could have any prompt read for nothing. One that failed has not.
     private static bool WasUsed(Exchange exchange) =>
-        exchange.FirstEvent != 0 || exchange.Usage.IsKnown || (exchange.WasSent && (exchange.End == Gone || exchange.IsGivenUp));
+        exchange.FirstEvent != 0 || exchange.Usage.IsKnown
+        || (exchange.WasSent && (exchange.IsGivenUp || exchange.End == ProxyErrors.ClientGone.Code || exchange.End == ProxyErrors.KeyEnded.Code));
 
     private void Complete(Exchange exchange)
     {

@@ -13,6 +13,8 @@ internal sealed partial class AdminApi(AdminRoutes routes, LlmProxySnapshots sna
 {
     private const int LongestBody = 8 << 20;
 
+    private readonly LogPace _refusedPace = new(time);
+
     /// <summary>Answers a request.</summary>
     /// <param name="http">The request.</param>
     /// <param name="path">Its path behind the prefix.</param>
@@ -49,6 +51,11 @@ internal sealed partial class AdminApi(AdminRoutes routes, LlmProxySnapshots sna
         var (caller, refused) = trusted is not null ? (trusted, null) : Authenticate(http.Request);
         if (caller is null)
         {
+            if (_refusedPace.TryPass())
+            {
+                Log.Refused(logger, refused!.Code);
+            }
+
             return refused!;
         }
 
@@ -61,6 +68,12 @@ internal sealed partial class AdminApi(AdminRoutes routes, LlmProxySnapshots sna
         if (route.Changes && caller.IsReadOnly)
         {
             return AdminErrors.ReadOnly;
+        }
+
+        // Who needs no key is let in by what a browser sends by itself, whichever page makes it.
+        if (route.Changes && trusted is not null && IsOfForeignPage(http.Request))
+        {
+            return AdminErrors.ForeignPage;
         }
 
         JsonElement body = default;
@@ -76,6 +89,14 @@ internal sealed partial class AdminApi(AdminRoutes routes, LlmProxySnapshots sna
         }
 
         return answer;
+    }
+
+    private static bool IsOfForeignPage(HttpRequest request)
+    {
+        var site = request.Headers["Sec-Fetch-Site"].ToString();
+        return site.Length > 0 ? site is not ("same-origin" or "none")
+            : request.Headers.Origin.ToString() is { Length: > 0 } origin
+                && !(Uri.TryCreate(origin, UriKind.Absolute, out var page) && string.Equals(page.Authority, request.Host.Value, StringComparison.OrdinalIgnoreCase));
     }
 
     private (AdminCaller? Caller, ProxyError? Error) Authenticate(HttpRequest request)
@@ -175,5 +196,8 @@ internal sealed partial class AdminApi(AdminRoutes routes, LlmProxySnapshots sna
 
         [LoggerMessage(2, LogLevel.Information, "Admin {Caller}: {Method} {Path} was answered with {Status}.")]
         public static partial void Changed(ILogger logger, string caller, string method, string path, int status);
+
+        [LoggerMessage(3, LogLevel.Warning, "The admin API refused a request: {Code}. Told once a minute.")]
+        public static partial void Refused(ILogger logger, string code);
     }
 }

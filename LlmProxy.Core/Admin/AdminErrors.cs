@@ -18,6 +18,10 @@ internal static class AdminErrors
     public static ProxyError ReadOnly { get; } =
         new(403, "read_only_key", "This admin key may look and change nothing.") { IsFinal = true };
 
+    /// <summary>A browser that is signed in was sent here by a page of somebody else.</summary>
+    public static ProxyError ForeignPage { get; } =
+        new(403, "foreign_page", "This request was made by a page of another site. Changes are only taken from your own.") { IsFinal = true };
+
     public static ProxyError UnknownUrl(string shown) =>
         new(404, "unknown_url", $"There is nothing at {shown}. GET openapi.json, in the same place, lists what there is.");
 

@@ -23,9 +23,12 @@ internal sealed class AdminRequest(HttpContext http, string[] values, JsonElemen
     /// <summary>A parameter of the query; null if it is not there or empty.</summary>
     public string? Query(string name) => http.Request.Query[name].ToString() is { Length: > 0 } value ? value : null;
 
-    /// <summary>All values of a parameter, separated by commas or given several times.</summary>
-    public IReadOnlyList<string> Queries(string name) =>
-        [.. http.Request.Query[name].SelectMany(static v => (v ?? "").Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+    /// <summary>All values of a parameter that is given several times. A comma may be part of a name.</summary>
+    public IReadOnlyList<string> Queries(string name) => [.. http.Request.Query[name].OfType<string>().Where(static v => v.Length > 0)];
+
+    /// <summary>All words of a parameter, separated by commas or given several times.</summary>
+    public IReadOnlyList<string> Words(string name) =>
+        [.. Queries(name).SelectMany(static v => v.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
 
     /// <summary>A text of the body; null if it is not there or null.</summary>
     /// <param name="name">The member.</param>

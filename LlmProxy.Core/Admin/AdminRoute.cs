@@ -32,8 +32,8 @@ internal sealed record AdminRoute(string Method, string Path, AdminHandler Handl
         {
             if (_segments[i][0] == '{')
             {
-                // A slash in a name comes as %2F, which the server leaves as it is.
-                values.Add(Uri.UnescapeDataString(segments[i]));
+                // A slash in a name comes as %2F, which the server leaves as it is. All else it has decoded: once more would make another name of it.
+                values.Add(segments[i].Replace("%2F", "/", StringComparison.OrdinalIgnoreCase));
             }
             else if (_segments[i] != segments[i])
             {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Protocol;
 
 namespace LlmProxy.Core.Admin;
@@ -48,7 +49,7 @@ internal sealed class UsagePages(LlmProxyUsage usage, TimeProvider time)
             await using var json = new Utf8JsonWriter(http.Response.BodyWriter, new JsonWriterOptions { Encoder = ErrorText.JsonOptions.Encoder });
             await foreach (var row in usage.ReadAsync(query, http.RequestAborted))
             {
-                UsageJson.Write(json, row);
+                RowJson.Write(json, row);
                 await json.FlushAsync(http.RequestAborted);
                 json.Reset();
                 await http.Response.BodyWriter.WriteAsync("\n"u8.ToArray(), http.RequestAborted);

@@ -22,7 +22,7 @@ internal static class UsageReading
         var since = Time(request, "since", now, ref error);
         var until = Time(request, "until", now, ref error);
         var by = new List<UsageKey>();
-        foreach (var word in request.Queries("by"))
+        foreach (var word in request.Words("by"))
         {
             if (Array.FindIndex(_keys, k => k.Word == word) is >= 0 and var index)
             {

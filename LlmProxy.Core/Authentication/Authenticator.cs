@@ -16,9 +16,11 @@ internal static class Authenticator
     /// <param name="keys">Ours.</param>
     /// <param name="time">Ends keys.</param>
     /// <param name="failures">Count those who try keys; null: nobody does.</param>
-    public static Result<Caller> Authenticate(HttpContext http, ClientHeaders seen, KeyRing keys, TimeProvider time, FailedAttempts? failures = null)
+    /// <param name="secret">The key that let it in; null if none did.</param>
+    public static Result<Caller> Authenticate(
+        HttpContext http, ClientHeaders seen, KeyRing keys, TimeProvider time, FailedAttempts? failures, out KeySecret? secret)
     {
-        var found = Find(http, seen, keys, time);
+        var found = Find(http, seen, keys, time, out secret);
         if (found.TryGet(out var caller, out var error))
         {
             return caller.RefusalAt(time) is { } refusal ? refusal : found;
@@ -29,8 +31,9 @@ internal static class Authenticator
         return isTried && failures?.TryCount(http.Connection.RemoteIpAddress, out var wait) == false ? ProxyErrors.TooManyFailures(wait) : found;
     }
 
-    private static Result<Caller> Find(HttpContext http, ClientHeaders seen, KeyRing keys, TimeProvider time)
+    private static Result<Caller> Find(HttpContext http, ClientHeaders seen, KeyRing keys, TimeProvider time, out KeySecret? secret)
     {
+        secret = null;
         if (keys.Identity is { } identity)
         {
             return FromUser(http, keys, identity);
@@ -42,7 +45,7 @@ internal static class Authenticator
             return ProxyErrors.AmbiguousCredentials with { Message = "The request carries more than one Authorization header. Send one." };
         }
 
-        var found = FindBearer(headers.Authorization, keys, time);
+        var found = FindBearer(headers.Authorization, keys, time, out secret);
 
         foreach (var name in (seen & ClientHeaders.PlainKey) != 0 ? ClientHeaderScan.PlainKeyNames : [])
         {
@@ -53,13 +56,15 @@ internal static class Authenticator
 
             foreach (var value in values)
             {
-                var caller = keys.Find(value.AsSpan().Trim(' '), time, out _);
-                if (caller is not null && found is not null && caller != found)
+                var caller = keys.Find(value.AsSpan().Trim(' '), time, out var other);
+                // By id: the same key may have been worked out twice, by two requests that were its first.
+                if (caller is not null && found is not null && caller.Id != found.Id)
                 {
                     return ProxyErrors.AmbiguousCredentials;
                 }
 
                 found ??= caller;
+                secret ??= other;
             }
         }
 
@@ -72,15 +77,16 @@ internal static class Authenticator
     private static bool Carries(IHeaderDictionary headers, ClientHeaders seen) => headers.Authorization.Count > 0 || (seen & ClientHeaders.PlainKey) != 0;
 
     // RFC 9110, 11.6.2: the scheme is case-insensitive and followed by one or more spaces.
-    private static Caller? FindBearer(StringValues header, KeyRing keys, TimeProvider time)
+    private static Caller? FindBearer(StringValues header, KeyRing keys, TimeProvider time, out KeySecret? secret)
     {
         const string Scheme = "Bearer ";
+        secret = null;
         if (header.Count != 1 || header[0] is not { } text)
         {
             return null;
         }
 
-        if (keys.Recall(text) is { } known)
+        if (keys.Recall(text, out secret) is { } known)
         {
             return known;
         }
@@ -91,10 +97,11 @@ internal static class Authenticator
         }
 
         var version = keys.Version;
-        var found = keys.Find(text.AsSpan(Scheme.Length).TrimStart(' '), time, out var lasts);
-        if (found is not null && lasts)
+        var found = keys.Find(text.AsSpan(Scheme.Length).TrimStart(' '), time, out secret);
+        if (found is not null && secret is { Until: null })
         {
-            keys.Remember(text, found, version);
+            // What ends by itself is looked up each time.
+            keys.Remember(text, found, secret, version);
         }
 
         return found;

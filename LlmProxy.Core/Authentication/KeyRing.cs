@@ -13,7 +13,7 @@ internal sealed class KeyRing
     private const int RecentHeaders = 1024;
     private const int MostUsers = 10_000;
 
-    private readonly Dictionary<KeyHash, (byte[] Hash, Caller Caller)> _callers = [];
+    private readonly Dictionary<KeyHash, (KeySecret Secret, Caller Caller)> _callers = [];
     private readonly Dictionary<string, CompiledGroup> _groups = new(StringComparer.Ordinal);
     private readonly RecentHeader?[] _recent = new RecentHeader?[RecentHeaders];
     private readonly ConcurrentDictionary<(string Id, string? Group), Caller> _users = new();
@@ -35,7 +35,7 @@ internal sealed class KeyRing
         {
             _ = KeyHash.TryParse(key.Hash ?? ApiKeys.Hash(key.Key!), out var hash);
             var caller = _compiler.Compile(id, id, key, key.Group is null ? null : _groups[key.Group], key.Expires);
-            _callers.Add(KeyHash.From(hash), (hash, caller));
+            _callers.Add(KeyHash.From(hash), (new KeySecret(hash, null), caller));
         }
 
         AllowsAnonymous = options.AllowAnonymous;
@@ -55,16 +55,16 @@ internal sealed class KeyRing
     /// <summary>The callers of all keys in the configuration.</summary>
     public IEnumerable<Caller> Callers => _callers.Values.Select(static entry => entry.Caller);
 
-    /// <summary>Where the store has changed since, <see cref="Recall"/> knows nothing any more.</summary>
+    /// <summary>Where the store has changed since, <see cref="Recall(string)"/> knows nothing any more.</summary>
     public long Version => Stored.Version;
 
     /// <summary>The caller of a key, or null. It may be one that is refused.</summary>
     /// <param name="key">As it was sent.</param>
     /// <param name="time">Ends what a key was before its rotation.</param>
-    /// <param name="lasts">False if the same key may be nobody's soon, so that it is not to be remembered.</param>
-    public Caller? Find(ReadOnlySpan<char> key, TimeProvider time, out bool lasts)
+    /// <param name="secret">What was found by; null if it is nobody's.</param>
+    public Caller? Find(ReadOnlySpan<char> key, TimeProvider time, out KeySecret? secret)
     {
-        lasts = true;
+        secret = null;
         Span<byte> bytes = stackalloc byte[LongestKey];
         if (!IsWellFormed(key) || !Encoding.ASCII.TryGetBytes(key, bytes, out var length))
         {
@@ -76,10 +76,34 @@ internal sealed class KeyRing
         var at = KeyHash.From(hash);
         if (_callers.TryGetValue(at, out var entry))
         {
-            return CryptographicOperations.FixedTimeEquals(hash, entry.Hash) ? entry.Caller : null;
+            secret = entry.Secret;
+            return CryptographicOperations.FixedTimeEquals(hash, secret.Hash) ? entry.Caller : null;
         }
 
-        return Stored.Find(at, hash, time, out lasts) is { } stored ? Of(stored) : null;
+        return Stored.Find(at, hash, time, out secret) is { } stored ? Of(stored) : null;
+    }
+
+    /// <summary>
+    /// Would what let a request in still do so? It would, too, if its key cannot be used for a reason that is not its own, such as a
+    /// group that is gone.
+    /// </summary>
+    /// <param name="hold">Of this generation or an earlier one; up to date afterwards.</param>
+    /// <param name="state">Of all keys, from before the look.</param>
+    /// <param name="time">Ends keys.</param>
+    public bool Holds(ref KeyHold hold, long state, TimeProvider time)
+    {
+        var hash = hold.Secret!.Hash;
+        var at = KeyHash.From(hash);
+        var (secret, caller) = _callers.TryGetValue(at, out var entry) ? entry
+            : Stored.FindSettled(at, hash, time, out var found) is { } stored ? (found, Of(stored))
+            : default((KeySecret?, Caller?));
+        if (caller is null || caller.RefusalAt(time) is { Status: 401 })
+        {
+            return false;
+        }
+
+        hold.Renew(secret, caller.Expires, state);
+        return true;
     }
 
     /// <summary>
@@ -88,18 +112,26 @@ internal sealed class KeyRing
     /// object and never by its characters, so it tells nobody's key by the time it takes; only strings with a valid key are
     /// known, a bounded number of them, and they go with the configuration and with each change in the store.
     /// </summary>
-    public Caller? Recall(string header) =>
-        Find(header, 0) ?? Find(header, 1);
+    public Caller? Recall(string header) => Recall(header, out _);
+
+    /// <summary>The same, and what its key was found by.</summary>
+    public Caller? Recall(string header, out KeySecret? secret)
+    {
+        var recent = Find(header, 0) ?? Find(header, 1);
+        secret = recent?.Secret;
+        return recent?.Caller;
+    }
 
     /// <summary>Remembers that this string holds the key of that caller.</summary>
     /// <param name="header">The string.</param>
     /// <param name="caller">Whose key it holds.</param>
+    /// <param name="secret">What it was found by.</param>
     /// <param name="version">From before that was found out, so that a change in between is not missed.</param>
-    public void Remember(string header, Caller caller, long version)
+    public void Remember(string header, Caller caller, KeySecret secret, long version)
     {
         // Two connections whose strings come to the same place would take it from each other with every request.
         var way = Volatile.Read(ref SlotOf(header, 0)) is { } first && first.Version == version ? 1 : 0;
-        Volatile.Write(ref SlotOf(header, way), new RecentHeader(header, caller, version));
+        Volatile.Write(ref SlotOf(header, way), new RecentHeader(header, caller, secret, version));
     }
 
     /// <summary>The caller of the key with this id or name, for who asks on its behalf; null if there is none. Those of the configuration go first.</summary>
@@ -145,19 +177,21 @@ internal sealed class KeyRing
 
     private Caller Of(StoredKeyEntry stored) => stored.Caller(this, _compiler, FindGroup);
 
-    private Caller? Find(string header, int way) =>
-        Volatile.Read(ref SlotOf(header, way)) is { } recent && ReferenceEquals(recent.Header, header) && recent.Version == Version ? recent.Caller : null;
+    private RecentHeader? Find(string header, int way) =>
+        Volatile.Read(ref SlotOf(header, way)) is { } recent && ReferenceEquals(recent.Header, header) && recent.Version == Version ? recent : null;
 
     private ref RecentHeader? SlotOf(string header, int way) => ref _recent[(RuntimeHelpers.GetHashCode(header) + way) & (RecentHeaders - 1)];
 
     private static bool IsWellFormed(ReadOnlySpan<char> key) =>
         key.Length is > 0 and <= LongestKey && !key.ContainsAnyExceptInRange('!', '~');
 
-    private sealed class RecentHeader(string header, Caller caller, long version)
+    private sealed class RecentHeader(string header, Caller caller, KeySecret secret, long version)
     {
         public string Header { get; } = header;
 
         public Caller Caller { get; } = caller;
+
+        public KeySecret Secret { get; } = secret;
 
         public long Version { get; } = version;
     }

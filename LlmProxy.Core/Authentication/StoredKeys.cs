@@ -51,17 +51,27 @@ internal sealed class StoredKeys
     /// <param name="at">The hash.</param>
     /// <param name="hash">The same, to be compared in fixed time.</param>
     /// <param name="time">Ends what a key was before its rotation.</param>
-    /// <param name="lasts">False for that.</param>
-    public StoredKeyEntry? Find(KeyHash at, ReadOnlySpan<byte> hash, TimeProvider time, out bool lasts)
+    /// <param name="secret">What was found by; null if it is nobody's or over.</param>
+    public StoredKeyEntry? Find(KeyHash at, ReadOnlySpan<byte> hash, TimeProvider time, out KeySecret? secret)
     {
-        lasts = true;
-        if (!_byHash.TryGetValue(at, out var place) || !CryptographicOperations.FixedTimeEquals(hash, place.Hash))
+        secret = null;
+        if (!_byHash.TryGetValue(at, out var place) || !CryptographicOperations.FixedTimeEquals(hash, place.Secret.Hash)
+            || (place.Secret.Until is { } end && time.GetUtcNow() >= end))
         {
             return null;
         }
 
-        lasts = place.Until is null;
-        return place.Until is { } end && time.GetUtcNow() >= end ? null : place.Entry;
+        secret = place.Secret;
+        return place.Entry;
+    }
+
+    /// <summary>The same, never from between two steps of a change: for who ends something if there is none.</summary>
+    public StoredKeyEntry? FindSettled(KeyHash at, ReadOnlySpan<byte> hash, TimeProvider time, out KeySecret? secret)
+    {
+        lock (_lock)
+        {
+            return Find(at, hash, time, out secret);
+        }
     }
 
     /// <summary>The key with this id, or else the one with this name that is not revoked.</summary>
@@ -157,12 +167,12 @@ internal sealed class StoredKeys
         _byId[key.Id] = entry;
         if (KeyHash.TryParse(key.Hash, out var hash))
         {
-            _byHash[KeyHash.From(hash)] = new Place(hash, entry, null);
+            _byHash[KeyHash.From(hash)] = new Place(new KeySecret(hash, null), entry);
         }
 
         if (key.FormerUntil is { } until && KeyHash.TryParse(key.FormerHash, out var former))
         {
-            _byHash[KeyHash.From(former)] = new Place(former, entry, until);
+            _byHash[KeyHash.From(former)] = new Place(new KeySecret(former, until), entry);
         }
 
         foreach (var gone in (ReadOnlySpan<string?>)[before?.Key.Hash, before?.Key.FormerHash])
@@ -184,13 +194,10 @@ internal sealed class StoredKeys
         }
     }
 
-    private sealed class Place(byte[] hash, StoredKeyEntry entry, DateTimeOffset? until)
+    private sealed class Place(KeySecret secret, StoredKeyEntry entry)
     {
-        public byte[] Hash { get; } = hash;
+        public KeySecret Secret => secret;
 
-        public StoredKeyEntry Entry { get; } = entry;
-
-        /// <summary>Null: as long as the entry.</summary>
-        public DateTimeOffset? Until { get; } = until;
+        public StoredKeyEntry Entry => entry;
     }
 }

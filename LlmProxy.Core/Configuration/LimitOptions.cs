@@ -32,4 +32,20 @@ public sealed class LimitOptions
     /// ends unterminated if it breaks.
     /// </summary>
     public int HeldAnswer { get; set; } = 1 << 20;
+
+    /// <summary>
+    /// What becomes of requests that run when their key ends. Default <see cref="RevokedKey.Finish"/>: an answer that was begun is paid
+    /// for, and half of one is of no use.
+    /// </summary>
+    public RevokedKey RevokedKey { get; set; }
+}
+
+/// <summary>What becomes of requests that run when their key is revoked, disabled, replaced or taken out of the configuration, or expires. New ones get 401 either way.</summary>
+public enum RevokedKey
+{
+    /// <summary>They go on to their end.</summary>
+    Finish,
+
+    /// <summary>They are ended with the error <c>key_revoked</c> within about a second.</summary>
+    Cut,
 }

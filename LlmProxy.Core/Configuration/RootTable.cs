@@ -21,6 +21,8 @@ internal static class RootTable
             new Member<LimitOptions, int>("Concurrent", WholeNumberShape.Instance, static (o, v) => o.Concurrent = v),
             new Member<LimitOptions, int>("Event", BufferSizeShape.Instance, static (o, v) => o.Event = v),
             new Member<LimitOptions, int>("HeldAnswer", BufferSizeShape.Instance, static (o, v) => o.HeldAnswer = v),
+            new Member<LimitOptions, RevokedKey>(
+                "RevokedKey", new ChoiceShape<RevokedKey>([("Finish", RevokedKey.Finish), ("Cut", RevokedKey.Cut)]), static (o, v) => o.RevokedKey = v),
         ]);
 
     private static readonly ObjectShape<ShutdownOptions> Shutdown = new(

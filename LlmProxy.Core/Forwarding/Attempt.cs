@@ -8,8 +8,13 @@ internal sealed class Attempt : IDisposable
 {
     private static readonly HttpRequestOptionsKey<Attempt> _key = new("LlmProxy.Attempt");
 
+    private const int ThreadAt = 40;
+
     [ThreadStatic]
     private static Attempt? _current;
+
+    [ThreadStatic]
+    private static long _count;
 
     private readonly ExchangeClock _clock;
     private readonly CancellationTokenSource? _own;
@@ -35,6 +40,12 @@ internal sealed class Attempt : IDisposable
             clock.Watch(this);
         }
     }
+
+    /// <summary>Tells it from every other of this process.</summary>
+    public long Number { get; } = ((long)Environment.CurrentManagedThreadId << ThreadAt) + ++_count;
+
+    /// <summary>Something of it has to be ended with its answer.</summary>
+    public bool HasOwnClock => _own is not null;
 
     /// <summary>Cancelled when this attempt is to end.</summary>
     public CancellationToken Token => _own?.Token ?? _clock.Token;

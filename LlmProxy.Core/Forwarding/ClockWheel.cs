@@ -11,6 +11,9 @@ internal sealed class ClockWheel : IDisposable
 
     private const int StepsBeforeRest = 20;
 
+    // Of what is looked at less often, because it looks at all clocks from outside.
+    private const int StepsBetweenLooks = 2;
+
     private readonly TimeProvider _time;
     private readonly long _origin;
     private readonly Stripe[] _stripes;
@@ -19,6 +22,7 @@ internal sealed class ClockWheel : IDisposable
     private int _watched;
     private int _running;
     private int _emptySteps;
+    private int _steps;
 
     public ClockWheel(TimeProvider time)
     {
@@ -38,6 +42,9 @@ internal sealed class ClockWheel : IDisposable
 
     /// <summary>Clocks that are watched.</summary>
     public int Watched => Volatile.Read(ref _watched);
+
+    /// <summary>Called now and then while something is watched, for what may end exchanges besides their clocks. Must not throw.</summary>
+    public Action? Look { get; set; }
 
     public void Add(ExchangeClock clock)
     {
@@ -70,6 +77,20 @@ internal sealed class ClockWheel : IDisposable
         }
     }
 
+    /// <summary>Those that are watched now and whose key may have ended since it was looked at; null if there are none.</summary>
+    /// <param name="state">Of all keys.</param>
+    /// <param name="now">The time of day.</param>
+    public List<ExchangeClock>? FindKeysDue(long state, DateTimeOffset now)
+    {
+        List<ExchangeClock>? due = null;
+        foreach (var stripe in _stripes)
+        {
+            stripe.FindKeysDue(state, now, ref due);
+        }
+
+        return due;
+    }
+
     public void Dispose() => _timer.Dispose();
 
     private long Measure() => (long)_time.GetElapsedTime(_origin).TotalMilliseconds;
@@ -90,6 +111,11 @@ internal sealed class ClockWheel : IDisposable
         foreach (var stripe in _stripes)
         {
             stripe.Fire(now);
+        }
+
+        if (++_steps % StepsBetweenLooks == 0)
+        {
+            Look?.Invoke();
         }
 
         if (Watched > 0)
@@ -144,6 +170,20 @@ internal sealed class ClockWheel : IDisposable
             lock (_lock)
             {
                 return [.. _clocks.AsSpan(0, _count)!];
+            }
+        }
+
+        public void FindKeysDue(long state, DateTimeOffset now, ref List<ExchangeClock>? due)
+        {
+            lock (_lock)
+            {
+                for (var i = 0; i < _count; i++)
+                {
+                    if (_clocks[i]!.Key.IsDue(state, now))
+                    {
+                        (due ??= []).Add(_clocks[i]!);
+                    }
+                }
             }
         }
 

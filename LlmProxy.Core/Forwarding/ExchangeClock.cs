@@ -1,3 +1,4 @@
+using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Requests;
 
 namespace LlmProxy.Core.Forwarding;
@@ -25,6 +26,9 @@ internal enum CutOff
 
     /// <summary>The client waits no longer, as it said beforehand.</summary>
     Impatience,
+
+    /// <summary>The key that it was let in by is nobody's any more.</summary>
+    KeyEnded,
 }
 
 /// <summary>Something that sleeps and may be woken early.</summary>
@@ -54,19 +58,25 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     private long _lastSign;
     private ISleeper? _sleeper;
     private long _stall;
-    private Func<long>? _progress;
+    private object? _reader;
+    private Func<object, long>? _progress;
     private long _taken;
     private Action? _abort;
     private long _waitingForReader = Never;
     private int _reason;
+    private KeyHold _key;
 
     // At most two at once: an attempt and its hedge.
     private Attempt? _first;
     private Attempt? _second;
 
-    public ExchangeClock(ClockWheel wheel, CancellationToken clientGone)
+    /// <param name="wheel">Drives it.</param>
+    /// <param name="clientGone">Cuts it off.</param>
+    /// <param name="key">What let it in; nothing where no key can end it.</param>
+    public ExchangeClock(ClockWheel wheel, CancellationToken clientGone, KeyHold key = default)
     {
         _wheel = wheel;
+        _key = key;
         _wheel.Add(this);
         _client = clientGone.UnsafeRegister(static state => ((ExchangeClock)state!).Cut(CutOff.ClientGone), this);
     }
@@ -79,6 +89,9 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     public CancellationToken Token => _source.Token;
 
     public CutOff Reason => (CutOff)Volatile.Read(ref _reason);
+
+    /// <summary>The key that let it in.</summary>
+    public ref KeyHold Key => ref _key;
 
     /// <summary>Cuts the exchange off when <paramref name="after"/> has passed, unless another phase begins before. Zero: never.</summary>
     public void Begin(CutOff phase, TimeSpan after)
@@ -142,12 +155,15 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
 
     /// <summary>From now on a client may take at most this long to take what it was sent.</summary>
     /// <param name="stalled">Zero: as long as it likes.</param>
-    /// <param name="progress">Says how many bytes it has taken; null if nobody knows.</param>
-    public void WatchReader(TimeSpan stalled, Func<long>? progress)
+    /// <param name="reader">Its connection; null if nobody can ask that.</param>
+    /// <param name="progress">Says of a connection how many bytes it has taken, or -1.</param>
+    public void WatchReader(TimeSpan stalled, object? reader = null, Func<object, long>? progress = null)
     {
-        _progress = progress;
+        (_reader, _progress) = (reader, progress);
         Volatile.Write(ref _stall, (long)stalled.TotalMilliseconds);
     }
+
+    private long TakenByReader() => _reader is not null && _progress is not null ? _progress(_reader) : -1;
 
     /// <summary>Something was read from the upstream.</summary>
     public void Touch()
@@ -167,7 +183,7 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     public void BeginWaitForReader(Action? abort = null)
     {
         Volatile.Write(ref _abort, abort);
-        _taken = _progress?.Invoke() ?? -1;
+        _taken = TakenByReader();
         Volatile.Write(ref _waitingForReader, _wheel.Now);
     }
 
@@ -266,7 +282,7 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
         }
 
         // Slow but moving: never cut.
-        if (_progress?.Invoke() is { } taken && taken > _taken)
+        if (TakenByReader() is var taken && taken > _taken)
         {
             _taken = taken;
             Interlocked.CompareExchange(ref _waitingForReader, now, since);

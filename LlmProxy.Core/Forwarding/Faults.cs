@@ -16,6 +16,7 @@ internal static class Faults
         CutOff.Superseded => ProxyErrors.Superseded,
         CutOff.Body => ProxyErrors.RequestTimeout,
         CutOff.Fault => ProxyErrors.Internal,
+        CutOff.KeyEnded => ProxyErrors.KeyEnded,
         _ => ProxyErrors.Timeout,
     };
 

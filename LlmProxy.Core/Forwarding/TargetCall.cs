@@ -201,6 +201,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
     private AttemptNote NoteOf(AttemptStage stage, ProxyError? error, long began) =>
         new(stage, candidate.Target, error, began) { IsHedge = racer is { IsHedge: true } };
 
-    // The client and its patience, our own end and the exchange's total time say nothing of this upstream.
-    private static bool IsUnknown(CutOff reason) => reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total or CutOff.Fault or CutOff.Impatience;
+    // The client, its patience and its key, our own end and the exchange's total time say nothing of this upstream.
+    private static bool IsUnknown(CutOff reason) =>
+        reason is CutOff.ClientGone or CutOff.StalledReader or CutOff.Shutdown or CutOff.Total or CutOff.Fault or CutOff.Impatience or CutOff.KeyEnded;
 }

@@ -34,6 +34,7 @@ internal sealed class UpstreamAnswer : IDisposable
     private Attempt? _attempt;
     private Candidate? _candidate;
     private int _holdsPlace;
+    private Stream? _body;
 
     public UpstreamAnswer(HttpResponseMessage response, AnswerKind kind, byte[] rented, int length, Stream rest, JsonAnswer? json = null)
     {
@@ -102,7 +103,7 @@ internal sealed class UpstreamAnswer : IDisposable
     /// <summary>Takes over the attempt that it came by and the place at the upstream that it holds, until it has ended.</summary>
     public void Own(Attempt attempt, Candidate candidate)
     {
-        _attempt = attempt;
+        _attempt = attempt.HasOwnClock ? attempt : null;
         _candidate = candidate;
         _holdsPlace = 1;
     }
@@ -115,6 +116,19 @@ internal sealed class UpstreamAnswer : IDisposable
         {
             request.Content = null;
             request.Headers.Clear();
+            (request as AttemptMessage)?.Attempt = null;
+        }
+    }
+
+    /// <summary>Lets go of its headers and what holds them: the client has been sent its own, and a stream may last for hours.</summary>
+    public void ForgetHead()
+    {
+        // The task is the content's own, of before the commit.
+        if (_target is null && _response.Content.ReadAsStreamAsync() is { IsCompletedSuccessfully: true } opened)
+        {
+            _body = opened.Result;
+            _response.Content = null;
+            _response.Headers.Clear();
         }
     }
 
@@ -136,6 +150,7 @@ internal sealed class UpstreamAnswer : IDisposable
             return;
         }
 
+        _body?.Dispose();
         _response.Dispose();
         _attempt?.Dispose();
         if (_candidate is not null && Interlocked.Exchange(ref _holdsPlace, 0) == 1)

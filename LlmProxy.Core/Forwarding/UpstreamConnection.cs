@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 
@@ -13,10 +14,11 @@ namespace LlmProxy.Core.Forwarding;
 /// </remarks>
 internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSource<int>
 {
+    private readonly Socket? _socket = SocketOf(inner);
     private ManualResetValueTaskSourceCore<int> _read;
     private ConfiguredValueTaskAwaitable<int>.ConfiguredValueTaskAwaiter _reading;
     private Action? _onRead;
-    private Attempt? _attempt;
+    private long _attempt;
     private volatile bool _isAnswered = true;
     private bool _isUsed;
 
@@ -45,6 +47,21 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         NoteWrite();
+        if (_socket is not null && !cancellationToken.IsCancellationRequested)
+        {
+            // The kernel takes nearly every request at once. A write that may wait keeps 300 bytes for that as long as its connection lives.
+            var count = _socket.Send(buffer.Span, SocketFlags.None, out var error);
+            if (error == SocketError.Success)
+            {
+                if (count == buffer.Length)
+                {
+                    return default;
+                }
+
+                buffer = buffer[count..];
+            }
+        }
+
         return inner.WriteAsync(buffer, cancellationToken);
     }
 
@@ -95,7 +112,19 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
         base.Dispose(disposing);
     }
 
-    private bool IsOfNextAttempt => Attempt.Current is { } attempt && !ReferenceEquals(attempt, _attempt);
+    /// <summary>The socket below, if there is no encryption in between. What is sent on it from now on never waits.</summary>
+    private static Socket? SocketOf(Stream stream)
+    {
+        if (stream is not NetworkStream { Socket: { } socket })
+        {
+            return null;
+        }
+
+        socket.Blocking = false;
+        return socket;
+    }
+
+    private bool IsOfNextAttempt => Attempt.Current is { } attempt && attempt.Number != _attempt;
 
     int IValueTaskSource<int>.GetResult(short token) => _read.GetResult(token);
 
@@ -161,8 +190,10 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
             return;
         }
 
-        _attempt = Attempt.Current;
-        _attempt!.NoteSent(this, _isUsed);
+        // Its number alone: the attempt need not live as long as its answer.
+        var attempt = Attempt.Current!;
+        _attempt = attempt.Number;
+        attempt.NoteSent(this, _isUsed);
         _isUsed = true;
         _isAnswered = false;
     }

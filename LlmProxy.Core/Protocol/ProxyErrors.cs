@@ -44,6 +44,9 @@ internal static class ProxyErrors
     public static ProxyError KeyRevoked { get; } =
         new(401, "key_revoked", "Your API key was revoked.");
 
+    /// <summary>The same for a request that had begun before, whichever way its key has ended.</summary>
+    public static ProxyError KeyEnded { get; } = KeyRevoked with { Message = "Your API key has ended while the request ran: it was revoked, disabled or replaced, or has expired." };
+
     public static ProxyError KeyUnusable { get; } =
         new(403, "key_unusable", "What is stored of your API key cannot be read by this version of the proxy. Not your fault; ask whoever runs it.") { IsFinal = true };
 

@@ -51,8 +51,9 @@ internal static class AnswerRelay
             return null;
         }
 
-        plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
-        return StalledReader.ErrorOf(plan.Clock.Reason, await StalledReader.WaitAsync(plan.Http, plan.Clock, write));
+        plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.SocketOf(plan.Http), ReaderProgress.Probe);
+        await StalledReader.WaitAsync(plan.Http, plan.Clock, write);
+        return StalledReader.ErrorOf(plan.Clock.Reason, plan.Http);
     }
 
     /// <summary>Sends a large answer as it comes; its last bytes wait for its end.</summary>

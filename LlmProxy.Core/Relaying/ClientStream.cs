@@ -153,8 +153,8 @@ internal sealed class ClientStream
         // What went out at once is on its way; what had to wait may have waited for nobody.
         var flush = FlushAsync();
         var hadToWait = !flush.IsCompleted;
-        var flushed = await flush;
-        return hadToWait ? StalledReader.ErrorOf(_clock.Reason, flushed) : null;
+        await flush;
+        return hadToWait ? StalledReader.ErrorOf(_clock.Reason, _http) : null;
     }
 
     /// <summary>The other ending: all that was written arrives, and the client's parser says that the answer is not whole.</summary>

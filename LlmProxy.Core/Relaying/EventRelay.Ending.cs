@@ -43,12 +43,12 @@ internal sealed partial class EventRelay
     private async ValueTask<RelayOutcome> EndAsync(ProxyError? error)
     {
         // All that was promised has come: the upstream may end as it likes, unless the client is the one who left.
-        var isMissing = error is not null && _inspector.IsFinished && !_inspector.EndMark.IsEmpty && _fault is null && error.Blame != Blame.Client;
+        var isMissing = error is not null && _inspector.IsFinished && !_inspector.EndMark.IsEmpty && _fault is null && error.Status != 499;
         var outcome = new RelayOutcome
         {
             Error = isMissing ? null : error,
-            Usage = _inspector.Usage.IsKnown || !_known.IsKnown ? _inspector.Usage : _known,
-            RawUsage = _inspector.RawUsage.IsEmpty ? _rawKnown : _inspector.RawUsage,
+            Usage = _inspector.Usage.IsKnown || _answer?.KnownUsage is not { IsKnown: true } known ? _inspector.Usage : known,
+            RawUsage = _inspector.RawUsage.IsEmpty ? _answer?.KnownRawUsage ?? default : _inspector.RawUsage,
             TextBytes = _inspector.TextBytes,
             Events = _events,
             LastEvent = _lastEvent,
@@ -87,7 +87,7 @@ internal sealed partial class EventRelay
         }
 
         outcome = outcome with { Bytes = client.Bytes };
-        plan.Complete(outcome);
+        plan.Books.Complete(outcome);
         return outcome with { Error = await client.EndAsync() };
     }
 
@@ -98,7 +98,7 @@ internal sealed partial class EventRelay
         _inspector.WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.RequestId, output);
         client.Write(output.WrittenSpan);
         outcome = outcome with { Bytes = client.Bytes };
-        plan.Complete(outcome);
+        plan.Books.Complete(outcome);
         await client.BreakAsync(time);
         return outcome;
     }

@@ -26,8 +26,7 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
     private bool _sawData;
     private long _events;
     private long _lastEvent;
-    private Usage _known;
-    private ReadOnlyMemory<byte> _rawKnown;
+    private UpstreamAnswer? _answer;
     private Exception? _fault;
 
     private enum Stop
@@ -48,10 +47,10 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
         ProxyError? error;
         try
         {
-            _known = answer.KnownUsage;
-            _rawKnown = answer.KnownRawUsage;
+            _answer = answer;
             _pending.Append(answer.Read);
             answer.ReleaseRead();
+            answer.ForgetHead();
             error = await PassPendingAsync() ?? await PassAllAsync(answer.Rest);
         }
         catch (Exception e)

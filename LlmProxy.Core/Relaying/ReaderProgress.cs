@@ -15,15 +15,33 @@ internal static class ReaderProgress
     private const int TcpInfo = 11;
     private const int BytesAckedAt = 120;
 
-    /// <summary>A probe for this connection; null where the system has none.</summary>
-    public static Func<long>? Probe(HttpContext http)
+    /// <summary>Asks the socket of <see cref="SocketOf"/>. One for all, so that no stream keeps one of its own.</summary>
+    public static Func<object, long> Probe { get; } = static socket => BytesAcked((Socket)socket);
+
+    /// <summary>What to ask about this connection; null where the system tells nothing.</summary>
+    public static object? SocketOf(HttpContext http) => OperatingSystem.IsLinux() ? http.Features.Get<IConnectionSocketFeature>()?.Socket : null;
+
+    /// <summary>The server has closed the connection: what it was to send could not be sent. It does not when the client has ended in order.</summary>
+    public static bool IsClosed(HttpContext http)
     {
-        if (!OperatingSystem.IsLinux() || http.Features.Get<IConnectionSocketFeature>()?.Socket is not { } socket)
+        if (http.Features.Get<IConnectionSocketFeature>()?.Socket is not { } socket)
         {
-            return null;
+            return false;
         }
 
-        return () => BytesAcked(socket);
+        try
+        {
+            _ = socket.Available;
+            return false;
+        }
+        catch (ObjectDisposedException)
+        {
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 
     // tcp_info.tcpi_bytes_acked, linux/tcp.h.

@@ -17,6 +17,7 @@ namespace LlmProxy.Core.Relaying;
 /// <param name="contact">Whom a refused caller should ask.</param>
 internal abstract class RelayPlan(
     HttpContext http, ExchangeClock clock, ForwardRequest request, Target first, string callerId, LimitOptions limits, string? contact)
+    : IRelayBooks
 {
     public HttpContext Http => http;
 
@@ -35,7 +36,7 @@ internal abstract class RelayPlan(
     /// <summary>Makes our headers, at the moment they are sent.</summary>
     public abstract ResponseHeaders Headers();
 
-    /// <summary>Called before the end of an answer goes out. Never waits.</summary>
+    /// <inheritdoc/>
     public abstract void Complete(RelayOutcome outcome);
 }
 
@@ -131,7 +132,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
             plan.Headers().RequestId,
             plan.Contact,
             FiltersFor(plan, answer),
-            plan.Complete);
+            plan);
         return new EventRelay(client, plan.Clock, wait, time, events);
     }
 
@@ -158,7 +159,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
             {
                 var client = new ClientStream(plan.Http, plan.Clock);
                 plan.Clock.WatchIdle(answer.Target.Timeouts.Idle);
-                plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
+                plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.SocketOf(plan.Http), ReaderProgress.Probe);
                 return await AnswerRelay.SendLargeAsync(plan, client, answer, time);
             }
 
@@ -190,7 +191,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         response.ContentType = "text/event-stream";
         response.Headers.CacheControl = "no-cache";
         response.Headers["X-Accel-Buffering"] = "no";
-        plan.Clock.WatchReader((answer?.Target ?? plan.First).Timeouts.StalledReader, ReaderProgress.Probe(plan.Http));
+        plan.Clock.WatchReader((answer?.Target ?? plan.First).Timeouts.StalledReader, ReaderProgress.SocketOf(plan.Http), ReaderProgress.Probe);
         return client.BeginAsync();
     }
 

@@ -27,13 +27,16 @@ internal static class StalledReader
     }
 
     /// <summary>What a client is to blame for whose last bytes had to wait; null for other reasons.</summary>
-    /// <param name="reason">Why the exchange was cut.</param>
-    /// <param name="last">How the last write went. One that ended with its connection may be seen before the server tells of that.</param>
-    public static ProxyError? ErrorOf(CutOff reason, FlushResult last = default) => reason switch
+    /// <param name="reason">Why the exchange was cut. The server may tell of a client that has gone only after the write has ended.</param>
+    /// <param name="http">The client.</param>
+    public static ProxyError? ErrorOf(CutOff reason, HttpContext http) =>
+        reason == CutOff.None && ReaderProgress.IsClosed(http) ? ProxyErrors.ClientGone : ErrorOf(reason);
+
+    /// <summary>What a client is to blame for; null for other reasons.</summary>
+    public static ProxyError? ErrorOf(CutOff reason) => reason switch
     {
         CutOff.ClientGone => ProxyErrors.ClientGone,
         CutOff.StalledReader => ProxyErrors.ClientSlow,
-        CutOff.None when last.IsCompleted => ProxyErrors.ClientGone,
         _ => null,
     };
 

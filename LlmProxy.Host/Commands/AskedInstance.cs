@@ -28,22 +28,17 @@ internal sealed class AskedInstance : IDisposable
     }
 
     /// <summary>The first model that this key may use.</summary>
-    public async Task<string> FindModelAsync(CancellationToken cancellation)
+    public async Task<string> FindModelAsync(CancellationToken cancellation) =>
+        await ListModelsAsync(cancellation) is [var first, ..] ? first : throw new RefusedException("The instance lists no model. Name one with --model.");
+
+    /// <summary>The models that this key may use; patterns are not among them.</summary>
+    public async Task<IReadOnlyList<string>> ListModelsAsync(CancellationToken cancellation)
     {
         using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, "/v1/models"), cancellation);
         using var body = await ReadJsonAsync(response, cancellation);
-        if (body.RootElement.ValueKind == JsonValueKind.Object && body.RootElement.TryGetProperty("data", out var models) && models.ValueKind == JsonValueKind.Array)
-        {
-            foreach (var model in models.EnumerateArray())
-            {
-                if (Member(model, "id") is { } id)
-                {
-                    return id;
-                }
-            }
-        }
-
-        throw new RefusedException("The instance lists no model. Name one with --model.");
+        return body.RootElement.ValueKind == JsonValueKind.Object && body.RootElement.TryGetProperty("data", out var models) && models.ValueKind == JsonValueKind.Array
+            ? [.. models.EnumerateArray().Select(static model => Member(model, "id")).OfType<string>()]
+            : [];
     }
 
     /// <summary>Asks, and prints the answer word by word.</summary>

@@ -52,6 +52,7 @@ internal static class CommandLine
         root.Subcommands.Add(CheckCommand.Create());
         root.Subcommands.Add(SchemaCommand.Create());
         root.Subcommands.Add(AskCommand.Create());
+        root.Subcommands.Add(ConnectCommand.Create());
         root.Subcommands.Add(KeysCommand.Create());
         root.Subcommands.Add(GroupsCommand.Create());
         root.Subcommands.Add(UsageCommand.Create());

@@ -41,18 +41,24 @@ internal static class CommonOptions
     }
 
     /// <summary>The instance that an admin command asks; none: the one that runs here, else the store.</summary>
-    public static Option<Uri?> AdminServer() => new("--server")
+    public static Option<Uri?> AdminServer() => Url(
+        "--server",
+        $"The admin address of an instance elsewhere; its key in {AdminClient.KeyVariable}. Default: the instance that runs here with this configuration, else its store.",
+        "http://127.0.0.1:8001");
+
+    /// <summary>An address of HTTP.</summary>
+    public static Option<Uri?> Url(string name, string description, string example) => new(name)
     {
-        Description = $"The admin address of an instance elsewhere; its key in {AdminClient.KeyVariable}. Default: the instance that runs here with this configuration, else its store.",
+        Description = description,
         HelpName = "URL",
-        CustomParser = static result =>
+        CustomParser = result =>
         {
             if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https")
             {
                 return url;
             }
 
-            result.AddError("--server has to be an address such as http://127.0.0.1:8001");
+            result.AddError($"{name} has to be an address such as {example}");
             return null;
         },
     };

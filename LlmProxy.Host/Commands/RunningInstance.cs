@@ -9,8 +9,9 @@ namespace LlmProxy.Host.Commands;
 /// <summary>An instance that runs on this machine, asked through its socket.</summary>
 /// <param name="Generation">Of the configuration in force there.</param>
 /// <param name="Source">Where that came from.</param>
+/// <param name="Addresses">Where its API is, without <c>/v1</c>, as the server tells; the first is meant for clients.</param>
 /// <param name="Outline">What it offers.</param>
-internal sealed record RunningInstance(long Generation, string Source, LlmProxyOutline Outline)
+internal sealed record RunningInstance(long Generation, string Source, IReadOnlyList<string> Addresses, LlmProxyOutline Outline)
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
@@ -43,6 +44,7 @@ internal sealed record RunningInstance(long Generation, string Source, LlmProxyO
             return new RunningInstance(
                 json.RootElement.GetProperty("generation").GetInt64(),
                 json.RootElement.GetProperty("source").GetString() ?? "",
+                [.. json.RootElement.GetProperty("api").EnumerateArray().Select(static address => address.GetString() ?? "")],
                 LlmProxyOutline.Read(json.RootElement));
         }
         catch (Exception e) when (e is HttpRequestException or JsonException or KeyNotFoundException or InvalidOperationException

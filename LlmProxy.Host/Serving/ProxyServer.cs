@@ -52,7 +52,7 @@ internal sealed class ProxyServer : IAsyncDisposable
         var ready = new ReadyPage(
             signals, proxy, reload, app.Services.GetRequiredService<LlmProxyStatus>(), configuration.Source, ports,
             new StorePage(store.Kind, app.Services.GetService<StoreHealth>(), app.Services.GetRequiredService<LlmProxyKeys>(), app.Services.GetRequiredService<LlmProxyUsage>()));
-        var pages = new OwnPages(configuration.IsDemo, ready, new RunningPage(reload, configuration.Source));
+        var pages = new OwnPages(configuration.IsDemo, ready, new RunningPage(reload, configuration.Source, ports));
         ProxyPipeline.Build(app, pages, ports, signals, configuration.Options);
 
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(StopSteps.Category);
@@ -67,16 +67,12 @@ internal sealed class ProxyServer : IAsyncDisposable
             throw;
         }
 
-        socket?.Restrict();
         server.Addresses =
         [
             .. app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Where(static a => !LocalSocket.IsOne(a)),
         ];
-        if (ports.HasAdmin)
-        {
-            ports.SetAdmin(BindingAddress.Parse(server.Addresses[^1]).Port);
-        }
-
+        ports.SetServed(server.Addresses);
+        socket?.Restrict();
         return server;
     }
 
@@ -148,6 +144,8 @@ internal sealed class ProxyServer : IAsyncDisposable
             .AddFilter("LlmProxy.Core.Forwarding.HealthChecks", LogLevel.Information)
             .AddFilter("LlmProxy.Core.Authentication.KeyStoreFollower", LogLevel.Information)
             .AddFilter(typeof(StoreCare).FullName, LogLevel.Information)
+            // Who has changed what.
+            .AddFilter("LlmProxy.Core.Admin.AdminApi", LogLevel.Information)
             // Said before the start, in the same words as by "llmproxy check".
             .AddFilter("LlmProxy.Core.Configuration", LogLevel.Error)
             .AddConfiguration(builder.Configuration.GetSection("Logging")).SetMinimumLevel(LogLevel.Warning);

@@ -45,6 +45,7 @@ internal sealed class ReadyPage(
     {
         json.WriteString("loaded"u8, reload.Loaded.UtcDateTime);
         json.WriteString("source"u8, source.Description);
+        ports.WriteApi(json);
         if (reload.NeedsRestart is { Count: > 0 } members)
         {
             json.WriteStartArray("needs_restart"u8);

@@ -4,8 +4,11 @@ using LlmProxy.Host.Sources;
 
 namespace LlmProxy.Host.Serving;
 
-/// <summary>What runs, for <c>llmproxy check --online</c>: the generation, its models, and who may use which. Holds names, no secrets.</summary>
-internal sealed class RunningPage(LlmProxyReload reload, ConfigurationSource source)
+/// <summary>
+/// What runs, for <c>llmproxy check --online</c> and <c>llmproxy connect</c>: the generation, where the API is, its models, and who may use
+/// which. Holds names, no secrets.
+/// </summary>
+internal sealed class RunningPage(LlmProxyReload reload, ConfigurationSource source, ServedPorts ports)
 {
     public const string Path = "/running";
 
@@ -18,6 +21,7 @@ internal sealed class RunningPage(LlmProxyReload reload, ConfigurationSource sou
         json.WriteNumber("generation"u8, reload.Generation);
         // Whoever asks may stand in another folder.
         json.WriteString("source"u8, source.Path.Length > 0 ? System.IO.Path.GetFullPath(source.Path) : source.Description);
+        ports.WriteApi(json);
         reload.Outline.WriteTo(json);
         json.WriteEndObject();
     }

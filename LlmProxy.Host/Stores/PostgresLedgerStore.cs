@@ -8,6 +8,10 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
 {
     private const int Step = 1000;
 
+    // Classes of SQLSTATE that speak of a value, and not of the server.
+    private const string DataException = "22";
+    private const string IntegrityViolation = "23";
+
     private static readonly string _insert =
         $"INSERT INTO llmproxy_requests({LedgerColumns.List}) VALUES({PostgresText.Places(LedgerColumns.Names.Length)}) ON CONFLICT(id) DO NOTHING";
 
@@ -22,29 +26,14 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
         }
 
         await using var connection = await database.OpenAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var sums = new SpendSums();
-        await using (var batch = new NpgsqlBatch(connection))
+        try
         {
-            // By id, so that two that were given the same rows do not wait for each other in a circle.
-            var inOrder = rows.OrderBy(static row => row.Id, StringComparer.Ordinal).ToArray();
-            foreach (var row in inOrder)
-            {
-                batch.BatchCommands.Add(PostgresText.BatchCommand(_insert, LedgerColumns.Values(row, Types)));
-            }
-
-            await batch.ExecuteNonQueryAsync(cancellationToken);
-            for (var i = 0; i < inOrder.Length; i++)
-            {
-                if (batch.BatchCommands[i].RecordsAffected > 0)
-                {
-                    sums.Add(inOrder[i], inOrder[i].Cost ?? 0);
-                }
-            }
+            await WriteAsync(connection, rows, cancellationToken);
         }
-
-        await AddSpendAsync(connection, sums, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
+        catch (PostgresException e) when (e.SqlState.StartsWith(DataException, StringComparison.Ordinal) || e.SqlState.StartsWith(IntegrityViolation, StringComparison.Ordinal))
+        {
+            throw new LedgerRowRefusedException($"PostgreSQL says {e.SqlState}: {e.MessageText}.", e);
+        }
     }
 
     public async ValueTask<IReadOnlyList<Spend>> ReadSpendAsync(IReadOnlyCollection<string> windows, CancellationToken cancellationToken)
@@ -107,6 +96,33 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
         }
         while (some == Step);
         return deleted;
+    }
+
+    private static async Task WriteAsync(NpgsqlConnection connection, IReadOnlyList<LedgerRow> rows, CancellationToken cancellationToken)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var sums = new SpendSums();
+        await using (var batch = new NpgsqlBatch(connection))
+        {
+            // By id, so that two that were given the same rows do not wait for each other in a circle.
+            var inOrder = rows.OrderBy(static row => row.Id, StringComparer.Ordinal).ToArray();
+            foreach (var row in inOrder)
+            {
+                batch.BatchCommands.Add(PostgresText.BatchCommand(_insert, LedgerColumns.Values(row, Types)));
+            }
+
+            await batch.ExecuteNonQueryAsync(cancellationToken);
+            for (var i = 0; i < inOrder.Length; i++)
+            {
+                if (batch.BatchCommands[i].RecordsAffected > 0)
+                {
+                    sums.Add(inOrder[i], inOrder[i].Cost ?? 0);
+                }
+            }
+        }
+
+        await AddSpendAsync(connection, sums, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
     }
 
     private async Task<int> RepriceAsync(CostChange[] changes, CancellationToken cancellationToken)

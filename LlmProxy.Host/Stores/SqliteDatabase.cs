@@ -1,3 +1,4 @@
+using LlmProxy.Core.Accounting;
 using Microsoft.Data.Sqlite;
 
 namespace LlmProxy.Host.Stores;
@@ -123,6 +124,12 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
             var result = work(_connection ??= Open(path));
             health?.Succeeded();
             return result;
+        }
+        catch (LedgerRowRefusedException)
+        {
+            // It works as it should: what was written is at fault.
+            health?.Succeeded();
+            throw;
         }
         catch (Exception e)
         {

@@ -15,10 +15,13 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     private readonly SqliteDatabase _writing = new(path, "sqlite ledger", health);
     private readonly SqliteDatabase _reading = new(path, "sqlite reports", health);
 
+    // Apart from reports: after a crash of a large one a check takes minutes, and budgets wait for what the ledger says was spent.
+    private readonly SqliteDatabase _care = new(path, "sqlite care", health);
+
     private static SqliteTypes Types => SqliteTypes.Instance;
 
     public async ValueTask WriteAsync(IReadOnlyList<LedgerRow> rows, CancellationToken cancellationToken) =>
-        await _writing.RunAsync(connection => Write(connection, rows), cancellationToken);
+        await _writing.RunAsync(connection => WriteOrRefuse(connection, rows), cancellationToken);
 
     public async ValueTask<IReadOnlyList<Spend>> ReadSpendAsync(IReadOnlyCollection<string> windows, CancellationToken cancellationToken) =>
         await _reading.RunAsync(
@@ -92,13 +95,13 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
         return deleted;
     }
 
-    /// <summary>Whether the file is whole. Reads all of it, which takes a second for each 100 MB or so; nothing waits for it but another report.</summary>
+    /// <summary>Whether the file is whole. Reads all of it, which takes a second for each 100 MB or so; nothing waits for it but a backup.</summary>
     /// <param name="thoroughly">Compares indexes with their tables as well.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>What is wrong; empty: nothing.</returns>
     public async Task<IReadOnlyList<string>> CheckAsync(bool thoroughly, CancellationToken cancellationToken)
     {
-        var found = await _reading.RunAsync(
+        var found = await _care.RunAsync(
             connection =>
             {
                 using var command = connection.Command(thoroughly ? "PRAGMA integrity_check" : "PRAGMA quick_check");
@@ -113,7 +116,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     /// <param name="copy">A file that does not exist.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public Task BackUpAsync(string copy, CancellationToken cancellationToken) =>
-        _reading.RunAsync(
+        _care.RunAsync(
             connection =>
             {
                 using var command = connection.Command("VACUUM INTO $0", copy);
@@ -126,6 +129,24 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     {
         _writing.Dispose();
         _reading.Dispose();
+        _care.Dispose();
+    }
+
+    // Codes that speak of a value, and not of the file, the disk or somebody else's lock.
+    private static int WriteOrRefuse(SqliteConnection connection, IReadOnlyList<LedgerRow> rows)
+    {
+        try
+        {
+            return Write(connection, rows);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode is SQLitePCL.raw.SQLITE_CONSTRAINT or SQLitePCL.raw.SQLITE_MISMATCH or SQLitePCL.raw.SQLITE_TOOBIG)
+        {
+            throw new LedgerRowRefusedException(e.Message, e);
+        }
+        catch (OverflowException e)
+        {
+            throw new LedgerRowRefusedException("A number is larger than a column can hold.", e);
+        }
     }
 
     private static int Write(SqliteConnection connection, IReadOnlyList<LedgerRow> rows)

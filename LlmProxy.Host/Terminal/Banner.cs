@@ -62,6 +62,7 @@ internal static class Banner
               Try    llmproxy ask "hello" --key {{{key}}}{{{server}}}
                      curl -N {{{address}}}/v1/chat/completions -H "Authorization: Bearer {{{key}}}" -H "Content-Type: application/json" -d '{"model":"{{{DemoUpstream.Model}}}","stream":true,"messages":[{"role":"user","content":"hello"}]}'
               Next   llmproxy init               write llmproxy.json
+                     llmproxy connect claude     point Claude Code, Codex, Open WebUI, .NET, … here
             """);
     }
 

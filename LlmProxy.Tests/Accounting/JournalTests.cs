@@ -4,7 +4,7 @@ using NUnit.Framework;
 namespace LlmProxy.Tests.Accounting;
 
 /// <summary>Rows on their way to the store, on disk.</summary>
-internal sealed class JournalTests
+internal sealed partial class JournalTests
 {
     private const long Segment = 64 * 1024;
 

@@ -47,7 +47,8 @@ public sealed class AdminPagesTests : LedgerFixture
         Assert.That((string)(await CallAsync("POST", "/keys/anna/disable"))["state"]!, Is.EqualTo("disabled"));
         Assert.That((string)(await CallAsync("POST", "/keys/anna/enable"))["state"]!, Is.EqualTo("active"));
         JsonNode rotated = await CallAsync("POST", "/keys/anna/rotate", """{"overlap":"1h"}""");
-        Assert.That(((string)rotated["key"]!, (string)rotated["id"]!), Is.Not.EqualTo(((string)made["key"]!, id)));
+        Assert.That((string)rotated["key"]!, Is.Not.EqualTo((string)made["key"]!));
+        Assert.That((string)rotated["id"]!, Is.EqualTo(id));
         Assert.That(rotated["former_until"], Is.Not.Null);
         Assert.That((string)(await CallAsync("POST", "/keys/anna/revoke"))["state"]!, Is.EqualTo("revoked"));
         Assert.That(Names(await CallAsync("GET", "/keys"), "keys"), Has.None.EqualTo("anna"));
@@ -88,6 +89,34 @@ public sealed class AdminPagesTests : LedgerFixture
         await CallAsync("POST", "/keys/ben/revoke");
         await CallAsync("DELETE", "/groups/a%2Fb");
         Assert.That(Names(await CallAsync("GET", "/groups"), "groups"), Is.EqualTo(new[] { "team" }));
+    }
+
+    [Test]
+    public async Task A_name_is_taken_as_it_is_percent_signs_and_commas_included()
+    {
+        await BeginAsync();
+        await CallAsync("POST", "/keys", "{\"name\":\"xA\"}", 201);
+        await CallAsync("POST", "/keys", "{\"name\":\"x%41\"}", 201);
+        await CallAsync("POST", "/keys/x%2541/revoke");
+        Assert.That(Names(await CallAsync("GET", "/keys"), "keys"), Has.One.EqualTo("xA").And.None.EqualTo("x%41"));
+        JsonNode usage = await CallAsync("GET", "/usage?by=key&key=" + Uri.EscapeDataString("tester,other"));
+        Assert.That(usage["totals"]!.AsArray(), Is.Empty);
+    }
+
+    [TestCase("Sec-Fetch-Site: cross-site", 403)]
+    [TestCase("Sec-Fetch-Site: same-site", 403)]
+    [TestCase("Sec-Fetch-Site: same-origin", 201)]
+    [TestCase("Sec-Fetch-Site: none", 201)]
+    [TestCase("Origin: https://evil.example", 403)]
+    [TestCase("Origin: null", 403)]
+    public async Task Whoever_is_let_in_without_a_key_changes_nothing_from_a_page_of_another_site(string header, int status)
+    {
+        await BeginAsync();
+        string[] parts = header.Split(": ");
+        _admin.DefaultRequestHeaders.Add(parts[0], parts[1]);
+        using HttpResponseMessage made = await _admin.PostAsync("/admin/v1/keys", new StringContent("{\"name\":\"a\"}"));
+        using HttpResponseMessage seen = await _admin.GetAsync("/admin/v1/keys");
+        Assert.That(((int)made.StatusCode, (int)seen.StatusCode), Is.EqualTo((status, 200)));
     }
 
     [Test]

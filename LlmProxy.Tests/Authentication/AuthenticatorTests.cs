@@ -101,14 +101,14 @@ internal sealed class AuthenticatorTests
         Assert.That(Outcome(http, keys), Is.EqualTo("401 invalid_api_key"), "a user that nobody vouches for");
 
         http.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "ann\n"), new Claim("team", "staff")], "test"));
-        Assert.That(Authenticator.Authenticate(http, ClientHeaderScan.Of(http.Request.Headers), keys, TimeProvider.System).TryGet(out var caller, out _));
+        Assert.That(Authenticator.Authenticate(http, ClientHeaderScan.Of(http.Request.Headers), keys, TimeProvider.System, null, out _).TryGet(out var caller, out _));
         Assert.That((caller!.Id, caller.Group, caller.Allows("m"), caller.Allows("n")), Is.EqualTo(("ann ", "staff", true, false)));
     }
 
     private static string Outcome(params (string Name, StringValues Value)[] headers) => Outcome(With(headers), new KeyRing(Options(), n => n));
 
     private static string Outcome(HttpContext http, KeyRing keys) =>
-        Authenticator.Authenticate(http, ClientHeaderScan.Of(http.Request.Headers), keys, TimeProvider.System).TryGet(out var caller, out var error) ? caller.Id : $"{error.Status} {error.Code}";
+        Authenticator.Authenticate(http, ClientHeaderScan.Of(http.Request.Headers), keys, TimeProvider.System, null, out _).TryGet(out var caller, out var error) ? caller.Id : $"{error.Status} {error.Code}";
 
     private static DefaultHttpContext With((string Name, StringValues Value)[] headers)
     {

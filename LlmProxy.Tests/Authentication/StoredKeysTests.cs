@@ -41,7 +41,7 @@ internal sealed class StoredKeysTests
         Apply(1, Key("key_1", Anna));
         KeyRing ring = Ring();
         string header = new("Bearer " + Anna);
-        ring.Remember(header, ring.Find(Anna, _time, out _)!, ring.Version);
+        ring.Remember(header, ring.Find(Anna, _time, out KeySecret? secret)!, secret!, ring.Version);
         Assert.That(ring.Recall(header)?.Id, Is.EqualTo("key_1"));
         Apply(2, Key("key_1", Anna) with { Revoked = _time.GetUtcNow(), Revision = 2 });
         Assert.That(ring.Recall(header), Is.Null);
@@ -55,9 +55,9 @@ internal sealed class StoredKeysTests
         KeyRing ring = Ring();
         string header = new("Bearer " + Anna);
         long before = ring.Version;
-        Caller caller = ring.Find(Anna, _time, out _)!;
+        Caller caller = ring.Find(Anna, _time, out KeySecret? secret)!;
         Apply(2, Key("key_1", Anna) with { Revoked = _time.GetUtcNow(), Revision = 2 });
-        ring.Remember(header, caller, before);
+        ring.Remember(header, caller, secret!, before);
         Assert.That(ring.Recall(header), Is.Null);
     }
 
@@ -68,12 +68,41 @@ internal sealed class StoredKeysTests
         Apply(2, Key("key_1", Bob) with { FormerHash = ApiKeys.Hash(Anna), FormerUntil = _time.GetUtcNow().AddHours(1), Revision = 2 });
         KeyRing ring = Ring();
         Assert.That((Find(ring, Bob), Find(ring, Anna)), Is.EqualTo(("key_1", "key_1")));
-        ring.Find(Anna, _time, out bool lasts);
-        Assert.That(lasts, Is.False);
+        ring.Find(Anna, _time, out KeySecret? secret);
+        Assert.That(secret!.Until, Is.EqualTo(_time.GetUtcNow().AddHours(1)));
         _time.Advance(TimeSpan.FromHours(1));
         Assert.That((Find(ring, Bob), Find(ring, Anna)), Is.EqualTo(("key_1", (string?)null)));
         Apply(3, Key("key_1", "another-0123456789") with { Revision = 3 });
         Assert.That((Find(ring, Bob), Find(ring, Anna)), Is.EqualTo(((string?)null, (string?)null)));
+    }
+
+    [Test]
+    [Category("P08")]
+    public async Task P08_while_all_keys_are_read_anew_none_that_stays_is_taken_for_gone()
+    {
+        StoredKey[] all = [.. Enumerable.Range(0, 300).Select(i => Key($"key_{i}", $"secret-{i}"))];
+        Apply(1, all);
+        KeyRing ring = Ring();
+        ring.Find("secret-150", _time, out KeySecret? secret);
+        Task reading = Task.Run(() =>
+        {
+            for (int i = 2; i < 200; i++)
+            {
+                _stored.Apply(new KeyStoreChanges(i, [.. all.Select(key => key with { Revision = i })], []), isWhole: true);
+            }
+        });
+        bool holds = true;
+        while (!reading.IsCompleted)
+        {
+            var hold = new KeyHold(secret, null, 0);
+            holds &= ring.Holds(ref hold, 1, _time);
+        }
+
+        await reading;
+        Assert.That(holds);
+        _stored.Apply(new KeyStoreChanges(500, [], []), isWhole: true);
+        var last = new KeyHold(secret, null, 0);
+        Assert.That(ring.Holds(ref last, 1, _time), Is.False);
     }
 
     [Test]

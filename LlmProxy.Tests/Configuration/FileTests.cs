@@ -62,7 +62,7 @@ internal sealed class FileTests
     [TestCase("\"Upstream\": {}", "Upstream: unknown member \"Upstream\". Did you mean \"Upstreams\"?")]
     [TestCase("\"contact\": \"x\"", "contact: unknown member \"contact\": write \"Contact\".")]
     [TestCase("\"Limits\": { \"RequestBdoy\": \"1MiB\" }", "Limits › RequestBdoy: unknown member \"RequestBdoy\". Did you mean \"RequestBody\"?")]
-    [TestCase("\"Limits\": { \"Zzz\": 1 }", "Limits › Zzz: unknown member \"Zzz\". Known: RequestBody, AllRequestBodies, BodyTime, Concurrent, Event, HeldAnswer.")]
+    [TestCase("\"Limits\": { \"Zzz\": 1 }", "Limits › Zzz: unknown member \"Zzz\". Known: RequestBody, AllRequestBodies, BodyTime, Concurrent, Event, HeldAnswer, RevokedKey.")]
     [TestCase("\"Keys\": { \"k\": { \"Key\": \"${KEY}\", \"Groups\": \"g\" } }", "Keys › k › Groups: unknown member \"Groups\". Did you mean \"Group\"?")]
     public void An_unknown_member_is_refused_and_the_nearest_known_one_named(string member, string problem)
     {

@@ -4,6 +4,7 @@ using LlmProxy.Core.Admission;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Tests.Support;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.EndToEnd;
@@ -86,6 +87,52 @@ public sealed class BudgetStartTests : LedgerFixture
     }
 
     [Test]
+    [Category("P10")]
+    public async Task P10_a_start_waits_for_a_store_that_hangs_by_the_clock_of_the_app_and_then_goes_on()
+    {
+        FakeTimeProvider clock = Setup.UseFakeClock();
+        var gate = new TaskCompletionSource();
+        Store.Before = () => gate.Task;
+        Task starting = StartAsync();
+
+        // Longer than it waits: only the app's own clock counts.
+        await Task.WhenAny(starting, Task.Delay(TimeSpan.FromSeconds(4)));
+        Assert.That(starting.IsCompleted, Is.False);
+        await clock.AdvanceUntilAsync(starting, TimeSpan.FromSeconds(1), most: 10);
+        await starting;
+        Contract.AssertError(await PostAsync(s_request), 503, "budget_unavailable");
+        gate.SetResult();
+        await Deadline.Until(() => App.Services.GetRequiredService<Meters>().IsSpendKnown, what: "the store's answer");
+        ExpectUpstreamRequests(0);
+    }
+
+    [Test]
+    [Category("P10")]
+    public async Task P10_an_answer_that_breaks_is_told_asked_for_again_and_counted_once()
+    {
+        AllowErrorLogs("the store's answer cannot be read");
+        await StartAsync();
+        Assert.That(((await PostAsync(s_request)).Status, (await PostAsync(s_request)).Status), Is.EqualTo((200, 200)));
+        await RowsAsync(2);
+        await Proxy.DisposeAsync();
+
+        int asked = 0;
+        bool breaks = true;
+        Store.Spends = spends => ++asked > 0 && Volatile.Read(ref breaks) ? new BrokenList(spends[0]) : spends;
+        await StartAsync();
+        await Deadline.Until(() => asked > 1, what: "the store to be asked again");
+        Contract.AssertError(await PostAsync(s_request), 503, "budget_unavailable");
+        Volatile.Write(ref breaks, false);
+        await Deadline.Until(() => App.Services.GetRequiredService<Meters>().IsSpendKnown, what: "an answer that is whole");
+        Assert.That(Proxy.ErrorLines.Count(), Is.EqualTo(1), "told once");
+        RawResponse refused = await PostAsync(s_request);
+        Assert.That(refused.Text, Does.Contain("0.066 of 0.10 USD are used"));
+        // With the looks at both clients' connections when the test has ended.
+        ExpectRecords(4);
+        ExpectUpstreamRequests(2);
+    }
+
+    [Test]
     public async Task Prices_that_are_put_right_move_budgets_at_once()
     {
         Setup.IsFromFile = true;
@@ -100,5 +147,20 @@ public sealed class BudgetStartTests : LedgerFixture
         Assert.That(limits.OfKey("tester").Single().Used, Is.EqualTo(0.033m));
         await usage.RepriceAsync(new UsageQuery(), isTrial: false, CancellationToken.None);
         Assert.That(limits.OfKey("tester").Single().Used, Is.EqualTo(0.051m));
+    }
+
+    private sealed class BrokenList(Spend first) : IReadOnlyList<Spend>
+    {
+        public int Count => 2;
+
+        public Spend this[int index] => index == 0 ? first : throw new IOException("the connection broke");
+
+        public IEnumerator<Spend> GetEnumerator()
+        {
+            yield return this[0];
+            yield return this[1];
+        }
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
 }

@@ -145,6 +145,9 @@ public sealed class OutlineTests
         _after.Models.Remove("gpt-5");
         LlmProxyOutline read = LlmProxyOutline.Read(json.RootElement);
         Assert.That(read.ChangesTo(_after), Is.EqualTo(LlmProxyOutline.Of(_before).ChangesTo(_after)));
+        Assert.That(read.GetOperations("gpt-5"), Is.EqualTo(new[] { "chat", "responses", "completions", "embeddings" }));
+        Assert.That((read.GetOperations("claude-opus")!.Contains("responses"), read.GetOperations("claude-*")!.Contains("responses")), Is.EqualTo((false, true)));
+        Assert.That(read.GetOperations("gpt-6"), Is.Null);
         Assert.Throws<JsonException>(() => LlmProxyOutline.Read(JsonDocument.Parse("{\"models\":1}").RootElement));
     }
 

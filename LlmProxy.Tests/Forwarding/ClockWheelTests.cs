@@ -1,3 +1,4 @@
+using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Tests.Support;
 using NUnit.Framework;
@@ -25,6 +26,31 @@ internal sealed class ClockWheelTests
             Step(time, 1);
             Assert.That(time.Runs, Is.False);
         }
+    }
+
+    [Test]
+    public void Keys_that_nothing_has_happened_to_are_looked_past_without_allocating()
+    {
+        using var wheel = new ClockWheel(new HandTimer());
+        var now = DateTimeOffset.UnixEpoch;
+        var secret = new KeySecret([1], null);
+        using var anonymous = new ExchangeClock(wheel, CancellationToken.None);
+        using var lasting = new ExchangeClock(wheel, CancellationToken.None, new KeyHold(secret, null, state: 3));
+        using var ending = new ExchangeClock(wheel, CancellationToken.None, new KeyHold(secret, now.AddSeconds(9), state: 3));
+        using var former = new ExchangeClock(wheel, CancellationToken.None, new KeyHold(new KeySecret([2], now.AddSeconds(5)), now.AddSeconds(9), state: 3));
+        Assert.That(wheel.FindKeysDue(3, now), Is.Null);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < 100; i++)
+        {
+            wheel.FindKeysDue(3, now.AddSeconds(4));
+        }
+
+        Assert.That(GC.GetAllocatedBytesForCurrentThread(), Is.EqualTo(before));
+        Assert.That(wheel.FindKeysDue(3, now.AddSeconds(5)), Is.EqualTo(new[] { former }));
+        Assert.That(wheel.FindKeysDue(3, now.AddSeconds(9)), Is.EquivalentTo(new[] { ending, former }));
+        Assert.That(wheel.FindKeysDue(4, now), Is.EquivalentTo(new[] { lasting, ending, former }), "some key has changed");
+        lasting.Key.Renew(secret, null, state: 4);
+        Assert.That(wheel.FindKeysDue(4, now), Is.EquivalentTo(new[] { ending, former }));
     }
 
     [Test]

@@ -47,7 +47,7 @@ internal sealed class ExchangeClockTests
         _clock.Begin(CutOff.Response, TimeSpan.Zero);
         _clock.LimitTotal(TimeSpan.Zero);
         _clock.WatchIdle(TimeSpan.Zero);
-        _clock.WatchReader(TimeSpan.Zero, null);
+        _clock.WatchReader(TimeSpan.Zero);
         _clock.BeginWaitForReader();
         AssertNotCutFor(3_600_000);
     }
@@ -90,7 +90,7 @@ internal sealed class ExchangeClockTests
     public void While_the_client_is_waited_for_the_upstream_is_not_silent()
     {
         _clock.WatchIdle(TimeSpan.FromSeconds(1));
-        _clock.WatchReader(TimeSpan.FromSeconds(5), null);
+        _clock.WatchReader(TimeSpan.FromSeconds(5));
         _clock.BeginWaitForReader();
         AssertNotCutFor(4_900);
         _clock.EndWaitForReader();
@@ -102,7 +102,7 @@ internal sealed class ExchangeClockTests
     [Test]
     public void A_client_that_takes_nothing_is_cut()
     {
-        _clock.WatchReader(TimeSpan.FromSeconds(5), static () => 1_000);
+        _clock.WatchReader(TimeSpan.FromSeconds(5), new object(), static _ => 1_000);
         _clock.BeginWaitForReader();
         AssertCutAt(5_000, CutOff.StalledReader);
     }
@@ -110,7 +110,7 @@ internal sealed class ExchangeClockTests
     [Test]
     public void Where_nobody_knows_what_a_client_takes_it_is_cut_when_it_is_waited_for_too_long()
     {
-        _clock.WatchReader(TimeSpan.FromSeconds(5), null);
+        _clock.WatchReader(TimeSpan.FromSeconds(5));
         _clock.BeginWaitForReader();
         AssertCutAt(5_000, CutOff.StalledReader);
     }
@@ -119,7 +119,7 @@ internal sealed class ExchangeClockTests
     public void A_client_that_takes_a_byte_now_and_then_is_never_cut()
     {
         long taken = 0;
-        _clock.WatchReader(TimeSpan.FromSeconds(5), () => taken);
+        _clock.WatchReader(TimeSpan.FromSeconds(5), new object(), _ => taken);
         _clock.BeginWaitForReader();
         for (var i = 0; i < 100; i++)
         {
@@ -133,7 +133,7 @@ internal sealed class ExchangeClockTests
     [Test]
     public void Waits_for_a_client_are_not_added_up()
     {
-        _clock.WatchReader(TimeSpan.FromSeconds(1), null);
+        _clock.WatchReader(TimeSpan.FromSeconds(1));
         for (var i = 0; i < 50; i++)
         {
             _clock.BeginWaitForReader();

@@ -47,6 +47,11 @@ internal sealed class HostProcess : IAsyncDisposable
     /// <summary>How many threads it has, as Linux tells.</summary>
     public int Threads => Directory.EnumerateFileSystemEntries($"/proc/{_process.Id}/task").Count();
 
+    /// <summary>How many bytes of it are in memory, as Linux tells.</summary>
+    public long ResidentMemory => 1024 * long.Parse(
+        Regex.Match(File.ReadAllText($"/proc/{_process.Id}/status"), @"^VmRSS:\s+(\d+) kB$", RegexOptions.Multiline).Groups[1].Value,
+        System.Globalization.CultureInfo.InvariantCulture);
+
     public static HostProcess Start(string folder, IReadOnlyDictionary<string, string>? variables, params string[] arguments) =>
         Start(folder, variables, readsResults: true, arguments);
 

@@ -15,7 +15,7 @@ namespace LlmProxy.Tests.Relaying;
 /// A stream's way from the upstream's body to the client's, up to the commit and after it, without sockets: so that it can be
 /// cut anywhere, thousands of times. The model's name is put back.
 /// </summary>
-internal sealed class CutRelay : IDisposable
+internal sealed class CutRelay : IRelayBooks, IDisposable
 {
     public const string Asked = "gpt-4o-mini";
 
@@ -50,10 +50,14 @@ internal sealed class CutRelay : IDisposable
             using var clock = new ExchangeClock(_wheel, CancellationToken.None);
             var client = new ClientStream(http, clock);
             await client.BeginAsync();
-            var plan = new EventRelayPlan(Dialect.Chat.CreateInspector(_expectation), TimeSpan.FromMinutes(5), 16 << 20, "01", null, null, static _ => { });
+            var plan = new EventRelayPlan(Dialect.Chat.CreateInspector(_expectation), TimeSpan.FromMinutes(5), 16 << 20, "01", null, null, this);
             RelayOutcome outcome = await new EventRelay(client, clock, new QuietWait(), TimeProvider.System, plan).RunAsync(answer);
             return (outcome.Error, body.Written);
         }
+    }
+
+    void IRelayBooks.Complete(RelayOutcome outcome)
+    {
     }
 
     /// <summary>Gives what is there, up to the next cut, as a socket does.</summary>

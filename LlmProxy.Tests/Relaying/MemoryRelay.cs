@@ -10,7 +10,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace LlmProxy.Tests.Relaying;
 
 /// <summary>One relay from memory to memory, on the thread of the test.</summary>
-internal sealed class MemoryRelay : IDisposable
+internal sealed class MemoryRelay : IRelayBooks, IDisposable
 {
     private readonly ClockWheel _wheel;
     private readonly HttpResponseMessage _response = new();
@@ -66,7 +66,7 @@ internal sealed class MemoryRelay : IDisposable
         await client.BeginAsync();
         var filters = Filters.Length == 0 ? null : new ResponseFilters(Filters, new LlmResponse("chat", "tester", "m"), () => Dialect.CreateInspector(Expectation));
         var plan = new EventRelayPlan(
-            Dialect.CreateInspector(Expectation), Idle, LargestEvent, "id-1", null, filters, outcome => Completed = outcome);
+            Dialect.CreateInspector(Expectation), Idle, LargestEvent, "id-1", null, filters, this);
         try
         {
             return await new EventRelay(client, Clock, wait, Time, plan).RunAsync(answer);
@@ -76,6 +76,8 @@ internal sealed class MemoryRelay : IDisposable
             return broken;
         }
     }
+
+    void IRelayBooks.Complete(RelayOutcome outcome) => Completed = outcome;
 
     public void Dispose()
     {

@@ -19,7 +19,7 @@ internal sealed class StalledReaderTests
         var lifetime = new Lifetime();
         var http = new DefaultHttpContext();
         http.Features.Set<IHttpRequestLifetimeFeature>(lifetime);
-        clock.WatchReader(TimeSpan.FromSeconds(1), progress: null);
+        clock.WatchReader(TimeSpan.FromSeconds(1));
         var write = new TaskCompletionSource<FlushResult>();
         var waiting = StalledReader.WaitAsync(http, clock, new ValueTask<FlushResult>(write.Task));
 

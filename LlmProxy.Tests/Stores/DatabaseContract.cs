@@ -6,6 +6,27 @@ namespace LlmProxy.Tests.Stores;
 /// <summary>What a store in a database promises beyond that: whatever it is given, no row is held up by another.</summary>
 internal abstract class DatabaseContract : LedgerContract
 {
+    /// <summary>Changes the table by hand.</summary>
+    protected abstract Task ExecuteAsync(string sqlite, string postgres);
+
+    [Test]
+    public async Task A_row_that_the_database_will_never_take_is_told_from_a_database_that_is_away()
+    {
+        await Store.WriteAsync([LedgerRows.Row("a")], None);
+        await ExecuteAsync(
+            sqlite: "ALTER TABLE llmproxy_requests ADD COLUMN poison TEXT CHECK (model <> 'poison')",
+            postgres: "ALTER TABLE llmproxy_requests ADD CHECK (model <> 'poison')");
+        var poison = LedgerRows.Row("b") with { Model = "poison" };
+        var refusal = Assert.ThrowsAsync<LedgerRowRefusedException>(async () => await Store.WriteAsync([LedgerRows.Row("c"), poison], None));
+        Assert.That(refusal!.Message, Does.Contain("CHECK").IgnoreCase);
+        Assert.ThrowsAsync<LedgerRowRefusedException>(async () => await Store.WriteAsync([poison], None));
+        Assert.That((await ReadAsync(new UsageQuery())).Select(static row => row.Id), Is.EqualTo(new[] { "a" }), "none of them");
+        await Store.WriteAsync([LedgerRows.Row("c")], None);
+        Assert.That((await Store.ReadSpendAsync(["total"], None)).Where(static s => s.Meter == "key/key_1").Sum(static s => s.Cost), Is.EqualTo(0.5m));
+        await ExecuteAsync(sqlite: "DROP TABLE llmproxy_spend", postgres: "DROP TABLE llmproxy_spend");
+        Assert.That(async () => await Store.WriteAsync([LedgerRows.Row("d")], None), Throws.Exception.Not.InstanceOf<LedgerRowRefusedException>());
+    }
+
     [Test]
     public async Task What_is_no_text_holds_up_no_row()
     {

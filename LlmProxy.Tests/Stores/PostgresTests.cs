@@ -9,15 +9,19 @@ namespace LlmProxy.Tests.Stores;
 internal sealed class PostgresLedgerTests : DatabaseContract
 {
     private PostgresDatabase? _database;
+    private string _connection = "";
 
     [TearDown]
     public async Task CloseAsync() => await (_database?.DisposeAsync() ?? ValueTask.CompletedTask);
 
     protected override async Task<ILedgerStore> OpenAsync()
     {
-        _database = new PostgresDatabase(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync());
+        _connection = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
+        _database = new PostgresDatabase(_connection);
         return new PostgresLedgerStore(_database);
     }
+
+    protected override Task ExecuteAsync(string sqlite, string postgres) => PostgresServer.ExecuteAsync(_connection, postgres);
 }
 
 internal sealed class PostgresKeyTests : KeyContract

@@ -46,6 +46,17 @@ internal sealed class SqliteFileTests
     }
 
     [Test]
+    public async Task A_row_that_is_refused_is_no_trouble_of_the_store()
+    {
+        SqliteDatabase.Prepare(_folder.File);
+        Execute("ALTER TABLE llmproxy_requests ADD COLUMN poison TEXT CHECK (model <> 'poison')");
+        var health = new StoreHealth(TimeProvider.System);
+        var ledger = _folder.Ledger(health);
+        Assert.ThrowsAsync<LedgerRowRefusedException>(async () => await ledger.WriteAsync([LedgerRows.Row("a") with { Model = "poison" }], None));
+        Assert.That((health.Trouble, health.Failures), Is.EqualTo(((StoreTrouble?)null, 0L)));
+    }
+
+    [Test]
     public async Task P12_A_newer_version_that_only_adds_is_read_and_written_by_this_one()
     {
         SqliteDatabase.Prepare(_folder.File);
@@ -223,5 +234,17 @@ internal sealed class SqliteFileTests
         connection.Open();
         using var command = connection.Command(sql);
         return (long)command.ExecuteScalar()!;
+    }
+
+    [Test]
+    public async Task What_was_spent_is_read_while_a_large_file_is_checked()
+    {
+        using var folder = new SqliteFolder();
+        var ledger = folder.Ledger();
+        await ledger.WriteAsync([.. Enumerable.Range(0, 20_000).Select(static i => LedgerRows.Row($"{i:D8}", 0.01m))], default);
+        var checks = Enumerable.Range(0, 30).Select(_ => ledger.CheckAsync(thoroughly: true, default)).ToArray();
+        await ledger.ReadSpendAsync(["total"], default);
+        Assert.That(checks.All(static check => check.IsCompleted), Is.False);
+        await Task.WhenAll(checks);
     }
 }

@@ -1,6 +1,7 @@
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Host.Stores;
+using Microsoft.Data.Sqlite;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.Stores;
@@ -13,6 +14,15 @@ internal sealed class SqliteLedgerTests : DatabaseContract
     public void DeleteFolder() => _folder.Dispose();
 
     protected override Task<ILedgerStore> OpenAsync() => Task.FromResult<ILedgerStore>(_folder.Ledger());
+
+    protected override async Task ExecuteAsync(string sqlite, string postgres)
+    {
+        await using var connection = new SqliteConnection($"Data Source={_folder.File};Pooling=False");
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = sqlite;
+        await command.ExecuteNonQueryAsync();
+    }
 }
 
 internal sealed class SqliteKeyTests : KeyContract

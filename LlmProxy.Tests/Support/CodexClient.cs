@@ -35,14 +35,25 @@ public static class CodexClient
     }
 
     /// <summary>Lets it ask a proxy once.</summary>
-    public static async Task<Judgement> AskAsync(Uri proxy, string model)
+    public static Task<Judgement> AskAsync(Uri proxy, string model)
+    {
+        string provider = $"model_providers.proxy={{name=\"proxy\",base_url=\"{new Uri(proxy, "/v1")}\",env_key=\"LLMPROXY_KEY\","
+            + "wire_api=\"responses\",request_max_retries=0,stream_max_retries=0}";
+        return AskAsync(model, ["-c", "model_provider=proxy", "-c", provider, "-m", model], "", ("LLMPROXY_KEY", Canary.ClientKey));
+    }
+
+    /// <summary>Lets it ask once whomever its settings file names.</summary>
+    public static Task<Judgement> AskWithAsync(string settings, (string Name, string Value) key) => AskAsync("", [], settings, key);
+
+    private static async Task<Judgement> AskAsync(string model, string[] options, string settings, (string Name, string Value) key)
     {
         await s_slots.WaitAsync();
         DirectoryInfo home = Directory.CreateTempSubdirectory("llmproxy-codex-");
-        using var process = new Process { StartInfo = Command(proxy, model, home.FullName) };
+        using var process = new Process { StartInfo = Command(options, home.FullName, key) };
         using var deadline = new CancellationTokenSource(s_longest);
         try
         {
+            await File.WriteAllTextAsync(Path.Combine(home.FullName, "config.toml"), settings, deadline.Token);
             process.Start();
             process.StandardInput.Close();
             Task<string> output = process.StandardOutput.ReadToEndAsync(deadline.Token);
@@ -58,13 +69,9 @@ public static class CodexClient
         }
     }
 
-    private static ProcessStartInfo Command(Uri proxy, string model, string home)
+    private static ProcessStartInfo Command(string[] options, string home, (string Name, string Value) key)
     {
-        string provider = $"model_providers.proxy={{name=\"proxy\",base_url=\"{new Uri(proxy, "/v1")}\",env_key=\"LLMPROXY_KEY\","
-            + "wire_api=\"responses\",request_max_retries=0,stream_max_retries=0}";
-        var start = new ProcessStartInfo(
-            Executable!,
-            ["exec", "--skip-git-repo-check", "--json", "-s", "read-only", "-c", "model_provider=proxy", "-c", provider, "-m", model, Canary.Prompt])
+        var start = new ProcessStartInfo(Executable!, ["exec", "--skip-git-repo-check", "--json", "-s", "read-only", .. options, Canary.Prompt])
         {
             WorkingDirectory = home,
             RedirectStandardInput = true,
@@ -74,7 +81,7 @@ public static class CodexClient
         start.Environment.Clear();
         start.Environment["PATH"] = Environment.GetEnvironmentVariable("PATH");
         start.Environment["HOME"] = start.Environment["CODEX_HOME"] = home;
-        start.Environment["LLMPROXY_KEY"] = Canary.ClientKey;
+        start.Environment[key.Name] = key.Value;
         return start;
     }
 

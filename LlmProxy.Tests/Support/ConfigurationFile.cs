@@ -189,6 +189,7 @@ public static partial class ConfigurationFile
             if (!value.Equals(property.GetValue(defaults)))
             {
                 json[property.Name] = value is TimeSpan time ? FormattableString.Invariant($"{time.TotalMilliseconds}ms")
+                    : value is Enum ? JsonValue.Create(value.ToString())
                     : property.Name == nameof(LimitOptions.Concurrent) ? JsonValue.Create((int)value)
                     : FormattableString.Invariant($"{value}B");
             }

@@ -12,6 +12,12 @@ public sealed class MemoryLedgerStore : ILedgerStore
     /// <summary>What every call does first: throws, or waits.</summary>
     public Func<Task> Before { get; set; } = () => Task.CompletedTask;
 
+    /// <summary>What is the matter with a row that is never taken; null: nothing.</summary>
+    public Func<LedgerRow, string?> Refuses { get; set; } = _ => null;
+
+    /// <summary>What is answered instead of the spend that there is.</summary>
+    public Func<IReadOnlyList<Spend>, IReadOnlyList<Spend>> Spends { get; set; } = spends => spends;
+
     /// <summary>Calls of <see cref="WriteAsync"/> that came through.</summary>
     public int Writes { get; private set; }
 
@@ -29,6 +35,11 @@ public sealed class MemoryLedgerStore : ILedgerStore
     public async ValueTask WriteAsync(IReadOnlyList<LedgerRow> rows, CancellationToken cancellationToken)
     {
         await Before();
+        if (rows.Select(Refuses).FirstOrDefault(why => why is not null) is { } refusal)
+        {
+            throw new LedgerRowRefusedException(refusal);
+        }
+
         lock (_lock)
         {
             Writes++;
@@ -47,7 +58,7 @@ public sealed class MemoryLedgerStore : ILedgerStore
         await Before();
         lock (_lock)
         {
-            return [.. _spend.Where(one => windows.Contains(one.Key.Window)).Select(one => new Spend(one.Key.Meter, one.Key.Window, one.Value))];
+            return Spends([.. _spend.Where(one => windows.Contains(one.Key.Window)).Select(one => new Spend(one.Key.Meter, one.Key.Window, one.Value))]);
         }
     }
 

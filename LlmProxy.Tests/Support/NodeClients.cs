@@ -27,6 +27,9 @@ public static class NodeClients
 
     private static string Folder => Path.Combine(SourceTree.Root, "LlmProxy.Tests", "Clients");
 
+    /// <summary>For a program that is somewhere else.</summary>
+    public static string Modules => Path.Combine(Folder, "node_modules");
+
     /// <summary>Skips the test where Node or the clients are missing; where <c>CI=true</c> that is a failure.</summary>
     public static void Require()
     {
@@ -110,7 +113,7 @@ public static class NodeClients
             return $"Node {version} is too old: the real clients need {OldestNode}.";
         }
 
-        return Directory.Exists(Path.Combine(Folder, "node_modules", "openai"))
+        return Directory.Exists(Path.Combine(Modules, "openai"))
             ? null
             : "The real clients are not installed: npm ci --prefix LlmProxy.Tests/Clients";
     }

@@ -1,0 +1,60 @@
+using LlmProxy.Core.Accounting;
+using NUnit.Framework;
+
+namespace LlmProxy.Tests.Accounting;
+
+/// <summary>What cannot be read, opened or kept on disk for now.</summary>
+internal sealed partial class JournalTests
+{
+    [Test]
+    public void What_waits_in_memory_is_brought_though_files_always_have_rows()
+    {
+        using var journal = new Journal(64 * Segment, Segment);
+        Assert.That(Append(journal, 1), Is.EqualTo(KeptIn.Memory), "there is no folder yet");
+        journal.Open(JournalFolder.Take(_directory));
+        journal.Prepare();
+        Assert.That(Append(journal, 2), Is.EqualTo(KeptIn.File));
+        Assert.That(Ids(journal.Read(100, oldOnly: false)), Is.EquivalentTo(Ids([Row(1), Row(2)])));
+        Assert.That(journal.HasBrought(2), Is.False);
+        journal.Confirm();
+        Assert.That((journal.WaitingRows, journal.HasBrought(2)), Is.EqualTo((0L, true)));
+    }
+
+    [Test]
+    public void A_row_that_cannot_be_read_any_more_does_not_count_as_one_that_waits()
+    {
+        using Journal journal = Open();
+        Append(journal, 1);
+        Append(journal, 2);
+        using (var file = new FileStream(Directory.GetFiles(Folder, "*.journal").Order(StringComparer.Ordinal).First(), FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            file.Position = JournalSegment.Head + JournalSegment.FrameHead;
+            file.WriteByte(0xFF);
+        }
+
+        Assert.That(Ids(journal.Read(100, oldOnly: false)), Is.EqualTo(Ids([Row(2)])));
+        journal.Confirm();
+        Assert.That(journal.WaitingRows, Is.Zero);
+    }
+
+    [Test]
+    public void A_file_that_cannot_be_opened_now_is_opened_later_and_not_set_aside()
+    {
+        using (Journal before = Open())
+        {
+            Append(before, 1);
+        }
+
+        using JournalFolder folder = JournalFolder.Take(_directory);
+        var path = Directory.GetFiles(Folder, "*.journal").Single();
+        using (new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        {
+            Assert.That(folder.OpenAll((_, fault) => _faults.Add(fault)), Is.Empty);
+        }
+
+        Assert.That((folder.HasUnopened, _faults.Count, File.Exists(path)), Is.EqualTo((true, 1, true)));
+        JournalSegment segment = folder.OpenAll((_, fault) => _faults.Add(fault)).Single();
+        Assert.That((folder.HasUnopened, segment.Waiting > 0), Is.EqualTo((false, true)));
+        segment.Dispose();
+    }
+}
