@@ -52,8 +52,19 @@ public sealed class BudgetStartTests : LedgerFixture
 
         static LedgerRow Spent(string user, string group) => new()
         {
-            Id = group + user, Started = DateTimeOffset.UnixEpoch, Operation = "chat", Key = "former", KeyName = "former", Group = group, EndUser = user,
-            Model = "m", End = "ok", UsageSource = "upstream", Cost = 0.5m, KeyDay = new DateOnly(2025, 1, 1), GroupDay = new DateOnly(2025, 1, 1),
+            Id = group + user,
+            Started = DateTimeOffset.UnixEpoch,
+            Operation = "chat",
+            Key = "former",
+            KeyName = "former",
+            Group = group,
+            EndUser = user,
+            Model = "m",
+            End = "ok",
+            UsageSource = "upstream",
+            Cost = 0.5m,
+            KeyDay = new DateOnly(2025, 1, 1),
+            GroupDay = new DateOnly(2025, 1, 1),
         };
     }
 

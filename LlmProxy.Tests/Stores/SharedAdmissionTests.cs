@@ -122,8 +122,17 @@ internal sealed class SharedAdmissionTests
 
     private LedgerRow Row(string id, decimal cost) => new()
     {
-        Id = id, Started = _clock.GetUtcNow(), Operation = "chat", Key = "anna", KeyName = "anna", Model = "m", End = "ok", UsageSource = "upstream",
-        Cost = cost, KeyDay = new DateOnly(2026, 11, 22), GroupDay = new DateOnly(2026, 11, 22),
+        Id = id,
+        Started = _clock.GetUtcNow(),
+        Operation = "chat",
+        Key = "anna",
+        KeyName = "anna",
+        Model = "m",
+        End = "ok",
+        UsageSource = "upstream",
+        Cost = cost,
+        KeyDay = new DateOnly(2026, 11, 22),
+        GroupDay = new DateOnly(2026, 11, 22),
     };
 
     private async Task<string> AskAsync(int replica, Caller caller)
