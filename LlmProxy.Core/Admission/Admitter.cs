@@ -166,6 +166,14 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
                 user?.Take(limits.UserCeilings, claim, pool);
                 return null;
             }
+
+            mayAsk = shortfall.MayHaveMore;
+            if (mayAsk)
+            {
+                // What the others lack is asked for along with it: a request asks only once.
+                group?.Meter.IsShort(group.Ceilings, claim, pool, out _);
+                user?.IsShort(limits.UserCeilings, claim, pool, out _);
+            }
         }
         finally
         {
@@ -174,9 +182,6 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
             own?.Turn.Exit();
         }
 
-        mayAsk = shortfall.MayHaveMore;
-        return holder == Holder.Key
-            ? Refusals.Of(shortfall, holder, limits.Calendar, key.Day)
-            : Refusals.Of(shortfall, holder, limits.Pool!.Calendar, pool.Day);
+        return holder == Holder.Key ? Refusals.Of(shortfall, holder, limits.Calendar, key.Day) : Refusals.Of(shortfall, holder, limits.Pool!.Calendar, pool.Day);
     }
 }

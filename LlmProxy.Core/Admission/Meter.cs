@@ -36,8 +36,11 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     public long LastTaken { get; private set; }
 
     /// <summary>Is there a limit that has no room for a claim? The turn is held.</summary>
+    /// <remarks>Of several that are shared and have none the first is told, and all are asked for: a request asks only once.</remarks>
     public bool IsShort(in Ceilings ceilings, in Claim claim, in Moment now, out Shortfall shortfall)
     {
+        var isShort = false;
+        shortfall = default;
         for (var i = 0; i < Ceilings.Count; i++)
         {
             var dimension = (Dimension)i;
@@ -51,15 +54,18 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
             var amount = claim.Of(dimension);
             if (amount > (sharing is null ? limit - taken : RoomIn(dimension, limit, now)) && amount > 0)
             {
-                shortfall = sharing is null
-                    ? new Shortfall(dimension, limit, amount, taken, _pots[i].Reserved, WindowOf(dimension)?.WaitFor(taken + amount - limit, now.Second) ?? 1)
-                    : ShortOf(SliceOf(dimension), limit, amount);
-                return true;
+                if (sharing is null)
+                {
+                    shortfall = new Shortfall(dimension, limit, amount, taken, _pots[i].Reserved, WindowOf(dimension)?.WaitFor(taken + amount - limit, now.Second) ?? 1);
+                    return true;
+                }
+
+                var found = ShortOf(SliceOf(dimension), limit, amount);
+                (shortfall, isShort) = (isShort ? shortfall : found, true);
             }
         }
 
-        shortfall = default;
-        return false;
+        return isShort;
     }
 
     /// <summary>Sets a claim aside, which was found to have room. The turn is held.</summary>
@@ -283,17 +289,4 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
         sharing!.List(slice);
         return new Shortfall(slice.Dimension, limit, amount, Math.Max(used, limit), Math.Max(0, limit - used), SecondsLeft(sharing.Ticks)) { MayHaveMore = isWorthAsking };
     }
-}
-
-/// <summary>A limit that has no room.</summary>
-/// <param name="Dimension">Which.</param>
-/// <param name="Limit">All that there is.</param>
-/// <param name="Amount">What was asked for.</param>
-/// <param name="Taken">What is used and set aside.</param>
-/// <param name="Reserved">What of that is only set aside.</param>
-/// <param name="Wait">Seconds until there is room, for rates.</param>
-internal readonly record struct Shortfall(Dimension Dimension, long Limit, long Amount, long Taken, long Reserved, long Wait)
-{
-    /// <summary>It is shared, and asking for more may bring more.</summary>
-    public bool MayHaveMore { get; init; }
 }

@@ -67,6 +67,15 @@ internal sealed class SharedLimitTests
     }
 
     [Test]
+    public async Task What_several_limits_lack_is_asked_for_at_once()
+    {
+        Caller caller = Admitting.CallerOf(
+            new KeyOptions { RequestsPerMinute = 100, Concurrent = 10, Budget = new BudgetOptions { Day = 1, Month = 10 } },
+            pool: new GroupOptions { Concurrent = 20, Budget = new BudgetOptions { Total = 100 } });
+        Assert.That(await TryAsync(_replicas[0], caller), Is.Null, "its first request on this replica");
+    }
+
+    [Test]
     public async Task What_was_used_counts_for_all_and_what_was_not_is_there_again()
     {
         Caller caller = Admitting.CallerOf(new KeyOptions { Budget = new BudgetOptions { Day = 0.012m } });
