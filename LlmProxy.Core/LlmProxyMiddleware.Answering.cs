@@ -27,7 +27,7 @@ internal sealed partial class LlmProxyMiddleware
 
     /// <returns>Null if none of the route's targets may serve this request.</returns>
     private Answering? Select(
-        HttpContext http, ClientHeaders seen, in EndpointMatch match, Caller caller, LlmProxySnapshot snapshot,
+        HttpContext http, ClientHeaders seen, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot,
         in ReadRequest request, in RouteMatch route, ExchangeClock clock, Exchange exchange)
     {
         var endpoint = match.Endpoint!;

@@ -60,7 +60,7 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     private ValueTask<Result<ReadRequest>> ReadAsync(
-        HttpRequest request, in EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
+        HttpRequest request, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot, ExchangeClock clock)
     {
         // Most requests are there when they are begun.
         var reading = requests.ReadAsync(request, match.Endpoint!, match.Model, caller, snapshot.Routes.Fields, snapshot.Options.Limits, clock);

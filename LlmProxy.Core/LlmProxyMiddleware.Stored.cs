@@ -9,7 +9,7 @@ namespace LlmProxy.Core;
 /// <summary>Where requests lead: by their model, or back to the upstream that keeps what they are about.</summary>
 internal sealed partial class LlmProxyMiddleware
 {
-    private Result<RouteMatch> Lead(in EndpointMatch match, RequestFields fields, Caller caller, LlmProxySnapshot snapshot)
+    private Result<RouteMatch> Lead(EndpointMatch match, RequestFields fields, Caller caller, LlmProxySnapshot snapshot)
     {
         var endpoint = match.Endpoint!;
         if (endpoint.HasId)
@@ -43,7 +43,7 @@ internal sealed partial class LlmProxyMiddleware
         return route with { Keeper = keeper };
     }
 
-    private static ProxyError NoTarget(in EndpointMatch match, RequestFields fields, in RouteMatch route, Caller caller, LlmProxySnapshot snapshot)
+    private static ProxyError NoTarget(EndpointMatch match, RequestFields fields, in RouteMatch route, Caller caller, LlmProxySnapshot snapshot)
     {
         var endpoint = match.Endpoint!;
         var model = DisplayText.Name(fields.Model);

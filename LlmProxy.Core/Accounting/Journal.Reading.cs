@@ -69,9 +69,22 @@ internal sealed partial class Journal
         {
             foreach (var row in _memory.Take(most - _batch.Count))
             {
-                _batch.Add(RowCodec.Read(row));
+                try
+                {
+                    _batch.Add(RowCodec.Read(row));
+                }
+                catch (Exception e) when (e is InvalidDataException or ArgumentException)
+                {
+                    // It goes with the others that are read now, or it would be in the way of all that come after it.
+                }
+
                 _readFromMemory++;
             }
+        }
+
+        if (_batch.Count == 0)
+        {
+            Confirm();
         }
 
         return _batch;

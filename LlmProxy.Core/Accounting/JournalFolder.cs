@@ -14,6 +14,7 @@ internal sealed class JournalFolder : IDisposable
 
     private readonly FileStream _lock;
     private readonly List<string> _left;
+    private readonly HashSet<string> _told = [];
     private long _last;
 
     private JournalFolder(string path, FileStream held)
@@ -85,7 +86,11 @@ internal sealed class JournalFolder : IDisposable
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // Too many open files, or not ours to read: nothing is wrong with its rows.
-                faulty(path, e.Message);
+                if (_told.Add(path))
+                {
+                    faulty(path, e.Message);
+                }
+
                 continue;
             }
 

@@ -149,6 +149,11 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
 
         var asked = new Asked(windows);
         _spends.Enqueue(asked);
+        if (_hasEnded)
+        {
+            asked.Answer.TrySetCanceled(CancellationToken.None);
+        }
+
         Wake();
         return asked.Answer.Task.WaitAsync(cancellationToken);
     }

@@ -30,6 +30,8 @@ internal static class EndpointTable
         new(Operations.Key, "key", "key", HttpMethods.Get, "/key", Dialect.Plain) { IsLocal = true },
     ];
 
+    private static readonly EndpointMatch[] _plain = [.. _rows.Select(static row => new EndpointMatch(row, "", row.Dialect, null))];
+
     /// <summary>A path from there on; the row's own text where it is exactly that, so that most requests need none of their own.</summary>
     public static string Rest(string path, int start)
     {
@@ -61,8 +63,9 @@ internal static class EndpointTable
 
         string? allowed = null;
         var namesModel = AzurePaths.TakeOff(ref path);
-        foreach (var row in _rows)
+        for (var i = 0; i < _rows.Length; i++)
         {
+            var row = _rows[i];
             if (!(namesModel ? row.MatchesBehindModel(path, out var id) : row.Matches(path, out id)) || !IsServedTo(row, request))
             {
                 continue;
@@ -72,6 +75,7 @@ internal static class EndpointTable
             {
                 return namesModel
                     ? new EndpointMatch(row, "", row.Dialect, null) { Model = AzurePaths.Unescape(id) }
+                    : id.Length == 0 ? _plain[i]
                     : new EndpointMatch(row, id, row.Dialect, null);
             }
 
@@ -114,7 +118,8 @@ internal static class EndpointTable
 /// <param name="Id">What stood in the path where the endpoint has an id.</param>
 /// <param name="Dialect">How the client reads errors.</param>
 /// <param name="Error">What is to be answered.</param>
-internal readonly record struct EndpointMatch(Endpoint? Endpoint, string Id, Dialect Dialect, ProxyError? Error)
+/// <remarks>A class, and one for all requests of an endpoint without an id: as a value each method that waits would keep room for all of it.</remarks>
+internal sealed record EndpointMatch(Endpoint? Endpoint, string Id, Dialect Dialect, ProxyError? Error)
 {
     /// <summary>Nothing is known yet.</summary>
     public static EndpointMatch None { get; } = new(null, "", Dialect.Plain, null);

@@ -22,7 +22,10 @@ internal sealed class ChangeSignal(TimeProvider time)
     {
         // First the wait, then the look: a change in between ends the wait.
         var next = Volatile.Read(ref _next).Task;
-        if (Volatile.Read(ref _latest) > revision)
+
+        // Told once: a store that was put back to an earlier state has revisions that are lower again, and nobody is to look without a pause for one
+        // that is not there.
+        if (Interlocked.Exchange(ref _latest, 0) > revision)
         {
             return;
         }

@@ -11,10 +11,17 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     /// <summary>One each for rows, keys, limits and what notifies; the others for reports. A hundred replicas are still no burden.</summary>
     private const int MostConnections = 6;
 
+    /// <summary>Rows, keys, limits and what notifies, and one report.</summary>
+    private const int LeastConnections = 5;
+
+    /// <summary>Of those that may take long: with all connections in the hands of reports no revocation would be seen, and no limit renewed.</summary>
+    private const int MostReports = 2;
+
     private const int ConnectSeconds = 5;
     private const int CommandSeconds = 30;
 
     private readonly SemaphoreSlim _preparing = new(1);
+    private readonly SemaphoreSlim _reports;
     private readonly NpgsqlDataSource _source;
     private readonly StoreHealth? _health;
     private volatile bool _isPrepared;
@@ -32,6 +39,12 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         Default("Command Timeout", () => settings.CommandTimeout = CommandSeconds);
         Default("Keepalive", () => settings.KeepAlive = CommandSeconds);
         Default("Application Name", () => settings.ApplicationName = "llmproxy");
+        if (settings.MaxPoolSize < LeastConnections)
+        {
+            throw new RefusedException($"Store.ConnectionString: Maximum Pool Size is {settings.MaxPoolSize}, and at least {LeastConnections} are needed. Leave it out for {MostConnections}.");
+        }
+
+        _reports = new SemaphoreSlim(Math.Min(MostReports, settings.MaxPoolSize - LeastConnections + 1));
         settings.Enlist = false;
         var builder = new NpgsqlSlimDataSourceBuilder(settings.ToString());
         builder.EnableTransportSecurity().EnableArrays();
@@ -44,6 +57,13 @@ internal sealed class PostgresDatabase : IAsyncDisposable
                 set();
             }
         }
+    }
+
+    /// <summary>A turn for something that may take long; taken before its connection, and given back after that.</summary>
+    public async ValueTask<IDisposable> TakeTurnAsync(CancellationToken cancellationToken)
+    {
+        await _reports.WaitAsync(cancellationToken);
+        return new Turn(_reports);
     }
 
     /// <summary>A connection to a database whose tables are there.</summary>
@@ -130,5 +150,11 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     {
         await _source.DisposeAsync();
         _preparing.Dispose();
+        _reports.Dispose();
+    }
+
+    private sealed class Turn(SemaphoreSlim reports) : IDisposable
+    {
+        public void Dispose() => reports.Release();
     }
 }

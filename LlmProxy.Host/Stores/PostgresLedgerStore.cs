@@ -46,6 +46,7 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
     public async ValueTask<IReadOnlyList<UsageTotal>> SumAsync(UsageQuery query, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(query);
+        using var turn = await database.TakeTurnAsync(cancellationToken);
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand { Connection = connection };
         command.CommandText = UsageSql.Select(query, Bucket(query.Bucket), Condition(command, query));
@@ -74,6 +75,7 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
     {
         ArgumentNullException.ThrowIfNull(endUser);
         object[] user = [StoredText.Of(endUser)];
+        using var turn = await database.TakeTurnAsync(cancellationToken);
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var rows = await connection.ExecuteAsync("UPDATE llmproxy_requests SET end_user = NULL WHERE end_user = $1", user, cancellationToken);
@@ -87,6 +89,7 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
         var (deleted, some) = (0, 0);
         do
         {
+            using var turn = await database.TakeTurnAsync(cancellationToken);
             await using var connection = await database.OpenAsync(cancellationToken);
             some = await connection.ExecuteAsync(
                 $"DELETE FROM llmproxy_requests WHERE id IN (SELECT id FROM llmproxy_requests WHERE started < $1 ORDER BY started, id LIMIT {Step})",
@@ -127,6 +130,7 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
 
     private async Task<int> RepriceAsync(CostChange[] changes, CancellationToken cancellationToken)
     {
+        using var turn = await database.TakeTurnAsync(cancellationToken);
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var (changed, sums) = (0, new SpendSums());
@@ -191,6 +195,7 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
 
     private async Task<List<LedgerRow>> ReadPageAsync(UsageQuery query, LedgerRow? after, int most, CancellationToken cancellationToken)
     {
+        using var turn = await database.TakeTurnAsync(cancellationToken);
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand { Connection = connection };
         var condition = Condition(command, query);

@@ -82,6 +82,46 @@ internal sealed class PostgresServerTests
     }
 
     [Test]
+    public async Task Reports_that_take_long_leave_connections_for_limits_and_keys()
+    {
+        var server = await PostgresServer.SharedAsync();
+        var connection = await server.CreateDatabaseAsync();
+        await using var database = new PostgresDatabase(connection);
+        var (ledger, limits) = (new PostgresLedgerStore(database), new PostgresLimitStore(database));
+        await database.PrepareAsync(None);
+        await using var source = NpgsqlDataSource.Create(connection);
+        await using var holding = await source.OpenConnectionAsync();
+        await using var transaction = await holding.BeginTransactionAsync();
+        await using (var block = new NpgsqlCommand("LOCK TABLE llmproxy_requests IN ACCESS EXCLUSIVE MODE", holding))
+        {
+            await block.ExecuteNonQueryAsync();
+        }
+
+        var reports = Enumerable.Range(0, 10).Select(_ => ledger.SumAsync(new UsageQuery(), None).AsTask()).ToArray();
+        var granted = await Deadline.In(limits.ExchangeAsync("r", [new("m", "total", 5, 0, 9, TimeSpan.FromMinutes(1), null)], None).AsTask());
+        Assert.That((granted.Single().Held, reports.Any(static report => report.IsCompleted)), Is.EqualTo((5m, false)));
+        await transaction.RollbackAsync();
+        await Deadline.In(Task.WhenAll(reports));
+    }
+
+    [Test]
+    public async Task A_store_that_was_put_back_is_not_looked_at_without_a_pause()
+    {
+        var signal = new ChangeSignal(TimeProvider.System);
+        signal.Set(100);
+        await signal.WaitAsync(99, TimeSpan.FromMinutes(1), None);
+        var waiting = signal.WaitAsync(99, TimeSpan.FromMinutes(1), None).AsTask();
+        Assert.That(waiting.IsCompleted, Is.False, "it was told of that one");
+        signal.Set(98);
+        await Deadline.In(waiting);
+    }
+
+    [Test]
+    public void A_pool_without_room_for_all_that_there_is_to_do_is_refused() => Assert.That(
+        static () => new PostgresDatabase("Host=h;Username=u;Password=5ecret;Database=d;Maximum Pool Size=1"),
+        Throws.InstanceOf<RefusedException>().With.Message.StartsWith("Store.ConnectionString: Maximum Pool Size is 1, and at least 5 are needed."));
+
+    [Test]
     public async Task What_a_server_refuses_for_good_is_a_refusal_that_tells_no_secret()
     {
         var server = await PostgresServer.SharedAsync();
