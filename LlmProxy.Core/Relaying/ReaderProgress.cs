@@ -14,6 +14,7 @@ internal static class ReaderProgress
     private const int ProtocolTcp = 6;
     private const int TcpInfo = 11;
     private const int BytesAckedAt = 120;
+    private const byte TcpClosed = 7;
 
     /// <summary>Asks the socket of <see cref="SocketOf"/>. One for all, so that no stream keeps one of its own.</summary>
     public static Func<object, long> Probe { get; } = static socket => BytesAcked((Socket)socket);
@@ -21,7 +22,7 @@ internal static class ReaderProgress
     /// <summary>What to ask about this connection; null where the system tells nothing.</summary>
     public static object? SocketOf(HttpContext http) => OperatingSystem.IsLinux() ? http.Features.Get<IConnectionSocketFeature>()?.Socket : null;
 
-    /// <summary>The server has closed the connection: what it was to send could not be sent. It does not when the client has ended in order.</summary>
+    /// <summary>The connection was reset, or the server has closed it: what it was to send could not be sent.</summary>
     public static bool IsClosed(HttpContext http)
     {
         if (http.Features.Get<IConnectionSocketFeature>()?.Socket is not { } socket)
@@ -29,10 +30,11 @@ internal static class ReaderProgress
             return false;
         }
 
+        Span<byte> state = stackalloc byte[1];
         try
         {
-            _ = socket.Available;
-            return false;
+            // What a reset leaves behind; a client that has ended in order is in another state, and may still read.
+            return OperatingSystem.IsLinux() && socket.GetRawSocketOption(ProtocolTcp, TcpInfo, state) == 1 && state[0] == TcpClosed;
         }
         catch (ObjectDisposedException)
         {

@@ -23,10 +23,16 @@ internal sealed class KeyTimingTests
         var ring = new KeyRing(options, static name => name);
 
         // Of each kind many: where in a table a hash leads is chance, and may take longer for one key than for another.
-        string[] nearly = [.. Enumerable.Range(0, Samples).Select(static i => Key[..^4] + i.ToString("x4", CultureInfo.InvariantCulture))];
-        string[] wrong = [.. Enumerable.Range(0, Samples).Select(static i => i.ToString("x4", CultureInfo.InvariantCulture) + Key[..^4])];
-        string[] other = [.. wrong.Select(static key => key[..4] + "x" + key[4..^1])];
-        string[] longer = [.. nearly.Select(static key => key + new string('y', 100))];
+        // One of each after the other, so that no kind lies in memory otherwise than the others.
+        var (nearly, wrong, other, longer) = (new string[Samples], new string[Samples], new string[Samples], new string[Samples]);
+        for (int i = 0; i < Samples; i++)
+        {
+            string number = i.ToString("x4", CultureInfo.InvariantCulture);
+            nearly[i] = Key[..^4] + number;
+            wrong[i] = number + Key[..^4];
+            other[i] = wrong[i][..4] + "x" + wrong[i][4..^1];
+            longer[i] = nearly[i] + new string('y', 100);
+        }
 
         // The machine has more to do than this: a difference that is always there is seen in each round, one that chance made is not.
         double[] seen = [.. Enumerable.Range(0, Rounds).Select(_ => Math.Abs(Welch(ring, nearly, wrong)))];
