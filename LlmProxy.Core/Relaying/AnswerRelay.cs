@@ -12,6 +12,9 @@ internal static class AnswerRelay
     private const int Step = 16 * 1024;
     private const int TailLength = 4096;
 
+    // Kestrel's for a response.
+    private const int ServerBuffer = 64 * 1024;
+
     /// <summary>Sends a held answer. Its end is its only piece, so that it is complete before any of it goes out.</summary>
     /// <param name="plan">The response's headers are set.</param>
     /// <param name="answer">Known to be valid.</param>
@@ -48,7 +51,9 @@ internal static class AnswerRelay
         if (write.IsCompleted)
         {
             await write;
-            return null;
+
+            // More than the server buffers is only taken at once where it went out, or where its connection ended meanwhile.
+            return body.Length > ServerBuffer ? StalledReader.ErrorOf(plan.Clock.Reason, plan.Http) : null;
         }
 
         plan.Clock.WatchReader(answer.Target.Timeouts.StalledReader, ReaderProgress.SocketOf(plan.Http), ReaderProgress.Probe);

@@ -54,6 +54,7 @@ public sealed class HedgeLimitTests : HedgeFixture
         for (int i = 0; i < 10; i++)
         {
             Clock.Advance(TimeSpan.FromSeconds(2));
+            // Nothing is to happen, so there is nothing to wait for: what would come is given a moment to come.
             await Task.Delay(5);
         }
 
@@ -81,6 +82,7 @@ public sealed class HedgeLimitTests : HedgeFixture
         for (int i = 0; i < 10; i++)
         {
             Clock.Advance(TimeSpan.FromSeconds(20));
+            // Nothing is to happen, so there is nothing to wait for: what would come is given a moment to come.
             await Task.Delay(5);
         }
 

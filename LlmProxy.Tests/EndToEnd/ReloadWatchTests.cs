@@ -103,6 +103,7 @@ public sealed class ReloadWatchTests
     {
         await StartAsync(Written("one"));
         File.SetLastWriteTimeUtc(File1, new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        // Nothing is to happen: it is given the time in which it would.
         await Task.Delay(3 * ReloadWatch.Period);
         Assert.That(await Reload.ReloadAsync(), Is.True);
         Assert.That(Reload.Generation, Is.EqualTo(1));

@@ -137,6 +137,8 @@ public sealed class StreamClockTests : ProxyFixture
     private async Task StepAsync(Task until)
     {
         _clock.Advance(s_step);
+
+        // What the step wakes runs on other threads; what comes later than this comes with the next step.
         await Task.WhenAny(until, Task.Delay(15));
     }
 }
