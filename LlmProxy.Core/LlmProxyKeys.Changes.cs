@@ -95,9 +95,7 @@ public sealed partial class LlmProxyKeys
                     return new LlmProxyKeyChange { Outcome = LlmProxyKeyOutcome.Invalid, Problems = problems };
                 }
 
-                var isSaved = await _store!.SaveAsync([next], cancellationToken);
-                await _follower.RefreshAsync(cancellationToken);
-                if (isSaved)
+                if (await TrySaveAsync([next], cancellationToken))
                 {
                     return new LlmProxyKeyChange { Outcome = LlmProxyKeyOutcome.Done, Problems = problems, Keys = [Find(key.Id)!] };
                 }
@@ -109,6 +107,24 @@ public sealed partial class LlmProxyKeys
         {
             return Unavailable(e);
         }
+    }
+
+    /// <summary>Saves keys, and sees to it that what the store has is in force here.</summary>
+    /// <returns>False if somebody else was faster, or has a name or a hash of theirs.</returns>
+    private async Task<bool> TrySaveAsync(IReadOnlyList<StoredKey> rows, CancellationToken cancellationToken)
+    {
+        var isSaved = await _store!.SaveAsync(rows, cancellationToken);
+        try
+        {
+            await _follower.RefreshAsync(cancellationToken);
+        }
+        catch (Exception) when (isSaved)
+        {
+            // It is saved: whoever asked for it must be told the secret that nobody else has. The store's own number for it comes with the next look.
+            Stored.Apply(new KeyStoreChanges(0, [.. rows.Select(static row => row with { Revision = 0 })], []));
+        }
+
+        return isSaved;
     }
 
     private StoredKey? FindStored(string idOrName, out LlmProxyKeyChange? refused)

@@ -54,9 +54,7 @@ public sealed partial class LlmProxyKeys
                     return new LlmProxyKeyChange { Outcome = isTaken ? LlmProxyKeyOutcome.Conflict : LlmProxyKeyOutcome.Invalid, Problems = problems };
                 }
 
-                var isSaved = await _store!.SaveAsync(rows, cancellationToken);
-                await _follower.RefreshAsync(cancellationToken);
-                if (isSaved)
+                if (await TrySaveAsync(rows, cancellationToken))
                 {
                     return new LlmProxyKeyChange { Outcome = LlmProxyKeyOutcome.Done, Problems = problems, Keys = [.. rows.Select(row => Find(row.Id)!)] };
                 }

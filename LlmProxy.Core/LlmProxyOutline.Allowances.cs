@@ -50,19 +50,7 @@ public sealed partial class LlmProxyOutline
 
     private void WriteAllowances(Utf8JsonWriter json)
     {
-        json.WriteStartObject("operations"u8);
-        foreach (var (name, operations) in _operations)
-        {
-            json.WriteStartArray(name);
-            foreach (var operation in operations)
-            {
-                json.WriteStringValue(operation);
-            }
-
-            json.WriteEndArray();
-        }
-
-        json.WriteEndObject();
+        WriteOperations(json, "operations", _operations);
         json.WriteStartObject("limits"u8);
         foreach (var (name, limits) in _limits)
         {
@@ -81,14 +69,7 @@ public sealed partial class LlmProxyOutline
     // An instance of a version before these were told does not have them.
     private void ReadAllowances(JsonElement json)
     {
-        if (json.TryGetProperty("operations", out var operations))
-        {
-            foreach (var one in operations.EnumerateObject())
-            {
-                _operations[one.Name] = [.. one.Value.EnumerateArray().Select(static item => item.GetString()!)];
-            }
-        }
-
+        ReadOperations(json, "operations", _operations);
         if (json.TryGetProperty("limits", out var limits))
         {
             foreach (var one in limits.EnumerateObject())

@@ -38,30 +38,27 @@ public sealed partial class LlmProxyOutline
     private static string[] NamesOf(Operations operations) =>
         [.. EndpointTable.Rows.Where(row => !row.IsLocal && (row.Operation & operations) != 0).Select(static row => row.Name).Distinct()];
 
-    private void WriteServes(Utf8JsonWriter json)
+    private static void WriteOperations(Utf8JsonWriter json, string member, SortedDictionary<string, string[]> operations)
     {
-        json.WriteStartObject("serves"u8);
-        foreach (var (model, operations) in _serves)
+        json.WriteStartObject(member);
+        foreach (var (name, some) in operations)
         {
-            json.WriteStartArray(model);
-            foreach (var operation in operations)
-            {
-                json.WriteStringValue(operation);
-            }
-
+            json.WriteStartArray(name);
+            Array.ForEach(some, json.WriteStringValue);
             json.WriteEndArray();
         }
 
         json.WriteEndObject();
     }
 
-    private void ReadServes(JsonElement json)
+    // An instance of a version before these were told does not have them.
+    private static void ReadOperations(JsonElement json, string member, SortedDictionary<string, string[]> operations)
     {
-        if (json.TryGetProperty("serves", out var serves))
+        if (json.TryGetProperty(member, out var told))
         {
-            foreach (var model in serves.EnumerateObject())
+            foreach (var one in told.EnumerateObject())
             {
-                _serves[model.Name] = [.. model.Value.EnumerateArray().Select(static operation => operation.GetString()!)];
+                operations[one.Name] = [.. one.Value.EnumerateArray().Select(static item => item.GetString()!)];
             }
         }
     }

@@ -50,7 +50,7 @@ public sealed partial class LlmProxyOutline
             }
 
             outline.ReadAllowances(json);
-            outline.ReadServes(json);
+            ReadOperations(json, "serves", outline._serves);
             return outline;
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException)
@@ -84,7 +84,7 @@ public sealed partial class LlmProxyOutline
 
         json.WriteEndArray();
         WriteAllowances(json);
-        WriteServes(json);
+        WriteOperations(json, "serves", _serves);
 
         void Write(string name, IEnumerable<string> texts)
         {

@@ -108,7 +108,8 @@ internal sealed partial class KeyStoreFollower : IHostedService, IAsyncDisposabl
         await _turn.WaitAsync(cancellationToken);
         try
         {
-            var isWhole = _isWholeDue;
+            // After an outage as well: another server may have taken over, without what the one before had said last.
+            var isWhole = _isWholeDue || _keys.IsOut;
             var changes = await _store!.ReadAsync(isWhole ? 0 : _keys.Revision, cancellationToken);
             if (!isWhole && changes.Revision < _keys.Revision)
             {

@@ -100,7 +100,7 @@ internal sealed class StoredKeys
 
             foreach (var key in changes.Keys)
             {
-                Apply(key);
+                Apply(key, isWhole);
             }
 
             foreach (var group in changes.Groups)
@@ -125,10 +125,10 @@ internal sealed class StoredKeys
 
     private void Drop(KeyStoreChanges all)
     {
-        var ids = all.Keys.ToDictionary(static key => key.Id, static key => key.Revision, StringComparer.Ordinal);
+        var ids = all.Keys.Select(static key => key.Id).ToHashSet(StringComparer.Ordinal);
         foreach (var (id, entry) in _byId)
         {
-            if (ids.TryGetValue(id, out var revision) && revision == entry.Key.Revision)
+            if (ids.Contains(id))
             {
                 continue;
             }
@@ -155,10 +155,12 @@ internal sealed class StoredKeys
         }
     }
 
-    private void Apply(StoredKey key)
+    private void Apply(StoredKey key, bool isWhole)
     {
         var before = _byId.GetValueOrDefault(key.Id);
-        if (before is not null && before.Key.Revision >= key.Revision && key.Revision > 0)
+
+        // What is all that there is goes before what was known, whatever its revision: a store that lost its last commit gives that number again.
+        if (before is not null && (isWhole ? before.Key == key : before.Key.Revision >= key.Revision && key.Revision > 0))
         {
             return;
         }

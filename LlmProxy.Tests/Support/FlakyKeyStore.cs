@@ -5,7 +5,6 @@ namespace LlmProxy.Tests.Support;
 /// <summary>A store of keys in memory that can be taken away.</summary>
 public sealed class FlakyKeyStore : IKeyStore
 {
-    private readonly MemoryKeyStore _inner = new();
     private volatile bool _isDown;
     private int _reads;
 
@@ -15,6 +14,12 @@ public sealed class FlakyKeyStore : IKeyStore
         get => _isDown;
         set => _isDown = value;
     }
+
+    /// <summary>What it has. Another may take over.</summary>
+    public MemoryKeyStore Inner { get; set; } = new();
+
+    /// <summary>It goes as soon as it has saved something.</summary>
+    public bool GoesAfterSave { get; set; }
 
     /// <summary>Times that it was read, or somebody tried to.</summary>
     public int Reads => Volatile.Read(ref _reads);
@@ -31,9 +36,14 @@ public sealed class FlakyKeyStore : IKeyStore
         Up();
     }
 
-    public ValueTask<bool> SaveAsync(IReadOnlyList<StoredKey> keys, CancellationToken cancellationToken) => Up().SaveAsync(keys, cancellationToken);
+    public async ValueTask<bool> SaveAsync(IReadOnlyList<StoredKey> keys, CancellationToken cancellationToken)
+    {
+        bool isSaved = await Up().SaveAsync(keys, cancellationToken);
+        _isDown |= GoesAfterSave;
+        return isSaved;
+    }
 
     public ValueTask<bool> SaveAsync(StoredGroup group, CancellationToken cancellationToken) => Up().SaveAsync(group, cancellationToken);
 
-    private MemoryKeyStore Up() => _isDown ? throw new InvalidOperationException("The store is away.") : _inner;
+    private MemoryKeyStore Up() => _isDown ? throw new InvalidOperationException("The store is away.") : Inner;
 }
