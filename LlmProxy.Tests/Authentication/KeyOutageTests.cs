@@ -46,17 +46,19 @@ internal sealed class KeyOutageTests
         Assert.That(Knows(rotated.Secret!), Is.False);
     }
 
-    [Test]
-    public async Task After_an_outage_all_is_as_the_store_says_that_took_over_even_with_the_same_revision()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task After_an_outage_all_is_as_the_store_says_that_took_over_even_with_the_same_revision(bool ofTheKey)
     {
         LlmProxyKeyChange anna = await _keys.CreateAsync("anna");
         StoredKey saved = (await _store.ReadAsync(0, default)).Keys.Single();
         LlmProxyKeyChange bert = await _keys.CreateAsync("bert");
 
-        // It never heard of bert, and anna was revoked in it: by the number that bert had.
+        // It never heard of bert, and anna was revoked in it: by the number that bert had, or by her own.
         var other = new MemoryKeyStore();
-        await other.SaveAsync([saved with { Revision = 0 }], default);
-        await other.SaveAsync([(await other.ReadAsync(0, default)).Keys.Single() with { Revoked = _time.GetUtcNow() }], default);
+        await other.SaveAsync([saved with { Revision = 0, Revoked = ofTheKey ? _time.GetUtcNow() : null }], default);
+        StoredKey there = (await other.ReadAsync(0, default)).Keys.Single();
+        await other.SaveAsync([ofTheKey ? there with { Id = "key_0123456789012345", Hash = ApiKeys.Hash("sk-of-somebody-else-0123"), Revision = 0 } : there with { Revoked = _time.GetUtcNow() }], default);
         Assert.That((await other.ReadAsync(0, default)).Revision, Is.EqualTo(_stored.Revision));
         _store.Inner = other;
         _stored.IsOut = true;
