@@ -8,13 +8,16 @@ internal sealed class Attempt : IDisposable
 {
     private static readonly HttpRequestOptionsKey<Attempt> _key = new("LlmProxy.Attempt");
 
-    private const int ThreadAt = 40;
+    // As many numbers as a thread takes at a time, so that threads do not count in one place.
+    private const long NumbersAtOnce = 1 << 20;
+
+    private static long _taken;
 
     [ThreadStatic]
     private static Attempt? _current;
 
     [ThreadStatic]
-    private static long _count;
+    private static long _next;
 
     private readonly ExchangeClock _clock;
     private readonly CancellationTokenSource? _own;
@@ -42,7 +45,7 @@ internal sealed class Attempt : IDisposable
     }
 
     /// <summary>Tells it from every other of this process.</summary>
-    public long Number { get; } = ((long)Environment.CurrentManagedThreadId << ThreadAt) + ++_count;
+    public long Number { get; } = NextNumber();
 
     /// <summary>Something of it has to be ended with its answer.</summary>
     public bool HasOwnClock => _own is not null;
@@ -200,6 +203,16 @@ internal sealed class Attempt : IDisposable
             _clock.Unwatch(this);
             _own.Dispose();
         }
+    }
+
+    private static long NextNumber()
+    {
+        if (_next % NumbersAtOnce == 0)
+        {
+            _next = Interlocked.Add(ref _taken, NumbersAtOnce);
+        }
+
+        return _next++;
     }
 
     internal bool IsDue(long now) => now >= Volatile.Read(ref _phaseEnd);

@@ -130,6 +130,18 @@ public sealed class ConnectTests : ProxyFixture
     }
 
     [Test]
+    public async Task Of_several_addresses_the_next_is_tried_and_what_the_last_says_is_told()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var endPoint = new DnsEndPoint("several.example", ((IPEndPoint)listener.LocalEndpoint).Port);
+        var answers = new Queue<IPAddress[]>([[IPAddress.Parse("127.0.0.2"), IPAddress.IPv6Loopback, IPAddress.Loopback], [IPAddress.Parse("127.0.0.2"), IPAddress.Parse("127.0.0.3")]]);
+        var connector = new UpstreamConnector(allowsLinkLocal: false, (_, _) => Task.FromResult(answers.Dequeue()));
+        await (await connector.ConnectAsync(endPoint, CancellationToken.None)).DisposeAsync();
+        Assert.That(async () => await connector.ConnectAsync(endPoint, CancellationToken.None), Throws.InstanceOf<SocketException>());
+    }
+
+    [Test]
     [Category("S14")]
     public void S14_with_the_permission_a_guarded_address_is_asked()
     {
