@@ -22,7 +22,7 @@ internal sealed partial class Journal
             if (segment.Waiting > 0)
             {
                 _readFrom = segment;
-                _readTo = segment.Read(segment.Confirmed, most, _batch, out _readFrames);
+                _readTo = segment.Read(segment.Confirmed, most, _batch, _known, out _readFrames);
                 if (_batch.Count > 0)
                 {
                     // Where rows keep coming there is never a moment in which no file has any.
@@ -71,7 +71,7 @@ internal sealed partial class Journal
             {
                 try
                 {
-                    _batch.Add(RowCodec.Read(row));
+                    _batch.Add(RowCodec.Read(row, _known));
                 }
                 catch (Exception e) when (e is InvalidDataException or ArgumentException)
                 {

@@ -28,6 +28,7 @@ internal sealed partial class Journal(long capacity, long segmentSize) : IDispos
     private readonly List<JournalSegment> _segments = [];
     private readonly Queue<byte[]> _memory = [];
     private readonly List<LedgerRow> _batch = [];
+    private readonly KnownTexts _known = new();
     private JournalFolder? _folder;
     private JournalSegment? _current;
     private JournalSegment? _spare;

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.MemoryMappedFiles;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace LlmProxy.Core.Accounting;
 
@@ -125,7 +127,7 @@ internal sealed class JournalSegment : IDisposable
             return false;
         }
 
-        _view.SafeMemoryMappedViewHandle.WriteSpan((ulong)end, frame);
+        Put(end, frame);
         Volatile.Write(ref _end, end + frame.Length);
         return true;
     }
@@ -142,9 +144,10 @@ internal sealed class JournalSegment : IDisposable
     /// <param name="from">Where a frame begins.</param>
     /// <param name="most">Rows.</param>
     /// <param name="rows">Gets them.</param>
+    /// <param name="known">The texts of the row before.</param>
     /// <param name="frames">How many there were, those included that cannot be read.</param>
     /// <returns>Where the frame behind them begins.</returns>
-    public long Read(long from, int most, List<LedgerRow> rows, out long frames)
+    public long Read(long from, int most, List<LedgerRow> rows, KnownTexts known, out long frames)
     {
         frames = 0;
         var end = End;
@@ -152,7 +155,7 @@ internal sealed class JournalSegment : IDisposable
         for (; from + FrameHead <= end && most > 0; most--)
         {
             var length = _view.ReadInt32(from);
-            if (TryRead(from, buffer[..length], out var row))
+            if (TryRead(from, length, buffer, known, out var row))
             {
                 rows.Add(row);
             }
@@ -186,7 +189,7 @@ internal sealed class JournalSegment : IDisposable
             }
 
             var isLast = at + FrameHead + length + sizeof(int) > Size || _view.ReadInt32(at + FrameHead + length) == 0;
-            if (!TryRead(at, buffer[..length], out _))
+            if (!TryRead(at, length, buffer, null, out _))
             {
                 Unreadable++;
                 IsCorrupt |= !isLast;
@@ -198,13 +201,48 @@ internal sealed class JournalSegment : IDisposable
         _end = at;
     }
 
-    private bool TryRead(long at, Span<byte> buffer, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out LedgerRow? row)
+    /// <summary>In blocks: what is copied to a mapped file goes value by value, and bytes are the smallest values.</summary>
+    private void Put(long at, ReadOnlySpan<byte> frame)
+    {
+        var file = _view.SafeMemoryMappedViewHandle;
+        var whole = frame.Length & ~(Block.Size - 1);
+        file.WriteSpan((ulong)at, MemoryMarshal.Cast<byte, Block>(frame[..whole]));
+        var rest = frame[whole..];
+        if (Size - at - whole < Block.Size)
+        {
+            file.WriteSpan((ulong)(at + whole), rest);
+            return;
+        }
+
+        // What is behind the frame is zero already: nothing has been there yet.
+        var last = default(Block);
+        rest.CopyTo(MemoryMarshal.AsBytes(new Span<Block>(ref last)));
+        file.Write((ulong)(at + whole), last);
+    }
+
+    /// <summary>Fills a part of a buffer, and behind it, where there is room for that.</summary>
+    private void Take(long at, Span<byte> buffer, int count)
+    {
+        var blocks = (count + Block.Size - 1) & ~(Block.Size - 1);
+        var file = _view.SafeMemoryMappedViewHandle;
+        if (blocks <= buffer.Length && at + blocks <= Size)
+        {
+            file.ReadSpan((ulong)at, MemoryMarshal.Cast<byte, Block>(buffer[..blocks]));
+        }
+        else
+        {
+            file.ReadSpan((ulong)at, buffer[..count]);
+        }
+    }
+
+    private bool TryRead(long at, int length, Span<byte> buffer, KnownTexts? known, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out LedgerRow? row)
     {
         row = null;
-        _view.SafeMemoryMappedViewHandle.ReadSpan((ulong)(at + FrameHead), buffer);
+        Take(at + FrameHead, buffer, length);
+        var bytes = buffer[..length];
         try
         {
-            row = Crc32C.Of(buffer) == _view.ReadUInt32(at + sizeof(int)) ? RowCodec.Read(buffer) : null;
+            row = Crc32C.Of(bytes) == _view.ReadUInt32(at + sizeof(int)) ? RowCodec.Read(bytes, known) : null;
         }
         catch (Exception e) when (e is InvalidDataException or ArgumentException)
         {
@@ -212,5 +250,13 @@ internal sealed class JournalSegment : IDisposable
         }
 
         return row is not null;
+    }
+
+    [InlineArray(Size / sizeof(ulong))]
+    private struct Block
+    {
+        public const int Size = 64;
+
+        private ulong _first;
     }
 }

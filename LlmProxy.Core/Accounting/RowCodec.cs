@@ -33,10 +33,12 @@ internal static class RowCodec
         return writer.Length;
     }
 
+    /// <param name="bytes">The row.</param>
+    /// <param name="known">The texts of the row before; null: none.</param>
     /// <exception cref="InvalidDataException">It is none, or one of a later version.</exception>
-    public static LedgerRow Read(ReadOnlySpan<byte> bytes)
+    public static LedgerRow Read(ReadOnlySpan<byte> bytes, KnownTexts? known = null)
     {
-        var reader = new RowReader(bytes);
+        var reader = new RowReader(bytes, known);
         if (reader.Byte() is not Version and var other)
         {
             throw new InvalidDataException($"A row has the version {other}, which is not known here.");
@@ -139,6 +141,11 @@ internal static class RowCodec
         if (count is < 0 or > Longest)
         {
             throw new InvalidDataException("A row has more attempts than it can hold.");
+        }
+
+        if (count == 0)
+        {
+            return [];
         }
 
         var tried = new AttemptRecord[count];
