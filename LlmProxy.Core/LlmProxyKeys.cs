@@ -33,6 +33,14 @@ public sealed partial class LlmProxyKeys
     /// <summary>False while the store cannot be read. Keys that are known go on; others are answered 503 <c>auth_unavailable</c>.</summary>
     public bool IsCurrent => !Stored.IsOut;
 
+    /// <summary>
+    /// Reads the store now. For a program that looks at keys, or changes some, without serving anybody: an app that has started follows
+    /// its store by itself. What is kept for a start without the store is written only after a change.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="Exception">Whatever the <see cref="IKeyStore"/> throws.</exception>
+    public Task ReadStoreAsync(CancellationToken cancellationToken = default) => HasStore ? _follower.RefreshAsync(cancellationToken) : Task.CompletedTask;
+
     private LlmProxySnapshot Current => _snapshots.Current;
 
     private StoredKeys Stored => Current.Keys.Stored;

@@ -240,7 +240,8 @@ internal sealed partial class Ledger
 
     private void Retain()
     {
-        if (_settings.KeepDays is not { } days || (_retainedAt != 0 && _time.GetElapsedTime(_retainedAt) < TimeSpan.FromDays(1)))
+        // Who only asks for what was spent, or for an erasure, asks for no more than that.
+        if (!_isServing || _settings.KeepDays is not { } days || (_retainedAt != 0 && _time.GetElapsedTime(_retainedAt) < TimeSpan.FromDays(1)))
         {
             return;
         }

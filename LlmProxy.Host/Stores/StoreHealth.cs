@@ -50,7 +50,8 @@ internal sealed class StoreHealth(TimeProvider time)
     public void Damaged(IReadOnlyList<string> found) =>
         Note($"The database is damaged ({found.Count} findings, the first: {found[0]}). Put a backup in its place.", isDamaged: true);
 
-    private static string Explain(Exception e) => e switch
+    /// <summary>What was the matter, for people: without what a server says of names and values.</summary>
+    public static string Explain(Exception e) => e switch
     {
         SqliteException sqlite => sqlite.Message,
         PostgresException postgres => $"PostgreSQL says {postgres.SqlState}: {postgres.MessageText}.",
