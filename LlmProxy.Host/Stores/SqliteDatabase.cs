@@ -16,6 +16,9 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
     private const int PatienceSeconds = 5;
 
     private readonly StoreThread _thread = new(name);
+    private readonly Lock _reading = new();
+    private SqliteConnection? _read;
+    private volatile bool _isEnding;
     private SqliteConnection? _connection;
 
     public string Path => path;
@@ -41,11 +44,28 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
         }
     }
 
-    /// <summary>Does something with the connection.</summary>
-    public Task<T> RunAsync<T>(Func<SqliteConnection, T> work, CancellationToken cancellationToken) => _thread.RunAsync(() => Run(work), cancellationToken);
+    /// <summary>Reads something. Nobody waits for what is no longer wanted: it is interrupted.</summary>
+    public async Task<T> ReadAsync<T>(Func<SqliteConnection, T> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _thread.RunAsync(() => Run(work, isWriting: false, cancellationToken), cancellationToken);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == SQLitePCL.raw.SQLITE_INTERRUPT && _isEnding)
+        {
+            throw new OperationCanceledException("The store is closed.", e);
+        }
+    }
 
+    /// <summary>Writes something. What has begun is done to its end.</summary>
+    public Task<T> WriteAsync<T>(Func<SqliteConnection, T> work, CancellationToken cancellationToken) =>
+        _thread.RunAsync(() => Run(work, isWriting: true, CancellationToken.None), cancellationToken);
+
+    /// <summary>What is being read is interrupted, what waits to be is not begun; what is to be written is written still.</summary>
     public void Dispose()
     {
+        _isEnding = true;
+        Interrupt();
         _thread.Dispose();
         _connection?.Dispose();
     }
@@ -117,26 +137,78 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
         }
     }
 
-    private T Run<T>(Func<SqliteConnection, T> work)
+    private T Run<T>(Func<SqliteConnection, T> work, bool isWriting, CancellationToken cancellationToken)
     {
         try
         {
-            var result = work(_connection ??= Open(path));
-            health?.Succeeded();
+            var connection = _connection ??= Open(path);
+            var result = isWriting ? work(connection) : Read(connection, work, cancellationToken);
+            if (isWriting)
+            {
+                health?.Wrote();
+            }
+            else
+            {
+                health?.Read();
+            }
+
             return result;
         }
-        catch (LedgerRowRefusedException)
+        catch (Exception e) when (e is SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_INTERRUPT } or OperationCanceledException)
         {
-            // It works as it should: what was written is at fault.
-            health?.Succeeded();
+            // As was asked for.
+            throw;
+        }
+        catch (LedgerRowRefusedException e)
+        {
+            health?.FailedToWrite(e);
             throw;
         }
         catch (Exception e)
         {
-            health?.Failed(e);
+            // Where it could not even be opened it cannot be read either.
+            health?.Failed(e, isWriting && _connection is not null);
             _connection?.Dispose();
             _connection = null;
             throw;
+        }
+    }
+
+    private T Read<T>(SqliteConnection connection, Func<SqliteConnection, T> work, CancellationToken cancellationToken)
+    {
+        using var registration = cancellationToken.UnsafeRegister(static self => ((SqliteDatabase)self!).Interrupt(), this);
+        try
+        {
+            lock (_reading)
+            {
+                if (_isEnding || cancellationToken.IsCancellationRequested)
+                {
+                    throw new OperationCanceledException(cancellationToken);
+                }
+
+                _read = connection;
+            }
+
+            return work(connection);
+        }
+        finally
+        {
+            lock (_reading)
+            {
+                _read = null;
+            }
+        }
+    }
+
+    /// <summary>Ends what is being read, if anything is.</summary>
+    private void Interrupt()
+    {
+        lock (_reading)
+        {
+            if (_read?.Handle is { } handle)
+            {
+                SQLitePCL.raw.sqlite3_interrupt(handle);
+            }
         }
     }
 }
