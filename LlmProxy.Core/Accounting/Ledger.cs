@@ -44,6 +44,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     private readonly ConcurrentQueue<Asked> _spends = new();
     private readonly ConcurrentQueue<Asked> _flushes = new();
     private readonly List<JournalFolder> _adopted = [];
+    private readonly ConcurrentDictionary<string, bool> _foreign = new(StringComparer.Ordinal);
     private readonly Lock _beginning = new();
     private ITimer? _rounds;
     private Task _loop = Task.CompletedTask;

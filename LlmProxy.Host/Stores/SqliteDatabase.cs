@@ -122,8 +122,9 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
             SqliteSchema.Read(connection, path);
             using (var settings = connection.CreateCommand())
             {
-                // NORMAL: a power cut may take the last transactions, never the file; a killed process takes nothing.
-                settings.CommandText = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864";
+                // NORMAL: a power cut may take the last transactions, never the file; a killed process takes nothing. What is deleted or moved within
+                // the file is overwritten, so that a name that was erased is in no unused part of it.
+                settings.CommandText = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON";
                 settings.ExecuteNonQuery();
             }
 

@@ -71,8 +71,6 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
         return await _writing.WriteAsync(
             connection =>
             {
-                // Over what is taken away zeros are written, in the file and, by cutting it off, in what waits beside it.
-                connection.Execute("PRAGMA secure_delete = ON");
                 int rows;
                 using (var transaction = connection.BeginTransaction())
                 {
@@ -81,7 +79,8 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
                     transaction.Commit();
                 }
 
-                connection.Execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA secure_delete = OFF");
+                // What was there before stands in the file beside the database until that is cut off. Where a report holds it, the end of an instance does that.
+                connection.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
                 return rows;
             },
             cancellationToken);
