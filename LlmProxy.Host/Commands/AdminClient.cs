@@ -15,6 +15,7 @@ internal sealed class AdminClient : IAsyncDisposable
     public const string KeyVariable = "LLMPROXY_ADMIN_KEY";
 
     private const string Prefix = "/admin/v1";
+    private const int PageSize = 1000;
 
     /// <summary>For what is answered out of memory, or by one change.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(100);
@@ -62,6 +63,28 @@ internal sealed class AdminClient : IAsyncDisposable
 
     public Task<JsonElement> GetAsync(string path, CancellationToken cancellation, bool isLong = false) => SendAsync(HttpMethod.Get, path, null, cancellation, isLong);
 
+    /// <summary>All that a list has, page by page.</summary>
+    /// <param name="path">With a query or without.</param>
+    /// <param name="member">Of the answer, an array of objects.</param>
+    /// <param name="id">Of those objects, the member that names one.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public async Task<IReadOnlyList<JsonElement>> ListAsync(string path, string member, string id, CancellationToken cancellation)
+    {
+        var (all, next) = (new List<JsonElement>(), $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}limit={PageSize}");
+        while (true)
+        {
+            var page = await GetAsync(all.Count == 0 ? next : $"{next}&after={Uri.EscapeDataString(all[^1].GetProperty(id).GetString()!)}", cancellation);
+            var before = all.Count;
+            all.AddRange(page.GetProperty(member).EnumerateArray());
+
+            // One of an older version gives all of them at once, and says nothing of more.
+            if (all.Count == before || !page.TryGetProperty("has_more", out var hasMore) || !hasMore.GetBoolean())
+            {
+                return all;
+            }
+        }
+    }
+
     /// <param name="method">The method.</param>
     /// <param name="path">Behind the API's own.</param>
     /// <param name="members">Writes the members of the body; null: there is none.</param>
@@ -90,7 +113,7 @@ internal sealed class AdminClient : IAsyncDisposable
     /// <exception cref="RefusedException">It was refused, or nobody answered.</exception>
     public async Task<JsonElement> SendContentAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellation, bool isLong = false)
     {
-        using var response = await AskAsync(method, path, content, cancellation, isLong);
+        using var response = await AskAsync(method, path, content, isLong, cancellation);
         try
         {
             using var body = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(cancellation), cancellationToken: cancellation);
@@ -105,7 +128,7 @@ internal sealed class AdminClient : IAsyncDisposable
     /// <summary>Copies an answer as it comes, for what is too long to be held.</summary>
     public async Task CopyAsync(string path, Stream output, CancellationToken cancellation)
     {
-        using var response = await AskAsync(HttpMethod.Get, path, null, cancellation, isLong: true);
+        using var response = await AskAsync(HttpMethod.Get, path, null, isLong: true, cancellation);
         await response.Content.CopyToAsync(output, cancellation);
     }
 
@@ -118,7 +141,7 @@ internal sealed class AdminClient : IAsyncDisposable
         }
     }
 
-    private async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellation, bool isLong)
+    private async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, HttpContent? content, bool isLong, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(method, new Uri(_server, Prefix + path)) { Content = content };
         if (_key is not null)
