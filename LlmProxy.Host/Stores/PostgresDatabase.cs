@@ -159,6 +159,14 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         }
     }
 
+    /// <summary>The version of the tables, which are left as they are; 0: there are none.</summary>
+    /// <exception cref="RefusedException">They are from a newer program than this can work with.</exception>
+    public async Task<int> ReadVersionAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await _source.OpenConnectionAsync(cancellationToken);
+        return await PostgresSchema.ReadAsync(connection, cancellationToken);
+    }
+
     /// <summary>Makes the tables, or brings them to the newest version.</summary>
     /// <exception cref="RefusedException">They are from a newer program than this can work with.</exception>
     public async Task PrepareAsync(CancellationToken cancellationToken)

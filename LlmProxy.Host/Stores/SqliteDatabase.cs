@@ -26,17 +26,19 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
     /// <summary>
     /// Whether the database can be used, and if so, brings it to the newest version. One that only is busy is no reason not to start.
     /// </summary>
+    /// <returns>Null, or that it is busy, and so as it was.</returns>
     /// <exception cref="RefusedException">It cannot be; the text says why and what to do. The file is left as it is.</exception>
-    public static void Prepare(string path)
+    public static string? Prepare(string path)
     {
         try
         {
             MakeOwners(path);
             using var connection = Open(path);
+            return null;
         }
         catch (SqliteException e) when (e.SqliteErrorCode is SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED)
         {
-            // It is brought to the newest version when it is first used.
+            return Explain(path, e) + " It is brought to the newest version when an instance first uses it.";
         }
         catch (SqliteException e)
         {
@@ -79,9 +81,19 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
             + "Put a backup in its place, or try to save what is in it with \"sqlite3 FILE .recover\".",
         SQLitePCL.raw.SQLITE_CANTOPEN => $"{path} cannot be opened or made. May this user write there?",
         SQLitePCL.raw.SQLITE_READONLY => $"{path} can only be read. May this user write there?",
+        SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED => $"{path} is busy: another program has it locked.",
         SQLitePCL.raw.SQLITE_FULL => $"{path}: the disk is full.",
         _ => $"{path} cannot be used: {e.Message}",
     };
+
+    /// <summary>A connection that changes nothing, not even to what version a database is.</summary>
+    public static SqliteConnection OpenToLook(string path)
+    {
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false, DefaultTimeout = PatienceSeconds }.ToString());
+        connection.Open();
+        return connection;
+    }
 
     /// <summary>The folder may be one that others look into; what lies beside the file gets its mode.</summary>
     private static void MakeOwners(string path)
