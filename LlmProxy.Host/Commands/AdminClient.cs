@@ -150,11 +150,7 @@ internal sealed class AdminClient : IAsyncDisposable
         }
 
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        if (!isLong)
-        {
-            patience.CancelAfter(_patience);
-        }
-
+        patience.CancelAfter(isLong ? Timeout.InfiniteTimeSpan : _patience);
         HttpResponseMessage response;
         try
         {
