@@ -94,7 +94,7 @@ internal sealed class StoppedStoreTests : HostTest
         var list = await RunAsync(null, "keys", "list", "--json");
         using (var json = System.Text.Json.JsonDocument.Parse(list.Results))
         {
-            Assert.That(json.RootElement.GetProperty("keys").EnumerateArray().Select(static key => key.GetProperty("name").GetString()), Is.Unique.And.Count.EqualTo(2501));
+            Assert.That(json.RootElement.GetProperty("keys").EnumerateArray().Select(static key => key.GetProperty("name").GetString()).ToArray(), Is.Unique.And.Length.EqualTo(2501));
         }
 
         await WriteAsync("keys.csv", "name,hash\n" + string.Join('\n', lines[..3].Select(static (line, i) => i == 1 ? line : "new-" + i + line[line.IndexOf(',', StringComparison.Ordinal)..])));
