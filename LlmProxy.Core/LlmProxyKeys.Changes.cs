@@ -114,17 +114,28 @@ public sealed partial class LlmProxyKeys
     private async Task<bool> TrySaveAsync(IReadOnlyList<StoredKey> rows, CancellationToken cancellationToken)
     {
         var isSaved = await _store!.SaveAsync(rows, cancellationToken);
+        // It is saved: whoever asked for it must be told the secret that nobody else has.
+        await SettleAsync(isSaved, () => new KeyStoreChanges(0, [.. rows.Select(static row => row with { Revision = 0 })], []), cancellationToken);
+        return isSaved;
+    }
+
+    /// <summary>Reads what the store has now. Where that fails after a change that it took, the change counts as it was asked for; the store's own number for it comes with the next look.</summary>
+    private async Task SettleAsync(bool isSaved, Func<KeyStoreChanges> saved, CancellationToken cancellationToken)
+    {
         try
         {
             await _follower.RefreshAsync(cancellationToken);
         }
-        catch (Exception) when (isSaved)
+        catch (Exception e) when (isSaved)
         {
-            // It is saved: whoever asked for it must be told the secret that nobody else has. The store's own number for it comes with the next look.
-            Stored.Apply(new KeyStoreChanges(0, [.. rows.Select(static row => row with { Revision = 0 })], []));
+            Log.Unread(_logger, e);
+            Stored.Apply(saved());
         }
 
-        return isSaved;
+        if (isSaved)
+        {
+            await _follower.KeepAsync(cancellationToken);
+        }
     }
 
     private StoredKey? FindStored(string idOrName, out LlmProxyKeyChange? refused)
@@ -189,5 +200,8 @@ public sealed partial class LlmProxyKeys
     {
         [LoggerMessage(1, LogLevel.Warning, "A change of keys or groups could not be brought to the store.")]
         public static partial void Failed(ILogger logger, Exception exception);
+
+        [LoggerMessage(2, LogLevel.Warning, "A change of keys or groups is saved and counts here; what the store has made of it could not be read back yet.")]
+        public static partial void Unread(ILogger logger, Exception exception);
     }
 }

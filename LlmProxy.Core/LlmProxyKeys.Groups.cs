@@ -51,7 +51,7 @@ public sealed partial class LlmProxyKeys
 
                 var next = (before ?? new StoredGroup { Name = name }) with { Settings = settings is null ? before!.Settings : StoredSettings.Rewrite(settings, []), Removed = settings is null };
                 var isSaved = await _store!.SaveAsync(next, cancellationToken);
-                await _follower.RefreshAsync(cancellationToken);
+                await SettleAsync(isSaved, () => new KeyStoreChanges(0, [], [next with { Revision = 0 }]), cancellationToken);
                 if (isSaved)
                 {
                     return new LlmProxyKeyChange { Outcome = LlmProxyKeyOutcome.Done, Group = settings is null ? null : FindGroup(name) };

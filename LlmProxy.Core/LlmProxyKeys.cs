@@ -33,6 +33,14 @@ public sealed partial class LlmProxyKeys
     /// <summary>False while the store cannot be read. Keys that are known go on; others are answered 503 <c>auth_unavailable</c>.</summary>
     public bool IsCurrent => !Stored.IsOut;
 
+    /// <summary>
+    /// Reads the store now. For a program that looks at keys, or changes some, without serving anybody: an app that has started follows
+    /// its store by itself. What is kept for a start without the store is written only after a change.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="Exception">Whatever the <see cref="IKeyStore"/> throws.</exception>
+    public Task ReadStoreAsync(CancellationToken cancellationToken = default) => HasStore ? _follower.RefreshAsync(cancellationToken) : Task.CompletedTask;
+
     private LlmProxySnapshot Current => _snapshots.Current;
 
     private StoredKeys Stored => Current.Keys.Stored;
@@ -40,14 +48,23 @@ public sealed partial class LlmProxyKeys
     /// <summary>Keys by their names. Each is put together as it is taken.</summary>
     /// <param name="group">Of this group only; null: of all, and of none.</param>
     /// <param name="withRevoked">Those that were revoked too.</param>
-    public IEnumerable<LlmProxyKey> List(string? group = null, bool withRevoked = false)
+    /// <param name="after">Only those that come behind this one. With <c>Take</c>, a page.</param>
+    public IEnumerable<LlmProxyKey> List(string? group = null, bool withRevoked = false, LlmProxyKey? after = null)
     {
         var snapshot = Current;
         var configured = snapshot.Options.Keys.Where(key => group is null || key.Value.Group == group).Select(key => (key.Key, Id: key.Key, Stored: (StoredKey?)null));
         var stored = Stored.Keys.Where(key => (group is null || key.Group == group) && (withRevoked || key.Revoked is null)).Select(key => (Key: key.Name, key.Id, Stored: (StoredKey?)key));
-        return configured.Concat(stored).OrderBy(static key => key.Key, StringComparer.Ordinal).ThenBy(static key => key.Id, StringComparer.Ordinal)
+        return configured.Concat(stored).Where(key => after is null || IsBehind(key.Key, key.Id, after)).OrderBy(static key => key.Key, StringComparer.Ordinal).ThenBy(static key => key.Id, StringComparer.Ordinal)
             .Select(key => key.Stored is null ? OfConfiguration(snapshot, key.Key) : OfStore(snapshot, key.Stored));
     }
+
+    private static bool IsBehind(string name, string id, LlmProxyKey after) =>
+        string.CompareOrdinal(name, after.Name) is not 0 and var order ? order > 0 : string.CompareOrdinal(id, after.Id) > 0;
+
+    /// <summary>How many keys are in groups that have any; not those that were revoked.</summary>
+    internal Dictionary<string, int> CountByGroup() => Current.Options.Keys.Values.Select(static key => key.Group)
+        .Concat(Stored.Keys.Where(static key => key.Revoked is null).Select(static key => key.Group))
+        .OfType<string>().CountBy(static group => group, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
 
     /// <summary>The key with this id or name; null if there is none. Of two with one name it is the one in the configuration; of those that were revoked only the id is asked for.</summary>
     public LlmProxyKey? Find(string idOrName)
@@ -70,11 +87,13 @@ public sealed partial class LlmProxyKeys
     }
 
     /// <summary>Groups by their names; not those that were removed.</summary>
-    public IEnumerable<LlmProxyGroup> ListGroups()
+    /// <param name="after">Only those whose names come behind this one. With <c>Take</c>, a page.</param>
+    public IEnumerable<LlmProxyGroup> ListGroups(string? after = null)
     {
         var options = Current.Options;
         return options.Groups.Select(static group => Of(group.Key, group.Value))
             .Concat(Stored.Groups.Where(group => !group.Removed && !options.Groups.ContainsKey(group.Name)).Select(Of))
+            .Where(group => after is null || string.CompareOrdinal(group.Name, after) > 0)
             .OrderBy(static group => group.Name, StringComparer.Ordinal);
     }
 

@@ -95,7 +95,10 @@ public sealed class LlmProxyUsage
         return sum;
     }
 
-    /// <summary>Takes an end user's name out of all rows, those that still wait included, and forgets what that user has spent.</summary>
+    /// <summary>
+    /// Takes an end user's name out of all rows, those that still wait or were refused included, and forgets what that user has spent. What
+    /// other processes still have in journals of their own comes to the store later, with the name: ask again then.
+    /// </summary>
     /// <returns>How many rows were changed.</returns>
     public async ValueTask<int> EraseEndUserAsync(string endUser, CancellationToken cancellationToken)
     {
@@ -105,8 +108,8 @@ public sealed class LlmProxyUsage
             return 0;
         }
 
-        await _ledger.FlushAsync(cancellationToken);
-        return await _store.EraseEndUserAsync(endUser, cancellationToken);
+        var refused = await _ledger.EraseEndUserAsync(endUser, cancellationToken);
+        return refused + await _store.EraseEndUserAsync(endUser, cancellationToken);
     }
 
     private decimal? CostOf(LedgerRow row, out bool hasPrice)

@@ -31,6 +31,7 @@ public class LedgerBenchmarks : IDisposable
         _directory = Directory.CreateTempSubdirectory("llmproxy-bench-").FullName;
         var metrics = new ProxyMetrics(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>(), TimeProvider.System);
         _ledger = new Ledger(new DroppingStore(), new LedgerSettings { Directory = _directory }, metrics, TimeProvider.System, NullLogger<Ledger>.Instance);
+        _ledger.StartingAsync(default);
         _none = new Ledger(null, null, metrics, TimeProvider.System, NullLogger<Ledger>.Instance);
         _settlement = new Settlement(_ledger, new TokenRates(), metrics, TimeProvider.System);
         _without = new Settlement(_none, new TokenRates(), metrics, TimeProvider.System);

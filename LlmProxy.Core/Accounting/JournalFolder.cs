@@ -34,12 +34,14 @@ internal sealed class JournalFolder : IDisposable
     public string Path { get; }
 
     /// <summary>Takes a folder.</summary>
+    /// <param name="directory">In which it is.</param>
+    /// <param name="foreign">Told of each folder that may not be opened.</param>
     /// <exception cref="IOException">The directory cannot be written.</exception>
-    public static JournalFolder Take(string directory)
+    public static JournalFolder Take(string directory, Action<string>? foreign = null)
     {
         for (var i = 0; i < MostFolders; i++)
         {
-            if (TryTake(System.IO.Path.Combine(directory, i.ToString(CultureInfo.InvariantCulture)), mustExist: false) is { } folder)
+            if (TryTake(System.IO.Path.Combine(directory, i.ToString(CultureInfo.InvariantCulture)), mustExist: false, foreign) is { } folder)
             {
                 return folder;
             }
@@ -49,13 +51,13 @@ internal sealed class JournalFolder : IDisposable
     }
 
     /// <summary>Takes those that other processes have left: theirs are rows that nobody else would bring to the store.</summary>
-    public static List<JournalFolder> TakeLeft(string directory)
+    public static List<JournalFolder> TakeLeft(string directory, Action<string>? foreign = null)
     {
         var left = new List<JournalFolder>();
         for (var i = 0; i < MostFolders; i++)
         {
             var path = System.IO.Path.Combine(directory, i.ToString(CultureInfo.InvariantCulture));
-            if (HasSegments(path) && TryTake(path, mustExist: true) is { } folder)
+            if (HasSegments(path, foreign) && TryTake(path, mustExist: true, foreign) is { } folder)
             {
                 left.Add(folder);
             }
@@ -125,13 +127,18 @@ internal sealed class JournalFolder : IDisposable
 
     public void Dispose() => _lock.Dispose();
 
-    private static bool HasSegments(string path)
+    private static bool HasSegments(string path, Action<string>? foreign)
     {
         try
         {
             return Directory.Exists(path) && Directory.EnumerateFiles(path, "*" + Ending).Any();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (UnauthorizedAccessException)
+        {
+            foreign?.Invoke(path);
+            return false;
+        }
+        catch (IOException)
         {
             return false;
         }
@@ -149,7 +156,7 @@ internal sealed class JournalFolder : IDisposable
         }
     }
 
-    private static JournalFolder? TryTake(string path, bool mustExist)
+    private static JournalFolder? TryTake(string path, bool mustExist, Action<string>? foreign)
     {
         if (!mustExist)
         {
@@ -175,6 +182,7 @@ internal sealed class JournalFolder : IDisposable
         catch (UnauthorizedAccessException)
         {
             // Another user's, for instance of a start as root: the next is ours.
+            foreign?.Invoke(path);
             return null;
         }
     }

@@ -57,9 +57,10 @@ internal sealed partial class Ledger
         }
         catch (Exception e)
         {
+            // Not the store's doing: what it does not take is told of where it is offered.
             if (_storePace.TryPass())
             {
-                Log.StoreFailed(_logger, _journal.WaitingRows, e);
+                Log.StepFailed(_logger, _journal.WaitingRows, e);
             }
 
             return Written.Failed;
@@ -185,7 +186,7 @@ internal sealed partial class Ledger
         {
             if (_folder is null)
             {
-                _folder = JournalFolder.Take(_settings.Directory);
+                _folder = JournalFolder.Take(_settings.Directory, NoteForeign);
                 _journal.Open(_folder);
             }
 
@@ -217,7 +218,7 @@ internal sealed partial class Ledger
                 _journal.AddOld(folder, NoteFault);
             }
 
-            foreach (var folder in JournalFolder.TakeLeft(_settings.Directory))
+            foreach (var folder in JournalFolder.TakeLeft(_settings.Directory, NoteForeign))
             {
                 _adopted.Add(folder);
                 _journal.AddOld(folder, NoteFault);
@@ -240,7 +241,8 @@ internal sealed partial class Ledger
 
     private void Retain()
     {
-        if (_settings.KeepDays is not { } days || (_retainedAt != 0 && _time.GetElapsedTime(_retainedAt) < TimeSpan.FromDays(1)))
+        // Who only asks for what was spent, or for an erasure, asks for no more than that.
+        if (!_isServing || _settings.KeepDays is not { } days || (_retainedAt != 0 && _time.GetElapsedTime(_retainedAt) < TimeSpan.FromDays(1)))
         {
             return;
         }
@@ -290,5 +292,8 @@ internal sealed partial class Ledger
 
         [LoggerMessage(8, LogLevel.Error, "Old rows of the ledger could not be deleted; tomorrow again.")]
         public static partial void NotDeleted(ILogger logger, Exception fault);
+
+        [LoggerMessage(10, LogLevel.Error, "What earlier processes have left of the ledger, or what is old in it, could not be looked after; it is tried again, and {Rows} rows wait for that. Told once a minute.")]
+        public static partial void StepFailed(ILogger logger, long rows, Exception fault);
     }
 }

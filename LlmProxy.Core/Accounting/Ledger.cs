@@ -44,9 +44,11 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     private readonly ConcurrentQueue<Asked> _spends = new();
     private readonly ConcurrentQueue<Asked> _flushes = new();
     private readonly List<JournalFolder> _adopted = [];
-    private readonly ITimer? _rounds;
-    private readonly Task _loop;
-    private readonly Task _makingRoom;
+    private readonly ConcurrentDictionary<string, bool> _foreign = new(StringComparer.Ordinal);
+    private readonly Lock _beginning = new();
+    private ITimer? _rounds;
+    private Task _loop = Task.CompletedTask;
+    private Task _makingRoom = Task.CompletedTask;
     private volatile JournalFolder? _folder;
     private int _isRoomAsked;
     private long _roundAt;
@@ -54,6 +56,8 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     private int _isAsleep;
     private bool _hasLoadedOld;
     private bool _wasDown;
+    private bool _hasBegun;
+    private volatile bool _isServing;
     private volatile bool _hasEnded;
 
     /// <param name="store">Null: nothing is kept, and nothing of this costs anything.</param>
@@ -74,7 +78,6 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
         _refusedPace = new LogPace(time);
         _refused = new RefusedRows(time);
         _journal = new Journal(Math.Max(2 * SegmentSize, _settings.Journal), SegmentSize);
-        _loop = _makingRoom = Task.CompletedTask;
         if (store is null)
         {
             return;
@@ -91,15 +94,6 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
         }
 
         metrics.Ledger.Observe(() => _journal.WaitingRows);
-        MakeRoom();
-        _rounds = time.CreateTimer(static self => ((Ledger)self!).Wake(), this, _round, _round);
-
-        // It outlives whatever asks for it first.
-        using (ExecutionContext.SuppressFlow())
-        {
-            _makingRoom = Task.Run(MakeRoomAsync);
-            _loop = Task.Run(RunAsync);
-        }
     }
 
     /// <summary>Requests have rows.</summary>
@@ -154,11 +148,12 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
             asked.Answer.TrySetCanceled(CancellationToken.None);
         }
 
+        Begin();
         Wake();
         return asked.Answer.Task.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Waits until the store has all rows that there are now.</summary>
+    /// <summary>Waits until the store has all rows that there are now, those that earlier processes have left included.</summary>
     public Task FlushAsync(CancellationToken cancellationToken)
     {
         if (!IsOn)
@@ -173,11 +168,18 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
             asked.Answer.TrySetCanceled(CancellationToken.None);
         }
 
+        Begin();
         Wake();
         return asked.Answer.Task.WaitAsync(cancellationToken);
     }
 
-    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    /// <summary>Before anything else is started that might have a row.</summary>
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        _isServing = true;
+        Begin();
+        return Task.CompletedTask;
+    }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -205,7 +207,12 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
 
     public async ValueTask DisposeAsync()
     {
-        _ending.Cancel();
+        lock (_beginning)
+        {
+            _ending.Cancel();
+            _hasEnded |= !_hasBegun;
+        }
+
         Stop();
         await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _makingRoom.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -213,6 +220,32 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
         _journal.Dispose();
         _adopted.ForEach(static folder => folder.Dispose());
         _adopted.Clear();
+    }
+
+    /// <summary>
+    /// Takes a folder and begins to write. Not before there is a need to: a program that serves nobody, and only looks into the store, takes
+    /// no folder, brings no rows and deletes none.
+    /// </summary>
+    private void Begin()
+    {
+        lock (_beginning)
+        {
+            if (!IsOn || _hasBegun || _ending.IsCancellationRequested)
+            {
+                return;
+            }
+
+            _hasBegun = true;
+            MakeRoom();
+            _rounds = _time.CreateTimer(static self => ((Ledger)self!).Wake(), this, _round, _round);
+
+            // It outlives whatever asks for it first.
+            using (ExecutionContext.SuppressFlow())
+            {
+                _makingRoom = Task.Run(MakeRoomAsync);
+                _loop = Task.Run(RunAsync);
+            }
+        }
     }
 
     private void Stop()

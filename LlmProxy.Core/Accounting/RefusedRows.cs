@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace LlmProxy.Core.Accounting;
 
@@ -65,9 +67,71 @@ internal sealed class RefusedRows(TimeProvider time)
         output.Write("\n"u8);
     }
 
-    private static FileStream Open(string path)
+    /// <summary>Takes an end user's name out of the rows of all processes that have the directory, or had it.</summary>
+    /// <param name="directory">In which the folders of the journal are.</param>
+    /// <param name="endUser">The name.</param>
+    /// <returns>How many rows were changed.</returns>
+    /// <exception cref="IOException">A file cannot be changed, or another process writes to it right now.</exception>
+    public static int EraseEndUser(string directory, string endUser) => !Directory.Exists(directory) ? 0
+        : Directory.EnumerateFiles(directory, FileName, new EnumerationOptions { RecurseSubdirectories = true }).Sum(path => EraseEndUserIn(path, endUser));
+
+    private static int EraseEndUserIn(string path, string endUser)
     {
-        var options = new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write, Share = FileShare.Read };
+        // Nobody else writes meanwhile: a row that is refused in this moment is offered again.
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.None);
+        using var lines = new StreamReader(file);
+        var (changed, next) = (0, path + ".next");
+        using (var output = Open(next, FileMode.Create))
+        {
+            while (lines.ReadLine() is { } line)
+            {
+                output.Write(Encoding.UTF8.GetBytes(TryErase(line, endUser, out var without) ? without : line));
+                output.Write("\n"u8);
+                changed += without.Length > 0 ? 1 : 0;
+            }
+
+            output.Flush(flushToDisk: true);
+        }
+
+        if (changed > 0)
+        {
+            File.Move(next, path, overwrite: true);
+        }
+        else
+        {
+            File.Delete(next);
+        }
+
+        return changed;
+    }
+
+    private static bool TryErase(string line, string endUser, out string without)
+    {
+        without = "";
+        try
+        {
+            if (JsonNode.Parse(line) is not JsonObject all || all["row"] is not JsonObject row || row["user"] is not JsonValue user
+                || !user.TryGetValue(out string? name) || name != endUser)
+            {
+                return false;
+            }
+
+            row["user"] = null;
+            // A database may quote what it did not like.
+            all["reason"] = all["reason"]?.ToString().Replace(endUser, "…", StringComparison.Ordinal);
+            without = all.ToJsonString();
+            return true;
+        }
+        catch (JsonException)
+        {
+            // Cut off by a kill, or somebody's note.
+            return false;
+        }
+    }
+
+    private static FileStream Open(string path, FileMode mode = FileMode.Append)
+    {
+        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.Write, Share = FileShare.Read };
         if (!OperatingSystem.IsWindows())
         {
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;

@@ -17,24 +17,19 @@ internal sealed class GroupPages(LlmProxyKeys keys)
 
     private ValueTask<AdminAnswer> ListAsync(AdminRequest request)
     {
-        var counts = keys.List().Where(static key => key.Group is not null).CountBy(static key => key.Group!).ToDictionary();
-        var groups = keys.ListGroups();
-        return new(AdminAnswer.Ok(json =>
+        ProxyError? error = null;
+        var limit = ListPage.LimitOf(request, ref error);
+        if (error is not null)
         {
-            json.WriteStartObject();
-            json.WriteStartArray("groups"u8);
-            foreach (var group in groups)
-            {
-                Write(json, group, counts.GetValueOrDefault(group.Name));
-            }
+            return new(error);
+        }
 
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }));
+        var counts = keys.CountByGroup();
+        return new(ListPage.Of("groups", keys.ListGroups(request.Query("after")), limit, (json, group) => Write(json, group, counts.GetValueOrDefault(group.Name))));
     }
 
     private ValueTask<AdminAnswer> GetAsync(AdminRequest request) => new(keys.FindGroup(request.Value(0)) is { } group
-        ? AdminAnswer.Ok(json => Write(json, group, keys.List(group.Name).Count()))
+        ? AdminAnswer.Ok(json => Write(json, group, keys.CountByGroup().GetValueOrDefault(group.Name)))
         : AdminErrors.NotFound("group", DisplayText.Name(request.Value(0))));
 
     private async ValueTask<AdminAnswer> CreateAsync(AdminRequest request)
@@ -75,7 +70,7 @@ internal sealed class GroupPages(LlmProxyKeys keys)
             return error;
         }
 
-        var write = (Utf8JsonWriter json) => Write(json, change.Group!, keys.List(change.Group!.Name).Count());
+        var write = (Utf8JsonWriter json) => Write(json, change.Group!, keys.CountByGroup().GetValueOrDefault(change.Group!.Name));
         return isNew ? AdminAnswer.Created(write) : AdminAnswer.Ok(write);
     }
 

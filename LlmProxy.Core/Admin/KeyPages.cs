@@ -24,19 +24,17 @@ internal sealed class KeyPages(LlmProxyKeys keys, LlmProxyLimits limits)
 
     private ValueTask<AdminAnswer> ListAsync(AdminRequest request)
     {
-        var found = keys.List(request.Query("group"), request.Query("revoked") == "true");
-        return new(AdminAnswer.Ok(json =>
+        ProxyError? error = null;
+        var limit = ListPage.LimitOf(request, ref error);
+        var after = request.Query("after") is { } id ? keys.Find(id) : null;
+        if (after is null && request.Query("after") is not null)
         {
-            json.WriteStartObject();
-            json.WriteStartArray("keys"u8);
-            foreach (var key in found)
-            {
-                Write(json, key, secret: null, isWhole: false);
-            }
+            error ??= AdminErrors.InvalidValue("after", "the id of a key, as the page before has it last");
+        }
 
-            json.WriteEndArray();
-            json.WriteEndObject();
-        }));
+        return new(error is not null
+            ? error
+            : ListPage.Of("keys", keys.List(request.Query("group"), request.Query("revoked") == "true", after), limit, (json, key) => Write(json, key, secret: null, isWhole: false)));
     }
 
     private ValueTask<AdminAnswer> GetAsync(AdminRequest request) => new(keys.Find(request.Value(0)) is { } key

@@ -21,7 +21,14 @@ internal sealed partial class KeySnapshotFile(string path)
         try
         {
             await using var file = File.OpenRead(path);
-            return await JsonSerializer.DeserializeAsync(file, KeySnapshotJson.Default.KeyStoreChanges, cancellationToken);
+            var kept = await JsonSerializer.DeserializeAsync(file, KeySnapshotJson.Default.KeyStoreChanges, cancellationToken);
+            if (IsWhole(kept))
+            {
+                return kept;
+            }
+
+            Log.Unreadable(logger, path, "it is not what was written there");
+            return null;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -33,6 +40,12 @@ internal sealed partial class KeySnapshotFile(string path)
             return null;
         }
     }
+
+    // JSON that somebody else wrote may leave out what is never left out here.
+    private static bool IsWhole(KeyStoreChanges? kept) =>
+        kept is { Keys: not null, Groups: not null }
+        && kept.Keys.All(static key => key is { Id: not null, Name: not null, Hash: not null, Tail: not null, Settings: not null })
+        && kept.Groups.All(static group => group is { Name: not null, Settings: not null });
 
     /// <summary>Keeps it.</summary>
     /// <returns>False if it could not be written.</returns>

@@ -25,7 +25,7 @@ internal sealed partial class KeyStoreFollower : IHostedService, IAsyncDisposabl
     private readonly SemaphoreSlim _turn = new(1);
     private readonly CancellationTokenSource _stop = new();
     private readonly HashSet<string> _shadowed = new(StringComparer.Ordinal);
-    private Task _loop = Task.CompletedTask;
+    private Task? _loop;
     private volatile bool _isWholeDue = true;
     private volatile bool _isFromFile;
     private bool _isToldOut;
@@ -80,7 +80,7 @@ internal sealed partial class KeyStoreFollower : IHostedService, IAsyncDisposabl
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await _stop.CancelAsync();
-        await _loop.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await (_loop ?? Task.CompletedTask).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (_isUnsaved)
         {
             await SaveAsync(cancellationToken);
@@ -96,7 +96,7 @@ internal sealed partial class KeyStoreFollower : IHostedService, IAsyncDisposabl
         }
 
         await _stop.CancelAsync();
-        await _loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await (_loop ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
         _turn.Dispose();
     }
@@ -129,6 +129,9 @@ internal sealed partial class KeyStoreFollower : IHostedService, IAsyncDisposabl
             _turn.Release();
         }
     }
+
+    /// <summary>After a change: keeps what is known now in the file, where no loop is there to do it.</summary>
+    public Task KeepAsync(CancellationToken cancellationToken) => _loop is null && _isUnsaved ? SaveAsync(cancellationToken) : Task.CompletedTask;
 
     private async Task FollowAsync()
     {

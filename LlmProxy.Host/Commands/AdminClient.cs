@@ -15,8 +15,12 @@ internal sealed class AdminClient : IAsyncDisposable
     public const string KeyVariable = "LLMPROXY_ADMIN_KEY";
 
     private const string Prefix = "/admin/v1";
+    private const int PageSize = 1000;
 
+    /// <summary>For what is answered out of memory, or by one change.</summary>
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(100);
+
+    private static readonly TimeSpan _connectPatience = TimeSpan.FromSeconds(30);
 
     private readonly HttpMessageInvoker _http;
     private readonly Uri _server;
@@ -42,7 +46,7 @@ internal sealed class AdminClient : IAsyncDisposable
                 throw new RefusedException($"--server needs an admin key in {KeyVariable}.");
             }
 
-            var handler = new SocketsHttpHandler { UseProxy = !server.IsLoopback };
+            var handler = new SocketsHttpHandler { UseProxy = !server.IsLoopback, ConnectTimeout = _connectPatience };
             return new AdminClient(new HttpMessageInvoker(handler), new Uri(server.GetLeftPart(UriPartial.Authority)), key, server.Host);
         }
 
@@ -57,9 +61,36 @@ internal sealed class AdminClient : IAsyncDisposable
         return new AdminClient(new HttpMessageInvoker(direct), new Uri("http://localhost"), null, "the store", direct);
     }
 
-    public Task<JsonElement> GetAsync(string path, CancellationToken cancellation) => SendAsync(HttpMethod.Get, path, null, cancellation);
+    public Task<JsonElement> GetAsync(string path, CancellationToken cancellation, bool isLong = false) => SendAsync(HttpMethod.Get, path, null, cancellation, isLong);
 
-    public Task<JsonElement> SendAsync(HttpMethod method, string path, Action<Utf8JsonWriter>? members, CancellationToken cancellation)
+    /// <summary>All that a list has, page by page.</summary>
+    /// <param name="path">With a query or without.</param>
+    /// <param name="member">Of the answer, an array of objects.</param>
+    /// <param name="id">Of those objects, the member that names one.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    public async Task<IReadOnlyList<JsonElement>> ListAsync(string path, string member, string id, CancellationToken cancellation)
+    {
+        var (all, next) = (new List<JsonElement>(), $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}limit={PageSize}");
+        while (true)
+        {
+            var page = await GetAsync(all.Count == 0 ? next : $"{next}&after={Uri.EscapeDataString(all[^1].GetProperty(id).GetString()!)}", cancellation);
+            var before = all.Count;
+            all.AddRange(page.GetProperty(member).EnumerateArray());
+
+            // One of an older version gives all of them at once, and says nothing of more.
+            if (all.Count == before || !page.TryGetProperty("has_more", out var hasMore) || !hasMore.GetBoolean())
+            {
+                return all;
+            }
+        }
+    }
+
+    /// <param name="method">The method.</param>
+    /// <param name="path">Behind the API's own.</param>
+    /// <param name="members">Writes the members of the body; null: there is none.</param>
+    /// <param name="cancellation">Ends the wait.</param>
+    /// <param name="isLong">As long as the store takes: it would go on with what it was asked for, and nobody would know what came of it.</param>
+    public Task<JsonElement> SendAsync(HttpMethod method, string path, Action<Utf8JsonWriter>? members, CancellationToken cancellation, bool isLong = false)
     {
         ByteArrayContent? content = null;
         if (members is not null)
@@ -75,14 +106,14 @@ internal sealed class AdminClient : IAsyncDisposable
             content = new ByteArrayContent(bytes.ToArray()) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
         }
 
-        return SendContentAsync(method, path, content, cancellation);
+        return SendContentAsync(method, path, content, cancellation, isLong);
     }
 
     /// <summary>Asks, and gives the answer's JSON.</summary>
     /// <exception cref="RefusedException">It was refused, or nobody answered.</exception>
-    public async Task<JsonElement> SendContentAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellation)
+    public async Task<JsonElement> SendContentAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellation, bool isLong = false)
     {
-        using var response = await AskAsync(method, path, content, cancellation);
+        using var response = await AskAsync(method, path, content, isLong, cancellation);
         try
         {
             using var body = await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(cancellation), cancellationToken: cancellation);
@@ -97,7 +128,7 @@ internal sealed class AdminClient : IAsyncDisposable
     /// <summary>Copies an answer as it comes, for what is too long to be held.</summary>
     public async Task CopyAsync(string path, Stream output, CancellationToken cancellation)
     {
-        using var response = await AskAsync(HttpMethod.Get, path, null, cancellation);
+        using var response = await AskAsync(HttpMethod.Get, path, null, isLong: true, cancellation);
         await response.Content.CopyToAsync(output, cancellation);
     }
 
@@ -110,7 +141,7 @@ internal sealed class AdminClient : IAsyncDisposable
         }
     }
 
-    private async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, HttpContent? content, CancellationToken cancellation)
+    private async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, HttpContent? content, bool isLong, CancellationToken cancellation)
     {
         using var request = new HttpRequestMessage(method, new Uri(_server, Prefix + path)) { Content = content };
         if (_key is not null)
@@ -119,7 +150,7 @@ internal sealed class AdminClient : IAsyncDisposable
         }
 
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        patience.CancelAfter(_patience);
+        patience.CancelAfter(isLong ? Timeout.InfiniteTimeSpan : _patience);
         HttpResponseMessage response;
         try
         {

@@ -21,7 +21,7 @@ internal static class CheckCommand
             Description = "With --online: the file that the running instance was started with. Default: the one that is checked, else the only instance that runs here.",
             HelpName = "FILE",
         };
-        var store = new Option<bool>("--store") { Description = "Looks through the whole store as well; an instance may run meanwhile." };
+        var store = new Option<bool>("--store") { Description = "Looks through the whole store as well, and changes nothing in it; an instance may run meanwhile." };
         var command = new Command(
             "check",
             "Reads the configuration and prints what is wrong with it. Exit code 0: usable, 1: not, 3: usable, and --online found an upstream down, access taken away, or several instances and no --against.")

@@ -1,4 +1,6 @@
+using System.Data.Common;
 using System.Net;
+using System.Net.Sockets;
 using LlmProxy.Core;
 using LlmProxy.Host.Listening;
 using LlmProxy.Host.Serving;
@@ -9,7 +11,7 @@ namespace LlmProxy.Host.Commands;
 
 /// <summary>
 /// The admin API without a server: the proxy that is configured, with its store, answers this process alone. For commands while no
-/// instance runs.
+/// instance runs. Nothing of it is started: it brings no rows of a journal to the store, deletes none, and takes nothing that is an instance's.
 /// </summary>
 internal sealed class DirectAdmin : HttpMessageHandler, IAsyncDisposable
 {
@@ -35,27 +37,23 @@ internal sealed class DirectAdmin : HttpMessageHandler, IAsyncDisposable
         var direct = new DirectAdmin(app, store, branch.Build());
         try
         {
-            foreach (var service in app.Services.GetServices<IHostedService>().Where(IsNeeded))
-            {
-                await service.StartAsync(cancellation);
-            }
+            await app.Services.GetRequiredService<LlmProxyKeys>().ReadStoreAsync(cancellation);
+            return direct;
+        }
+        catch (Exception e) when (e is DbException or TimeoutException or IOException or SocketException)
+        {
+            await direct.DisposeAsync();
+            throw new RefusedException($"The store cannot be read: {StoreHealth.Explain(e)}");
         }
         catch
         {
             await direct.DisposeAsync();
             throw;
         }
-
-        return direct;
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var service in _app.Services.GetServices<IHostedService>().Where(IsNeeded).Reverse())
-        {
-            await service.StopAsync(CancellationToken.None);
-        }
-
         await _app.DisposeAsync();
         _store.Dispose();
         Dispose();
@@ -80,7 +78,4 @@ internal sealed class DirectAdmin : HttpMessageHandler, IAsyncDisposable
         await _answer(http);
         return new HttpResponseMessage((HttpStatusCode)http.Response.StatusCode) { Content = new ByteArrayContent(body.ToArray()), RequestMessage = request };
     }
-
-    // What reads the keys of the store. The journal is an instance's own, and nothing is written to it here.
-    private static bool IsNeeded(IHostedService service) => service.GetType().Namespace == "LlmProxy.Core.Authentication";
 }

@@ -22,15 +22,15 @@ internal static class GroupsCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             await using var admin = await AdminClient.OpenAsync(parsed.GetValue(server), parsed.GetValue(file), cancellation);
-            var answer = await admin.GetAsync("/groups", cancellation);
+            var groups = await admin.ListAsync("/groups", "groups", "name", cancellation);
             if (parsed.GetValue(json))
             {
-                Writers.Results.WriteLine(answer.GetRawText());
+                JsonResult.PrintList("groups", groups);
                 return ExitCode.Done;
             }
 
             var table = new TextTable(new("name"), new("from"), new("keys", true), new("settings"));
-            foreach (var group in answer.GetProperty("groups").EnumerateArray())
+            foreach (var group in groups)
             {
                 table.Add(KeyView.Text(group, "name"), KeyView.Text(group, "source"), TextTable.Number(group.GetProperty("keys").GetInt64()), group.GetProperty("settings").GetRawText());
             }

@@ -9,6 +9,18 @@ namespace LlmProxy.Host.Commands;
 /// <summary>Prints one JSON object as a command's result.</summary>
 internal static class JsonResult
 {
+    /// <summary>An object with one array.</summary>
+    public static void PrintList(string member, IReadOnlyList<JsonElement> all) => Print(json =>
+    {
+        json.WriteStartArray(member);
+        foreach (var one in all)
+        {
+            one.WriteTo(json);
+        }
+
+        json.WriteEndArray();
+    });
+
     public static void Print(Action<Utf8JsonWriter> members)
     {
         var buffer = new ArrayBufferWriter<byte>();

@@ -22,7 +22,7 @@ internal static class KeyImport
             var text = parsed.GetValue(path) is { } name ? await ReadAsync(name, cancellation) : await Console.In.ReadToEndAsync(cancellation);
             await using var admin = await AdminClient.OpenAsync(parsed.GetValue(server), parsed.GetValue(file), cancellation);
             using var content = new ByteArrayContent(Encoding.UTF8.GetBytes(text)) { Headers = { ContentType = new MediaTypeHeaderValue("text/csv") } };
-            var answer = await admin.SendContentAsync(HttpMethod.Post, "/keys/import", content, cancellation);
+            var answer = await admin.SendContentAsync(HttpMethod.Post, "/keys/import", content, cancellation, isLong: true);
             if (parsed.GetValue(json))
             {
                 Writers.Results.WriteLine(answer.GetRawText());

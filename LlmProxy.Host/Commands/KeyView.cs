@@ -8,10 +8,10 @@ internal static class KeyView
 {
     private const int MostModels = 12;
 
-    public static void WriteTable(JsonElement keys, TextWriter output)
+    public static void WriteTable(IReadOnlyList<JsonElement> keys, TextWriter output)
     {
         var table = new TextTable(new("name"), new("group"), new("id"), new("tail"), new("state"), new("until"), new("limits"));
-        foreach (var key in keys.EnumerateArray())
+        foreach (var key in keys)
         {
             table.Add(Text(key, "name"), Text(key, "group"), Text(key, "id"), Tail(key), Text(key, "state"), Day(key), string.Join(", ", Limits(key)));
         }

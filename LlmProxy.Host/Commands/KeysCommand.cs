@@ -35,14 +35,14 @@ internal static class KeysCommand
         {
             await using var admin = await AdminClient.OpenAsync(parsed.GetValue(server), parsed.GetValue(file), cancellation);
             var query = (parsed.GetValue(all) ? "?revoked=true" : "?revoked=false") + (parsed.GetValue(group) is { } g ? "&group=" + Uri.EscapeDataString(g) : "");
-            var answer = await admin.GetAsync("/keys" + query, cancellation);
+            var keys = await admin.ListAsync("/keys" + query, "keys", "id", cancellation);
             if (parsed.GetValue(json))
             {
-                Writers.Results.WriteLine(answer.GetRawText());
+                JsonResult.PrintList("keys", keys);
             }
             else
             {
-                KeyView.WriteTable(answer.GetProperty("keys"), Writers.Results);
+                KeyView.WriteTable(keys, Writers.Results);
             }
 
             return ExitCode.Done;

@@ -37,7 +37,7 @@ internal static class UsageCommand
 
             var wanted = string.Join(',', parsed.GetValue(by) is { Length: > 0 } b ? b : ["model"]);
             query += $"{(query.Length == 0 ? "?" : "&")}by={Uri.EscapeDataString(wanted)}&bucket={Uri.EscapeDataString(parsed.GetValue(bucket) ?? "day")}";
-            var answer = await admin.GetAsync("/usage" + query, cancellation);
+            var answer = await admin.GetAsync("/usage" + query, cancellation, isLong: true);
             if (parsed.GetValue(json))
             {
                 Writers.Results.WriteLine(answer.GetRawText());
@@ -63,7 +63,7 @@ internal static class UsageCommand
         {
             await using var admin = await AdminClient.OpenAsync(parsed.GetValue(server), parsed.GetValue(file), cancellation);
             var isTrial = parsed.GetValue(trial);
-            var answer = await admin.SendAsync(HttpMethod.Post, "/usage/reprice" + filters.Query(parsed) + (isTrial ? "&trial=true" : ""), null, cancellation);
+            var answer = await admin.SendAsync(HttpMethod.Post, "/usage/reprice" + filters.Query(parsed) + (isTrial ? "&trial=true" : ""), null, cancellation, isLong: true);
             var (before, after) = (answer.GetProperty("before").GetDecimal(), answer.GetProperty("after").GetDecimal());
             Print(answer, parsed.GetValue(json), $"rows {(isTrial ? "would have" : "have")} another cost: {TextTable.Dollars(before)} USD before, {TextTable.Dollars(after)} after, {answer.GetProperty("unpriced").GetInt64()} without a price.");
             return ExitCode.Done;
@@ -79,7 +79,7 @@ internal static class UsageCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             await using var admin = await AdminClient.OpenAsync(parsed.GetValue(server), parsed.GetValue(file), cancellation);
-            var answer = await admin.SendAsync(HttpMethod.Delete, "/end-users/" + Uri.EscapeDataString(parsed.GetValue(user)!), null, cancellation);
+            var answer = await admin.SendAsync(HttpMethod.Delete, "/end-users/" + Uri.EscapeDataString(parsed.GetValue(user)!), null, cancellation, isLong: true);
             Print(answer, parsed.GetValue(json), "rows name that user no longer.");
             return ExitCode.Done;
         });

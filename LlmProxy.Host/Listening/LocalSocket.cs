@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
@@ -19,8 +20,9 @@ internal sealed class LocalSocket
     /// <summary>What the kernel has room for, with its closing zero.</summary>
     private const int LongestPath = 104;
 
+    private const UnixFileMode OwnersOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
     private readonly string _path;
-    private volatile bool _isRestricted;
 
     private LocalSocket(string path) => _path = path;
 
@@ -103,7 +105,7 @@ internal sealed class LocalSocket
             var folder = Path.GetDirectoryName(path)!;
             if (!Directory.Exists(folder))
             {
-                Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+                Directory.CreateDirectory(folder, OwnersOnly);
             }
 
             if (Path.Exists(path))
@@ -131,29 +133,63 @@ internal sealed class LocalSocket
         }
     }
 
-    public void Bind(KestrelServerOptions kestrel) => kestrel.ListenUnixSocket(_path, listener =>
+    public void Bind(KestrelServerOptions kestrel) => kestrel.ListenUnixSocket(_path, static listener =>
     {
         listener.Protocols = HttpProtocols.Http1;
-        listener.Use(next => connection =>
+        listener.Use(static next => connection =>
         {
-            if (!_isRestricted)
-            {
-                // Who is here already may be anybody.
-                return Task.CompletedTask;
-            }
-
             connection.Features.Set(new Mark());
             return next(connection);
         });
     });
 
-    /// <summary>From here on nobody else can open it.</summary>
-    public void Restrict()
+    /// <summary>
+    /// Makes the socket that the server is to listen on; null for every other address. It is made in a folder that only this user can look
+    /// into, and put in its place once only this user can open it: there is no moment in which anybody else could.
+    /// </summary>
+    public Socket? TryCreate(EndPoint address)
     {
-        if (!OperatingSystem.IsWindows() && File.Exists(_path))
+        if (OperatingSystem.IsWindows() || address is not UnixDomainSocketEndPoint unix || unix.ToString() != _path)
         {
-            File.SetUnixFileMode(_path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            _isRestricted = true;
+            return null;
+        }
+
+        // Shorter than the socket's own name: the kernel has little room for a path.
+        var folder = Path.Combine(Path.GetDirectoryName(_path)!, "." + RandomNumberGenerator.GetHexString(8, lowercase: true));
+        Directory.CreateDirectory(folder, OwnersOnly);
+        var hidden = Path.Combine(folder, "s");
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Bind(new UnixDomainSocketEndPoint(hidden));
+            File.SetUnixFileMode(hidden, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            File.Move(hidden, _path, overwrite: true);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    /// <summary>After the server has ended. Another that has taken its place stays.</summary>
+    public void Remove()
+    {
+        try
+        {
+            if (!IsServed(_path))
+            {
+                File.Delete(_path);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The next start takes it away.
         }
     }
 

@@ -12,6 +12,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace LlmProxy.Host.Serving;
@@ -28,9 +29,11 @@ internal sealed class ProxyServer : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly StopSteps _stopping;
     private readonly ReloadSignal _reloading;
+    private readonly LocalSocket? _socket;
 
-    private ProxyServer(WebApplication app, StopSteps stopping, ReloadSignal reloading)
+    private ProxyServer(WebApplication app, StopSteps stopping, ReloadSignal reloading, LocalSocket? socket)
     {
+        _socket = socket;
         _app = app;
         _stopping = stopping;
         _reloading = reloading;
@@ -56,7 +59,7 @@ internal sealed class ProxyServer : IAsyncDisposable
         ProxyPipeline.Build(app, pages, ports, signals, configuration.Options);
 
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(StopSteps.Category);
-        var server = new ProxyServer(app, new StopSteps(proxy, signals, configuration.Options.Shutdown, TimeProvider.System, logger), new ReloadSignal(reload));
+        var server = new ProxyServer(app, new StopSteps(proxy, signals, configuration.Options.Shutdown, TimeProvider.System, logger), new ReloadSignal(reload), socket);
         try
         {
             await app.StartAsync(cancellation);
@@ -72,7 +75,6 @@ internal sealed class ProxyServer : IAsyncDisposable
             .. app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Where(static a => !LocalSocket.IsOne(a)),
         ];
         ports.SetServed(server.Addresses);
-        socket?.Restrict();
         return server;
     }
 
@@ -97,7 +99,11 @@ internal sealed class ProxyServer : IAsyncDisposable
         builder.Services.AddSingleton(TimeProvider.System);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => Configure(kestrel, plan, files, socket));
         // The same on the server's side; see Program.cs for what it asks of the code.
-        builder.WebHost.UseSockets(static sockets => sockets.UnsafePreferInlineScheduling = true);
+        builder.WebHost.UseSockets(sockets =>
+        {
+            sockets.UnsafePreferInlineScheduling = true;
+            sockets.CreateBoundListenSocket = address => socket?.TryCreate(address) ?? SocketTransportOptions.CreateDefaultBoundListenSocket(address);
+        });
         if (ConnectionBuffers.IsSupported)
         {
             builder.Services.AddSingleton<IMemoryPoolFactory<byte>, ConnectionBufferFactory>();
@@ -130,10 +136,11 @@ internal sealed class ProxyServer : IAsyncDisposable
         await _app.StopAsync(records.Token);
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _reloading.Dispose();
-        return _app.DisposeAsync();
+        await _app.DisposeAsync();
+        _socket?.Remove();
     }
 
     private static void AddLogging(WebApplicationBuilder builder)

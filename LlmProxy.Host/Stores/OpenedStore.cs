@@ -12,8 +12,9 @@ namespace LlmProxy.Host.Stores;
 /// </summary>
 internal sealed class OpenedStore : IDisposable
 {
+    public const string NoLibrary = "The library e_sqlite3, which belongs beside the executable, is missing.";
+
     private const string DatabaseName = "llmproxy.db";
-    private const string NoLibrary = "The library e_sqlite3, which belongs beside the executable, is missing.";
 
     private readonly StoreOptions _options;
     private readonly string? _data;
@@ -69,19 +70,6 @@ internal sealed class OpenedStore : IDisposable
         {
             throw new RefusedException(NoLibrary);
         }
-    }
-
-    /// <summary>Looks through all of it.</summary>
-    /// <returns>What is wrong; empty: nothing.</returns>
-    public async Task<IReadOnlyList<string>> CheckAsync(CancellationToken cancellationToken)
-    {
-        if (File is not { } file)
-        {
-            return Warning is null ? [] : [Warning];
-        }
-
-        using var ledger = new SqliteLedgerStore(file);
-        return await ledger.CheckAsync(thoroughly: true, cancellationToken);
     }
 
     /// <summary>Registers the stores. What they open is closed with the app.</summary>
@@ -143,8 +131,7 @@ internal sealed class OpenedStore : IDisposable
         DataFolder.Make(folder);
         if (options.Kind == StoreKind.SQLite)
         {
-            SqliteDatabase.Prepare(Path.Combine(folder, DatabaseName));
-            return new OpenedStore(options, folder, isTemporary, warning: null);
+            return new OpenedStore(options, folder, isTemporary, SqliteDatabase.Prepare(Path.Combine(folder, DatabaseName)));
         }
 
         await using var database = new PostgresDatabase(options.ConnectionString!);
@@ -156,5 +143,8 @@ internal sealed class OpenedStore : IDisposable
     private static bool IsThere(string? data) =>
         data is not null && new FileInfo(Path.Combine(data, DatabaseName)) is { Exists: true, Length: > 0 };
 
-    private static bool IsLibraryMissing(Exception e) => e.GetBaseException() is DllNotFoundException;
+    /// <summary>The SQLite file of a configuration, whether or not it is there; null if there is no folder for it.</summary>
+    public static string? FileOf(StoreOptions options) => Folder(options) is { } folder ? Path.Combine(folder, DatabaseName) : null;
+
+    public static bool IsLibraryMissing(Exception e) => e.GetBaseException() is DllNotFoundException;
 }

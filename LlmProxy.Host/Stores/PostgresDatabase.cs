@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Npgsql;
 
 namespace LlmProxy.Host.Stores;
@@ -25,6 +27,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
     private readonly NpgsqlDataSource _source;
     private readonly StoreHealth? _health;
     private volatile bool _isPrepared;
+    private volatile string? _channel;
 
     /// <param name="connectionString">Npgsql's.</param>
     /// <param name="health">Is told how it goes.</param>
@@ -77,7 +80,7 @@ internal sealed class PostgresDatabase : IAsyncDisposable
             }
 
             var connection = await _source.OpenConnectionAsync(cancellationToken);
-            _health?.Succeeded();
+            _health?.Read();
             return connection;
         }
         catch (Exception e)
@@ -85,6 +88,52 @@ internal sealed class PostgresDatabase : IAsyncDisposable
             _health?.Failed(e);
             throw;
         }
+    }
+
+    /// <summary>Writes something, and tells whether that was possible: a standby opens connections, answers and takes nothing.</summary>
+    public async ValueTask<T> WriteAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
+    {
+        await using var connection = await OpenAsync(cancellationToken);
+        try
+        {
+            var result = await work(connection);
+            _health?.Wrote();
+            return result;
+        }
+        catch (Exception e)
+        {
+            _health?.FailedToWrite(e);
+            if (e is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction })
+            {
+                // Where another server has taken over, or this one takes something again, a new connection finds it.
+                _source.Clear();
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Whether anything can be written now; its health is told.</summary>
+    public async Task ProbeAsync(CancellationToken cancellationToken) =>
+        await WriteAsync(connection => connection.ExecuteAsync("UPDATE llmproxy_schema SET version = version", [], cancellationToken), cancellationToken);
+
+    /// <summary>
+    /// The channel on which changes of keys are told: that of the schema in which the tables are, for two of them in one database have
+    /// nothing to do with each other. Found once, with a connection that is open.
+    /// </summary>
+    public async ValueTask<string> ChannelAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (_channel is null)
+        {
+            await using var find = connection.Command(
+                "SELECT schemaname FROM pg_catalog.pg_tables WHERE tablename = 'llmproxy_keys' AND schemaname = ANY(current_schemas(false)) "
+                + "ORDER BY array_position(current_schemas(false), schemaname) LIMIT 1");
+            // Hashed: a schema's name may be longer than a channel's, and have anything in it.
+            var schema = (string)(await find.ExecuteScalarAsync(cancellationToken))!;
+            _channel = "llmproxy_keys_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(schema)))[..16];
+        }
+
+        return _channel;
     }
 
     /// <summary>
@@ -108,6 +157,14 @@ internal sealed class PostgresDatabase : IAsyncDisposable
         {
             return $"PostgreSQL cannot be reached now ({(e as PostgresException)?.MessageText ?? "no connection"}). It is tried again; what requests cost waits on disk.";
         }
+    }
+
+    /// <summary>The version of the tables, which are left as they are; 0: there are none.</summary>
+    /// <exception cref="RefusedException">They are from a newer program than this can work with.</exception>
+    public async Task<int> ReadVersionAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await _source.OpenConnectionAsync(cancellationToken);
+        return await PostgresSchema.ReadAsync(connection, cancellationToken);
     }
 
     /// <summary>Makes the tables, or brings them to the newest version.</summary>

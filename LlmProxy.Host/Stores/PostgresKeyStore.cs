@@ -11,11 +11,19 @@ namespace LlmProxy.Host.Stores;
 /// </summary>
 internal sealed class PostgresKeyStore : IKeyStore, IAsyncDisposable
 {
-    public const string Channel = "llmproxy_keys";
-
     private static readonly TimeSpan _step = TimeSpan.FromMilliseconds(900);
 
-    private static readonly string _insertKey = $"INSERT INTO llmproxy_keys({KeyColumns.List}) VALUES({PostgresText.Places(KeyColumns.Names.Length)}) ON CONFLICT DO NOTHING";
+    /// <summary>Keys that are inserted by one statement.</summary>
+    private const int Step = 10_000;
+
+    // A hundred thousand may come at once: the columns go as arrays, and not the rows one by one.
+    private static readonly string _insertKeys = $"""
+        INSERT INTO llmproxy_keys({KeyColumns.List})
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::timestamptz[],
+            $9::timestamptz[], $10::timestamptz[], $11::text[], $12::bigint[])
+        ON CONFLICT DO NOTHING
+        """;
+
     private static readonly string _insertGroup = $"INSERT INTO llmproxy_groups({KeyColumns.GroupList}) VALUES({PostgresText.Places(KeyColumns.GroupNames.Length)}) ON CONFLICT DO NOTHING";
     private static readonly string _updateKey = Update("llmproxy_keys", KeyColumns.Names);
     private static readonly string _updateGroup = Update("llmproxy_groups", KeyColumns.GroupNames);
@@ -28,7 +36,7 @@ internal sealed class PostgresKeyStore : IKeyStore, IAsyncDisposable
     {
         _database = database;
         _changed = new ChangeSignal(time);
-        _listener = new PostgresListener(database, Channel, told => _changed.Set(long.TryParse(told, CultureInfo.InvariantCulture, out var revision) ? revision : 0), time);
+        _listener = new PostgresListener(database, told => _changed.Set(long.TryParse(told, CultureInfo.InvariantCulture, out var revision) ? revision : 0), time);
     }
 
     private static PostgresTypes Types => PostgresTypes.Instance;
@@ -62,9 +70,17 @@ internal sealed class PostgresKeyStore : IKeyStore, IAsyncDisposable
     public ValueTask<bool> SaveAsync(IReadOnlyList<StoredKey> keys, CancellationToken cancellationToken) => SaveAsync(
         async (connection, revision) =>
         {
-            foreach (var key in keys)
+            foreach (var key in keys.Where(static key => key.Revision > 0))
             {
-                if (!await SaveAsync(connection, _insertKey, _updateKey, key.Revision, KeyColumns.Values(key, revision, Types), cancellationToken))
+                if (await connection.ExecuteAsync(_updateKey, [.. KeyColumns.Values(key, revision, Types), key.Revision], cancellationToken) == 0)
+                {
+                    return false;
+                }
+            }
+
+            foreach (var some in keys.Where(static key => key.Revision == 0).Chunk(Step))
+            {
+                if (await connection.ExecuteAsync(_insertKeys, ToColumns([.. some.Select(key => KeyColumns.Values(key, revision, Types))]), cancellationToken) < some.Length)
                 {
                     return false;
                 }
@@ -75,14 +91,28 @@ internal sealed class PostgresKeyStore : IKeyStore, IAsyncDisposable
         cancellationToken);
 
     public ValueTask<bool> SaveAsync(StoredGroup group, CancellationToken cancellationToken) => SaveAsync(
-        (connection, revision) => SaveAsync(connection, _insertGroup, _updateGroup, group.Revision, KeyColumns.Values(group, revision, Types), cancellationToken),
+        async (connection, revision) => await connection.ExecuteAsync(
+            group.Revision == 0 ? _insertGroup : _updateGroup,
+            group.Revision == 0 ? KeyColumns.Values(group, revision, Types) : [.. KeyColumns.Values(group, revision, Types), group.Revision],
+            cancellationToken) > 0,
         cancellationToken);
 
     public ValueTask DisposeAsync() => _listener.DisposeAsync();
 
     private async ValueTask<bool> SaveAsync(Func<NpgsqlConnection, long, Task<bool>> save, CancellationToken cancellationToken)
     {
-        await using var connection = await _database.OpenAsync(cancellationToken);
+        var revision = await _database.WriteAsync(connection => TrySaveAsync(connection, save, cancellationToken), cancellationToken);
+        if (revision is { } changed)
+        {
+            _changed.Set(changed);
+        }
+
+        return revision is not null;
+    }
+
+    private async Task<long?> TrySaveAsync(NpgsqlConnection connection, Func<NpgsqlConnection, long, Task<bool>> save, CancellationToken cancellationToken)
+    {
+        var channel = await _database.ChannelAsync(connection, cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         // Whoever changes something holds this row until it is committed: revisions become visible in their order.
         await using var revise = connection.Command("UPDATE llmproxy_revision SET value = value + 1 RETURNING value");
@@ -91,23 +121,31 @@ internal sealed class PostgresKeyStore : IKeyStore, IAsyncDisposable
         {
             if (!await save(connection, revision))
             {
-                return false;
+                return null;
             }
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
         {
-            return false;
+            return null;
         }
 
-        await connection.ExecuteAsync("SELECT pg_notify($1, $2)", [Channel, revision.ToString(CultureInfo.InvariantCulture)], cancellationToken);
+        await connection.ExecuteAsync("SELECT pg_notify($1, $2)", [channel, revision.ToString(CultureInfo.InvariantCulture)], cancellationToken);
         await transaction.CommitAsync(cancellationToken);
-        _changed.Set(revision);
-        return true;
+        return revision;
     }
 
-    private static async Task<bool> SaveAsync(
-        NpgsqlConnection connection, string insert, string update, long former, object[] values, CancellationToken cancellationToken) =>
-        await connection.ExecuteAsync(former == 0 ? insert : update, former == 0 ? values : [.. values, former], cancellationToken) > 0;
+    private static object[] ToColumns(object[][] rows)
+    {
+        return
+        [
+            Texts(0), Texts(1), Texts(2), Texts(3), Texts(4), Times(5), Texts(6), Times(7), Times(8), Times(9), Texts(10),
+            rows.Select(static row => (long)row[^1]).ToArray(),
+        ];
+
+        string?[] Texts(int column) => [.. rows.Select(row => row[column] as string)];
+
+        DateTime?[] Times(int column) => [.. rows.Select(row => row[column] as DateTime?)];
+    }
 
     // The id, first of the columns, says which.
     private static string Update(string table, string[] columns) =>

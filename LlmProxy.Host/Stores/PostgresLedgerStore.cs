@@ -12,6 +12,9 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
     private const string DataException = "22";
     private const string IntegrityViolation = "23";
 
+    // Of "user/GROUP/NAME/usd": a group's own slashes are escaped there, a user's are not.
+    private const string UserOfMeter = "substring(meter from '^user/[^/]*/(.*)/[^/]*$')";
+
     private static readonly string _insert =
         $"INSERT INTO llmproxy_requests({LedgerColumns.List}) VALUES({PostgresText.Places(LedgerColumns.Names.Length)}) ON CONFLICT(id) DO NOTHING";
 
@@ -25,15 +28,7 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
             return;
         }
 
-        await using var connection = await database.OpenAsync(cancellationToken);
-        try
-        {
-            await WriteAsync(connection, rows, cancellationToken);
-        }
-        catch (PostgresException e) when (e.SqlState.StartsWith(DataException, StringComparison.Ordinal) || e.SqlState.StartsWith(IntegrityViolation, StringComparison.Ordinal))
-        {
-            throw new LedgerRowRefusedException($"PostgreSQL says {e.SqlState}: {e.MessageText}.", e);
-        }
+        await database.WriteAsync(connection => WriteOrRefuseAsync(connection, rows, cancellationToken), cancellationToken);
     }
 
     public async ValueTask<IReadOnlyList<Spend>> ReadSpendAsync(IReadOnlyCollection<string> windows, CancellationToken cancellationToken)
@@ -76,12 +71,21 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
         ArgumentNullException.ThrowIfNull(endUser);
         object[] user = [StoredText.Of(endUser)];
         using var turn = await database.TakeTurnAsync(cancellationToken);
-        await using var connection = await database.OpenAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var rows = await connection.ExecuteAsync("UPDATE llmproxy_requests SET end_user = NULL WHERE end_user = $1", user, cancellationToken);
-        await connection.ExecuteAsync("DELETE FROM llmproxy_spend WHERE end_user = $1", user, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
-        return rows;
+        return await database.WriteAsync(
+            async connection =>
+            {
+                await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+                var rows = await connection.ExecuteAsync("UPDATE llmproxy_requests SET end_user = NULL WHERE end_user = $1", user, cancellationToken);
+                await connection.ExecuteAsync("DELETE FROM llmproxy_spend WHERE end_user = $1", user, cancellationToken);
+                foreach (var table in (string[])["llmproxy_limits", "llmproxy_slices"])
+                {
+                    await connection.ExecuteAsync($"DELETE FROM {table} WHERE meter LIKE 'user/%' AND {UserOfMeter} = $1", user, cancellationToken);
+                }
+
+                await transaction.CommitAsync(cancellationToken);
+                return rows;
+            },
+            cancellationToken);
     }
 
     public async ValueTask<int> DeleteBeforeAsync(DateTimeOffset before, CancellationToken cancellationToken)
@@ -90,15 +94,29 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
         do
         {
             using var turn = await database.TakeTurnAsync(cancellationToken);
-            await using var connection = await database.OpenAsync(cancellationToken);
-            some = await connection.ExecuteAsync(
-                $"DELETE FROM llmproxy_requests WHERE id IN (SELECT id FROM llmproxy_requests WHERE started < $1 ORDER BY started, id LIMIT {Step})",
-                [Types.Time(before)],
+            some = await database.WriteAsync(
+                connection => connection.ExecuteAsync(
+                    $"DELETE FROM llmproxy_requests WHERE id IN (SELECT id FROM llmproxy_requests WHERE started < $1 ORDER BY started, id LIMIT {Step})",
+                    [Types.Time(before)],
+                    cancellationToken),
                 cancellationToken);
             deleted += some;
         }
         while (some == Step);
         return deleted;
+    }
+
+    private static async Task<int> WriteOrRefuseAsync(NpgsqlConnection connection, IReadOnlyList<LedgerRow> rows, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await WriteAsync(connection, rows, cancellationToken);
+            return rows.Count;
+        }
+        catch (PostgresException e) when (e.SqlState.StartsWith(DataException, StringComparison.Ordinal) || e.SqlState.StartsWith(IntegrityViolation, StringComparison.Ordinal))
+        {
+            throw new LedgerRowRefusedException($"PostgreSQL says {e.SqlState}: {e.MessageText}.", e);
+        }
     }
 
     private static async Task WriteAsync(NpgsqlConnection connection, IReadOnlyList<LedgerRow> rows, CancellationToken cancellationToken)
@@ -131,7 +149,11 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
     private async Task<int> RepriceAsync(CostChange[] changes, CancellationToken cancellationToken)
     {
         using var turn = await database.TakeTurnAsync(cancellationToken);
-        await using var connection = await database.OpenAsync(cancellationToken);
+        return await database.WriteAsync(connection => RepriceAsync(connection, changes, cancellationToken), cancellationToken);
+    }
+
+    private static async Task<int> RepriceAsync(NpgsqlConnection connection, CostChange[] changes, CancellationToken cancellationToken)
+    {
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var (changed, sums) = (0, new SpendSums());
         var costs = changes.ToDictionary(static change => StoredText.Of(change.Id), static change => change.Cost, StringComparer.Ordinal);

@@ -72,8 +72,13 @@ internal sealed class PostgresLimitStore(PostgresDatabase database) : ILimitStor
         Array.Sort(inOrder, (a, b) => string.CompareOrdinal(asks[a].Meter, asks[b].Meter) is not 0 and var order
             ? order
             : string.CompareOrdinal(asks[a].Window, asks[b].Window));
+        return await database.WriteAsync(connection => ExchangeAsync(connection, replica, asks, inOrder, cancellationToken), cancellationToken);
+    }
+
+    private static async Task<LimitGrant[]> ExchangeAsync(
+        NpgsqlConnection connection, string replica, IReadOnlyList<LimitAsk> asks, int[] inOrder, CancellationToken cancellationToken)
+    {
         var grants = new LimitGrant[asks.Count];
-        await using var connection = await database.OpenAsync(cancellationToken);
         await using var batch = new NpgsqlBatch(connection);
         var values = Values([.. inOrder.Select(i => asks[i])]);
         batch.BatchCommands.Add(PostgresText.BatchCommand(Take, values));
@@ -94,9 +99,11 @@ internal sealed class PostgresLimitStore(PostgresDatabase database) : ILimitStor
     }
 
     /// <summary>Takes away windows that have ended, and the shares of replicas that are no longer heard of, whose count stays. What another has in hand is left for the next time.</summary>
-    public async Task ForgetAsync(CancellationToken cancellationToken)
+    public async Task ForgetAsync(CancellationToken cancellationToken) =>
+        await database.WriteAsync(connection => ForgetAsync(connection, cancellationToken), cancellationToken);
+
+    private static async Task<int> ForgetAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
         await using var batch = new NpgsqlBatch(connection);
         batch.BatchCommands.Add(new NpgsqlBatchCommand($"""
             WITH ended AS (
@@ -116,7 +123,7 @@ internal sealed class PostgresLimitStore(PostgresDatabase database) : ILimitStor
             sums AS (SELECT meter, period, SUM(used) AS used FROM gone WHERE period <> 'now' GROUP BY meter, period)
             UPDATE llmproxy_limits l SET forgotten = l.forgotten + g.used FROM sums g WHERE l.meter = g.meter AND l.period = g.period
             """));
-        await batch.ExecuteNonQueryAsync(cancellationToken);
+        return await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private static object[] Values(LimitAsk[] asks) =>

@@ -2,8 +2,8 @@ using Npgsql;
 
 namespace LlmProxy.Host.Stores;
 
-/// <summary>Listens to a channel for as long as it lives, with a connection of its own that is made again whenever it breaks.</summary>
-internal sealed class PostgresListener(PostgresDatabase database, string channel, Action<string> told, TimeProvider time) : IAsyncDisposable
+/// <summary>Listens to changes of keys for as long as it lives, with a connection of its own that is made again whenever it breaks.</summary>
+internal sealed class PostgresListener(PostgresDatabase database, Action<string> told, TimeProvider time) : IAsyncDisposable
 {
     private static readonly TimeSpan _pause = TimeSpan.FromSeconds(1);
 
@@ -42,7 +42,7 @@ internal sealed class PostgresListener(PostgresDatabase database, string channel
             {
                 await using var connection = await database.OpenAsync(cancellationToken);
                 connection.Notification += (_, notification) => told(notification.Payload);
-                await using (var listen = new NpgsqlCommand($"LISTEN {channel}", connection))
+                await using (var listen = new NpgsqlCommand($"LISTEN {await database.ChannelAsync(connection, cancellationToken)}", connection))
                 {
                     await listen.ExecuteNonQueryAsync(cancellationToken);
                 }

@@ -90,7 +90,9 @@ internal static class PostgresSchema
         await transaction.CommitAsync(cancellationToken);
     }
 
-    private static async Task<int> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>The version of the tables that the connection's search path leads to; 0: there are none.</summary>
+    /// <exception cref="RefusedException">They are from a newer program than this can work with.</exception>
+    public static async Task<int> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         // Read as rows are: what a server remembers of names may be from before another replica made the tables.
         await using var exists = new NpgsqlCommand(

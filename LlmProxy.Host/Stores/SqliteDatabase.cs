@@ -16,6 +16,9 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
     private const int PatienceSeconds = 5;
 
     private readonly StoreThread _thread = new(name);
+    private readonly Lock _reading = new();
+    private SqliteConnection? _read;
+    private volatile bool _isEnding;
     private SqliteConnection? _connection;
 
     public string Path => path;
@@ -23,17 +26,19 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
     /// <summary>
     /// Whether the database can be used, and if so, brings it to the newest version. One that only is busy is no reason not to start.
     /// </summary>
+    /// <returns>Null, or that it is busy, and so as it was.</returns>
     /// <exception cref="RefusedException">It cannot be; the text says why and what to do. The file is left as it is.</exception>
-    public static void Prepare(string path)
+    public static string? Prepare(string path)
     {
         try
         {
             MakeOwners(path);
             using var connection = Open(path);
+            return null;
         }
         catch (SqliteException e) when (e.SqliteErrorCode is SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED)
         {
-            // It is brought to the newest version when it is first used.
+            return Explain(path, e) + " It is brought to the newest version when an instance first uses it.";
         }
         catch (SqliteException e)
         {
@@ -41,11 +46,28 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
         }
     }
 
-    /// <summary>Does something with the connection.</summary>
-    public Task<T> RunAsync<T>(Func<SqliteConnection, T> work, CancellationToken cancellationToken) => _thread.RunAsync(() => Run(work), cancellationToken);
+    /// <summary>Reads something. Nobody waits for what is no longer wanted: it is interrupted.</summary>
+    public async Task<T> ReadAsync<T>(Func<SqliteConnection, T> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _thread.RunAsync(() => Run(work, isWriting: false, cancellationToken), cancellationToken);
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == SQLitePCL.raw.SQLITE_INTERRUPT && _isEnding)
+        {
+            throw new OperationCanceledException("The store is closed.", e);
+        }
+    }
 
+    /// <summary>Writes something. What has begun is done to its end.</summary>
+    public Task<T> WriteAsync<T>(Func<SqliteConnection, T> work, CancellationToken cancellationToken) =>
+        _thread.RunAsync(() => Run(work, isWriting: true, CancellationToken.None), cancellationToken);
+
+    /// <summary>What is being read is interrupted, what waits to be is not begun; what is to be written is written still.</summary>
     public void Dispose()
     {
+        _isEnding = true;
+        Interrupt();
         _thread.Dispose();
         _connection?.Dispose();
     }
@@ -59,9 +81,19 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
             + "Put a backup in its place, or try to save what is in it with \"sqlite3 FILE .recover\".",
         SQLitePCL.raw.SQLITE_CANTOPEN => $"{path} cannot be opened or made. May this user write there?",
         SQLitePCL.raw.SQLITE_READONLY => $"{path} can only be read. May this user write there?",
+        SQLitePCL.raw.SQLITE_BUSY or SQLitePCL.raw.SQLITE_LOCKED => $"{path} is busy: another program has it locked.",
         SQLitePCL.raw.SQLITE_FULL => $"{path}: the disk is full.",
         _ => $"{path} cannot be used: {e.Message}",
     };
+
+    /// <summary>A connection that changes nothing, not even to what version a database is.</summary>
+    public static SqliteConnection OpenToLook(string path)
+    {
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false, DefaultTimeout = PatienceSeconds }.ToString());
+        connection.Open();
+        return connection;
+    }
 
     /// <summary>The folder may be one that others look into; what lies beside the file gets its mode.</summary>
     private static void MakeOwners(string path)
@@ -102,8 +134,9 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
             SqliteSchema.Read(connection, path);
             using (var settings = connection.CreateCommand())
             {
-                // NORMAL: a power cut may take the last transactions, never the file; a killed process takes nothing.
-                settings.CommandText = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864";
+                // NORMAL: a power cut may take the last transactions, never the file; a killed process takes nothing. What is deleted or moved within
+                // the file is overwritten, so that a name that was erased is in no unused part of it.
+                settings.CommandText = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON";
                 settings.ExecuteNonQuery();
             }
 
@@ -117,26 +150,78 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
         }
     }
 
-    private T Run<T>(Func<SqliteConnection, T> work)
+    private T Run<T>(Func<SqliteConnection, T> work, bool isWriting, CancellationToken cancellationToken)
     {
         try
         {
-            var result = work(_connection ??= Open(path));
-            health?.Succeeded();
+            var connection = _connection ??= Open(path);
+            var result = isWriting ? work(connection) : Read(connection, work, cancellationToken);
+            if (isWriting)
+            {
+                health?.Wrote();
+            }
+            else
+            {
+                health?.Read();
+            }
+
             return result;
         }
-        catch (LedgerRowRefusedException)
+        catch (Exception e) when (e is SqliteException { SqliteErrorCode: SQLitePCL.raw.SQLITE_INTERRUPT } or OperationCanceledException)
         {
-            // It works as it should: what was written is at fault.
-            health?.Succeeded();
+            // As was asked for.
+            throw;
+        }
+        catch (LedgerRowRefusedException e)
+        {
+            health?.FailedToWrite(e);
             throw;
         }
         catch (Exception e)
         {
-            health?.Failed(e);
+            // Where it could not even be opened it cannot be read either.
+            health?.Failed(e, isWriting && _connection is not null);
             _connection?.Dispose();
             _connection = null;
             throw;
+        }
+    }
+
+    private T Read<T>(SqliteConnection connection, Func<SqliteConnection, T> work, CancellationToken cancellationToken)
+    {
+        using var registration = cancellationToken.UnsafeRegister(static self => ((SqliteDatabase)self!).Interrupt(), this);
+        try
+        {
+            lock (_reading)
+            {
+                if (_isEnding || cancellationToken.IsCancellationRequested)
+                {
+                    throw new OperationCanceledException(cancellationToken);
+                }
+
+                _read = connection;
+            }
+
+            return work(connection);
+        }
+        finally
+        {
+            lock (_reading)
+            {
+                _read = null;
+            }
+        }
+    }
+
+    /// <summary>Ends what is being read, if anything is.</summary>
+    private void Interrupt()
+    {
+        lock (_reading)
+        {
+            if (_read?.Handle is { } handle)
+            {
+                SQLitePCL.raw.sqlite3_interrupt(handle);
+            }
         }
     }
 }

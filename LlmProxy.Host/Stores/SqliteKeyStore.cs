@@ -8,7 +8,7 @@ internal sealed class SqliteKeyStore(string path, TimeProvider time, StoreHealth
 {
     private static readonly TimeSpan _step = TimeSpan.FromMilliseconds(500);
 
-    private static readonly string _insertKey = $"INSERT INTO llmproxy_keys({KeyColumns.List}) VALUES({SqliteText.Places(KeyColumns.Names.Length)}) ON CONFLICT DO NOTHING";
+    private static readonly string _insertKey = $"INSERT INTO llmproxy_keys({KeyColumns.List}) VALUES({string.Join(", ", KeyColumns.Names.Select(static _ => "?"))}) ON CONFLICT DO NOTHING";
     private static readonly string _insertGroup = $"INSERT INTO llmproxy_groups({KeyColumns.GroupList}) VALUES({SqliteText.Places(KeyColumns.GroupNames.Length)}) ON CONFLICT DO NOTHING";
     private static readonly string _updateKey = Update("llmproxy_keys", KeyColumns.Names);
     private static readonly string _updateGroup = Update("llmproxy_groups", KeyColumns.GroupNames);
@@ -17,12 +17,18 @@ internal sealed class SqliteKeyStore(string path, TimeProvider time, StoreHealth
     private readonly ChangeSignal _changed = new(time);
 
     public async ValueTask<KeyStoreChanges> ReadAsync(long afterRevision, CancellationToken cancellationToken) =>
-        await _database.RunAsync(connection => Read(connection, afterRevision), cancellationToken);
+        await _database.ReadAsync(connection => Read(connection, afterRevision), cancellationToken);
 
     public ValueTask WaitAsync(long revision, CancellationToken cancellationToken) => _changed.WaitAsync(revision, _step, cancellationToken);
 
     public ValueTask<bool> SaveAsync(IReadOnlyList<StoredKey> keys, CancellationToken cancellationToken) => SaveAsync(
-        (connection, revision) => keys.All(key => Save(connection, _insertKey, _updateKey, key.Revision, KeyColumns.Values(key, revision, SqliteTypes.Instance))),
+        (connection, revision) =>
+        {
+            // One statement for all that are new: there may be a hundred thousand.
+            using var insert = new SqliteInsert(connection, _insertKey);
+            return keys.All(key => KeyColumns.Values(key, revision, SqliteTypes.Instance) is var values
+                && (key.Revision == 0 ? insert.Execute(values) > 0 : connection.Execute(_updateKey, [.. values, key.Revision]) > 0));
+        },
         cancellationToken);
 
     public ValueTask<bool> SaveAsync(StoredGroup group, CancellationToken cancellationToken) => SaveAsync(
@@ -33,7 +39,7 @@ internal sealed class SqliteKeyStore(string path, TimeProvider time, StoreHealth
 
     private async ValueTask<bool> SaveAsync(Func<SqliteConnection, long, bool> save, CancellationToken cancellationToken)
     {
-        var revision = await _database.RunAsync(
+        var revision = await _database.WriteAsync(
             connection =>
             {
                 using var transaction = connection.BeginTransaction();

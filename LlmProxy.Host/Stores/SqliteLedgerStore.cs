@@ -21,10 +21,10 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     private static SqliteTypes Types => SqliteTypes.Instance;
 
     public async ValueTask WriteAsync(IReadOnlyList<LedgerRow> rows, CancellationToken cancellationToken) =>
-        await _writing.RunAsync(connection => WriteOrRefuse(connection, rows), cancellationToken);
+        await _writing.WriteAsync(connection => WriteOrRefuse(connection, rows), cancellationToken);
 
     public async ValueTask<IReadOnlyList<Spend>> ReadSpendAsync(IReadOnlyCollection<string> windows, CancellationToken cancellationToken) =>
-        await _reading.RunAsync(
+        await _reading.ReadAsync(
             connection =>
             {
                 using var command = connection.Command(
@@ -36,7 +36,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     public async ValueTask<IReadOnlyList<UsageTotal>> SumAsync(UsageQuery query, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(query);
-        return await _reading.RunAsync(
+        return await _reading.ReadAsync(
             connection =>
             {
                 using var command = connection.CreateCommand();
@@ -49,7 +49,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     public IAsyncEnumerable<LedgerRow> ReadAsync(UsageQuery query, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(query);
-        return LedgerPages.ReadAsync(query, Step, (after, most) => _reading.RunAsync(connection => ReadPage(connection, query, after, most), cancellationToken), cancellationToken);
+        return LedgerPages.ReadAsync(query, Step, (after, most) => _reading.ReadAsync(connection => ReadPage(connection, query, after, most), cancellationToken), cancellationToken);
     }
 
     public async ValueTask<int> RepriceAsync(IReadOnlyList<CostChange> changes, CancellationToken cancellationToken)
@@ -58,7 +58,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
         var changed = 0;
         foreach (var some in changes.Chunk(Step))
         {
-            changed += await _writing.RunAsync(connection => Reprice(connection, some), cancellationToken);
+            changed += await _writing.WriteAsync(connection => Reprice(connection, some), cancellationToken);
         }
 
         return changed;
@@ -68,13 +68,19 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     {
         ArgumentNullException.ThrowIfNull(endUser);
         var user = StoredText.Of(endUser);
-        return await _writing.RunAsync(
+        return await _writing.WriteAsync(
             connection =>
             {
-                using var transaction = connection.BeginTransaction();
-                var rows = connection.Execute("UPDATE llmproxy_requests SET end_user = NULL WHERE end_user = $0", user);
-                connection.Execute("DELETE FROM llmproxy_spend WHERE end_user = $0", user);
-                transaction.Commit();
+                int rows;
+                using (var transaction = connection.BeginTransaction())
+                {
+                    rows = connection.Execute("UPDATE llmproxy_requests SET end_user = NULL WHERE end_user = $0", user);
+                    connection.Execute("DELETE FROM llmproxy_spend WHERE end_user = $0", user);
+                    transaction.Commit();
+                }
+
+                // What was there before stands in the file beside the database until that is cut off. Where a report holds it, the end of an instance does that.
+                connection.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
                 return rows;
             },
             cancellationToken);
@@ -85,7 +91,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
         var (deleted, some) = (0, 0);
         do
         {
-            some = await _writing.RunAsync(
+            some = await _writing.WriteAsync(
                 connection => connection.Execute(
                     $"DELETE FROM llmproxy_requests WHERE id IN (SELECT id FROM llmproxy_requests WHERE started < $0 ORDER BY started LIMIT {Step})", Types.Time(before)),
                 cancellationToken);
@@ -101,7 +107,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     /// <returns>What is wrong; empty: nothing.</returns>
     public async Task<IReadOnlyList<string>> CheckAsync(bool thoroughly, CancellationToken cancellationToken)
     {
-        var found = await _care.RunAsync(
+        var found = await _care.ReadAsync(
             connection =>
             {
                 using var command = connection.Command(thoroughly ? "PRAGMA integrity_check" : "PRAGMA quick_check");
@@ -112,11 +118,15 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
         return found is ["ok"] ? [] : found;
     }
 
+    /// <summary>Whether anything can be written now; its health is told.</summary>
+    public Task ProbeAsync(CancellationToken cancellationToken) =>
+        _writing.WriteAsync(static connection => connection.Execute("UPDATE llmproxy_revision SET value = value"), cancellationToken);
+
     /// <summary>Writes a copy of the whole database, keys included, as of one moment, while others write on.</summary>
     /// <param name="copy">A file that does not exist.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public Task BackUpAsync(string copy, CancellationToken cancellationToken) =>
-        _care.RunAsync(
+        _care.ReadAsync(
             connection =>
             {
                 using var command = connection.Command("VACUUM INTO $0", copy);

@@ -5,17 +5,21 @@ using LlmProxy.Core.Accounting;
 namespace LlmProxy.Host.Stores;
 
 /// <summary>
-/// What a store needs beside its use: a look at its file after a crash, ended windows forgotten. It also says in the log and in metrics
-/// how the store is.
+/// What a store needs beside its use: a look at its file after a crash, ended windows forgotten, a try whether it takes anything where
+/// nothing has been written for a while. It also says in the log and in metrics how the store is.
 /// </summary>
 internal sealed partial class StoreCare : BackgroundService
 {
-    /// <summary>How often.</summary>
-    private static readonly TimeSpan _step = TimeSpan.FromMinutes(5);
+    /// <summary>How often it is tried again whether a store takes something that did not.</summary>
+    private static readonly TimeSpan _step = TimeSpan.FromSeconds(5);
+
+    /// <summary>Steps between two times that windows are forgotten, and that a store is tried that seems well.</summary>
+    private const int Round = 60;
 
     private readonly string _data;
     private readonly ILedgerStore _ledger;
     private readonly PostgresLimitStore? _limits;
+    private readonly PostgresDatabase? _database;
     private readonly StoreHealth _health;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -28,11 +32,13 @@ internal sealed partial class StoreCare : BackgroundService
         _data = data;
         _ledger = services.GetRequiredService<ILedgerStore>();
         _limits = services.GetService<PostgresLimitStore>();
+        _database = services.GetService<PostgresDatabase>();
         _health = services.GetRequiredService<StoreHealth>();
         _time = services.GetRequiredService<TimeProvider>();
         _logger = services.GetRequiredService<ILogger<StoreCare>>();
-        services.GetRequiredService<IMeterFactory>().Create(LlmProxyTelemetry.MeterName)
-            .CreateObservableCounter("llmproxy.store.failures", () => _health.Failures, "{failure}", "What the store was asked for and did not do.");
+        var meter = services.GetRequiredService<IMeterFactory>().Create(LlmProxyTelemetry.MeterName);
+        meter.CreateObservableCounter("llmproxy.store.failures", () => _health.Failures, "{failure}", "What the store was asked for and did not do.");
+        meter.CreateObservableGauge("llmproxy.store.trouble", Troubles, "{trouble}", "1 while the store cannot be read, or takes nothing, else 0.");
         _health.Changed = trouble =>
         {
             if (trouble is not null)
@@ -70,12 +76,20 @@ internal sealed partial class StoreCare : BackgroundService
             }
 
             using var timer = new PeriodicTimer(_step, _time);
-            while (await timer.WaitForNextTickAsync(stoppingToken))
+            for (var step = 1; ; step++)
             {
-                if (_limits is not null)
+                // At the start as well: who looks should see a store that takes nothing before the first row waits for it.
+                if (step == 1 || step % Round == 0 || _health.IsWritingInTrouble)
+                {
+                    await TryAsync(() => ProbeAsync(stoppingToken));
+                }
+
+                if (_limits is not null && step % Round == 0)
                 {
                     await TryAsync(() => _limits.ForgetAsync(stoppingToken));
                 }
+
+                await timer.WaitForNextTickAsync(stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -96,6 +110,15 @@ internal sealed partial class StoreCare : BackgroundService
             Log.Whole(_logger, _time.GetElapsedTime(began));
         }
     }
+
+    private Task ProbeAsync(CancellationToken cancellationToken) =>
+        _database?.ProbeAsync(cancellationToken) ?? (_ledger as SqliteLedgerStore)?.ProbeAsync(cancellationToken) ?? Task.CompletedTask;
+
+    private Measurement<int>[] Troubles() =>
+    [
+        new(_health.IsReadingInTrouble ? 1 : 0, new KeyValuePair<string, object?>("operation", "read")),
+        new(_health.IsWritingInTrouble ? 1 : 0, new KeyValuePair<string, object?>("operation", "write")),
+    ];
 
     private static async Task TryAsync(Func<Task> work)
     {

@@ -29,6 +29,7 @@ internal sealed class LedgerCostTests
         var metrics = new ProxyMetrics(services.GetRequiredService<IMeterFactory>(), TimeProvider.System);
         using (var ledger = new Ledger(new MemoryLedgerStore { Before = () => Task.Delay(Timeout.Infinite) }, new LedgerSettings { Directory = directory }, metrics, TimeProvider.System, NullLogger<Ledger>.Instance))
         {
+            ledger.StartingAsync(default);
             var settlement = new Settlement(ledger, new TokenRates(), metrics, TimeProvider.System);
             var caller = new Caller("key_01JD8Z4K", "engineering", [], false);
             var price = new Price(new PriceOptions { Input = 3, CachedInput = 0.3m, Output = 15 });

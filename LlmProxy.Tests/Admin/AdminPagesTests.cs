@@ -156,6 +156,41 @@ public sealed class AdminPagesTests : LedgerFixture
     }
 
     [Test]
+    public async Task Long_lists_come_a_page_at_a_time()
+    {
+        await BeginAsync();
+        for (var i = 0; i < 5; i++)
+        {
+            await CallAsync("POST", "/keys", $$"""{"name":"u{{i}}"}""", 201);
+            await CallAsync("POST", "/groups", $$"""{"name":"g{{i}}"}""", 201);
+        }
+
+        Assert.That(await PagesAsync("/keys", "keys", "id"), Is.EqualTo((string[])["other tester", "u0 u1", "u2 u3", "u4"]));
+        Assert.That(await PagesAsync("/groups", "groups", "name"), Is.EqualTo((string[])["g0 g1", "g2 g3", "g4 team"]));
+        Assert.That((bool)(await CallAsync("GET", "/keys"))["has_more"]!, Is.False);
+        foreach (string wrong in (string[])["/keys?limit=0", "/keys?limit=1001", "/keys?limit=x", "/keys?after=nobody", "/groups?limit=-1"])
+        {
+            await RefusedAsync("GET", wrong, "", 400, "invalid_value");
+        }
+    }
+
+    private async Task<string[]> PagesAsync(string path, string list, string id)
+    {
+        var (pages, after) = (new List<string>(), "");
+        while (true)
+        {
+            JsonNode page = await CallAsync("GET", $"{path}?limit=2{after}");
+            pages.Add(string.Join(' ', Names(page, list)));
+            if (!(bool)page["has_more"]!)
+            {
+                return [.. pages];
+            }
+
+            after = "&after=" + (string)page[list]!.AsArray()[^1]![id]!;
+        }
+    }
+
+    [Test]
     public async Task It_says_how_the_proxy_is_and_reads_its_configuration_again()
     {
         await BeginAsync();

@@ -46,6 +46,43 @@ internal sealed class KeyOutageTests
         Assert.That(Knows(rotated.Secret!), Is.False);
     }
 
+    [Test]
+    public async Task A_group_is_told_to_be_saved_though_the_store_goes_as_soon_as_it_has_it()
+    {
+        _store.GoesAfterSave = true;
+        LlmProxyKeyChange made = await _keys.CreateGroupAsync("team", """{"RequestsPerMinute":7}""");
+        Assert.That((made.Outcome, made.Group?.Name), Is.EqualTo((LlmProxyKeyOutcome.Done, "team")));
+        (_store.IsDown, _store.GoesAfterSave) = (false, false);
+        await _follower.RefreshAsync(default);
+        Assert.That((await _keys.ChangeGroupAsync("team", "{}")).Outcome, Is.EqualTo(LlmProxyKeyOutcome.Done), "its number is the store's again");
+        _store.GoesAfterSave = true;
+        Assert.That((await _keys.RemoveGroupAsync("team")).Outcome, Is.EqualTo(LlmProxyKeyOutcome.Done));
+        Assert.That(_keys.ListGroups(), Is.Empty);
+    }
+
+    [TestCase("{}")]
+    [TestCase("null")]
+    [TestCase("""{"Revision":5,"Keys":[null],"Groups":[]}""")]
+    [TestCase("""{"Revision":5,"Keys":[{"Id":null,"Name":"a","Hash":"sha256:00","Created":"2026-11-25T12:00:00Z"}],"Groups":[]}""")]
+    [TestCase("""{"Revision":5,"Keys":[]}""")]
+    public async Task What_is_no_whole_snapshot_is_none(string text)
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(path, text);
+            _store.IsDown = true;
+            await using var follower = new KeyStoreFollower(_store, new StoredKeys(), new KeySnapshotFile(path), static _ => false, TimeProvider.System, NullLogger<KeyStoreFollower>.Instance);
+            await follower.StartAsync(default);
+            Assert.That(follower.KnowsNothing, Is.True);
+            await follower.StopAsync(default);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [TestCase(false)]
     [TestCase(true)]
     public async Task After_an_outage_all_is_as_the_store_says_that_took_over_even_with_the_same_revision(bool ofTheKey)

@@ -116,6 +116,7 @@ internal sealed class FollowTests : HostTest
         if (!OperatingSystem.IsWindows())
         {
             Assert.That(File.GetUnixFileMode(socket), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+            Assert.That(Directory.GetFileSystemEntries(Path.GetDirectoryName(socket)!, ".*"), Is.Empty, "nothing is left of where it was made");
         }
 
         // A variable that the running instance does not have keeps it from following before it was asked.

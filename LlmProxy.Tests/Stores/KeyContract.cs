@@ -43,6 +43,28 @@ internal abstract class KeyContract
     }
 
     [Test]
+    public async Task Many_come_at_once_all_of_them_or_none()
+    {
+        const int Many = 25_000;
+        StoredKey[] all =
+        [
+            .. Enumerable.Range(0, Many).Select(static i => Key($"key_{i:D5}") with
+            {
+                Group = i % 2 == 0 ? "team" : null,
+                Expires = i % 3 == 0 ? LedgerRows.Noon.AddDays(1) : null,
+                Settings = """{"Models":["a"]}""",
+            }),
+        ];
+        Assert.That(await _store.SaveAsync([.. all, Key("more", hash: all[7].Hash)], None), Is.False);
+        Assert.That((await _store.ReadAsync(0, None)).Keys, Is.Empty);
+        var began = TimeProvider.System.GetTimestamp();
+        Assert.That(await _store.SaveAsync(all, None), Is.True);
+        await TestContext.Out.WriteLineAsync($"{Many} keys took {TimeProvider.System.GetElapsedTime(began).TotalMilliseconds:0} ms");
+        Assert.That((await _store.ReadAsync(0, None)).Keys.Select(static key => key with { Revision = 0 }).OrderBy(static key => key.Id, StringComparer.Ordinal), Is.EqualTo(all));
+        Assert.That(await _store.SaveAsync([Key("more", all[^1].Name)], None), Is.False);
+    }
+
+    [Test]
     public async Task Only_what_has_changed_since_is_read_again()
     {
         await SaveAsync(Key("a"), Key("b"));

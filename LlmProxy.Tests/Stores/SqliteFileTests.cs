@@ -101,7 +101,7 @@ internal sealed class SqliteFileTests
         Assert.That(found, Is.Not.Empty);
         health.Damaged(found);
         Assert.That(async () => await ledger.SumAsync(new UsageQuery { By = [UsageKey.Key] }, None), Throws.InstanceOf<SqliteException>());
-        health.Succeeded();
+        health.Read();
         Assert.That(health.Trouble!.Problem, Is.Not.Empty, "what is damaged stays so");
         Assert.That(told, Has.Count.EqualTo(1), "said once");
         Assert.That(health.Failures, Is.EqualTo(1));

@@ -43,7 +43,12 @@ public sealed class FlakyKeyStore : IKeyStore
         return isSaved;
     }
 
-    public ValueTask<bool> SaveAsync(StoredGroup group, CancellationToken cancellationToken) => Up().SaveAsync(group, cancellationToken);
+    public async ValueTask<bool> SaveAsync(StoredGroup group, CancellationToken cancellationToken)
+    {
+        bool isSaved = await Up().SaveAsync(group, cancellationToken);
+        _isDown |= GoesAfterSave;
+        return isSaved;
+    }
 
     private MemoryKeyStore Up() => _isDown ? throw new InvalidOperationException("The store is away.") : Inner;
 }
