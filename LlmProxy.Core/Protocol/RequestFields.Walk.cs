@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace LlmProxy.Core.Protocol;
 
-/// <summary>The quick way, for a body in one piece with plain names.</summary>
+/// <summary>The quick way, for a body with plain names.</summary>
 internal sealed partial class RequestFields
 {
     // Visible ASCII and the space, without quote and backslash.
@@ -13,7 +13,7 @@ internal sealed partial class RequestFields
 
     /// <summary>Reads a body as <see cref="Read(ref Utf8JsonReader)"/> does.</summary>
     /// <returns>False if that has to be asked: the body is not plain, or not JSON.</returns>
-    private bool TryWalk(ReadOnlySpan<byte> body, out ProxyError? error)
+    private bool TryWalk(in ReadOnlySequence<byte> body, out ProxyError? error)
     {
         error = null;
         var walk = new JsonWalk(body);
@@ -67,15 +67,17 @@ internal sealed partial class RequestFields
         }
     }
 
-    private ProxyError? Note(RequestField field, ReadOnlySpan<byte> body)
+    private ProxyError? Note(RequestField field, in ReadOnlySequence<byte> body)
     {
-        var text = body[(int)field.ValueStart..(int)field.ValueEnd];
-        if (field is { IsExact: true, Name: FieldNames.Model or FieldNames.Stream } && Names.RoleOf(field.Name) == IdentityRole.None && TryTakePlain(field, text))
+        var text = body.IsSingleSegment ? default : body.Slice(field.ValueStart, field.ValueEnd - field.ValueStart);
+        var bytes = body.IsSingleSegment ? body.FirstSpan[(int)field.ValueStart..(int)field.ValueEnd] : text.FirstSpan;
+        var isWhole = body.IsSingleSegment || text.IsSingleSegment;
+        if (isWhole && Names.RoleOf(field.Name) == IdentityRole.None && TryTakePlain(field, bytes))
         {
             return null;
         }
 
-        var value = new Utf8JsonReader(text, _options);
+        var value = isWhole ? new Utf8JsonReader(bytes, _options) : new Utf8JsonReader(text, _options);
         value.Read();
         ProxyError? error = null;
         if (Names.IsActedOn(field.Name))
@@ -92,30 +94,74 @@ internal sealed partial class RequestFields
         return error;
     }
 
-    /// <summary>Takes the two fields that nearly every request has, written as they are nearly always written: without a reader of their own.</summary>
-    private bool TryTakePlain(RequestField field, ReadOnlySpan<byte> text)
+    /// <summary>Takes the fields that many requests have, written as they are nearly always written: without a reader of their own.</summary>
+    private bool TryTakePlain(RequestField field, ReadOnlySpan<byte> text) => field switch
     {
-        if (field.Name == FieldNames.Stream)
-        {
-            if (text[0] is not ((byte)'t' or (byte)'f'))
-            {
-                return false;
-            }
+        // Of those it is enough to know that they are there, and what they are.
+        { IsExact: false } or { Name: >= FieldNames.MaxTokens } => TryAdd(field, TypeOf(text[0])),
+        { Name: FieldNames.Stream } => TryTakePlainStream(field, text),
+        { Name: FieldNames.StreamOptions } => TryTakePlainStreamOptions(field, text),
+        { Name: FieldNames.Model } => TryTakePlainModel(field, text),
+        _ => false,
+    };
 
-            Stream = text[0] == 't';
-            _fields.Add(field with { Type = Stream ? JsonTokenType.True : JsonTokenType.False });
-            return true;
+    private bool TryTakePlainStream(RequestField field, ReadOnlySpan<byte> text)
+    {
+        if (text[0] is not ((byte)'t' or (byte)'f'))
+        {
+            return false;
         }
 
+        Stream = text[0] == 't';
+        return TryAdd(field, TypeOf(text[0]));
+    }
+
+    private bool TryTakePlainStreamOptions(RequestField field, ReadOnlySpan<byte> text)
+    {
+        var name = "{\"include_usage\":"u8;
+        if (!text.StartsWith(name))
+        {
+            return false;
+        }
+
+        var start = text[name.Length] == ' ' ? name.Length + 1 : name.Length;
+        if (!text[start..].SequenceEqual("true}"u8))
+        {
+            return false;
+        }
+
+        IncludesUsage = true;
+        UsageFlag = new SseRange(start, 4);
+        return TryAdd(field, JsonTokenType.StartObject);
+    }
+
+    private bool TryTakePlainModel(RequestField field, ReadOnlySpan<byte> text)
+    {
         if (text.Length <= 2 || text.Length - 2 > LongestModel || text[0] != '"' || _hasModel || text[1..^1].ContainsAnyExcept(_plainText))
         {
             return false;
         }
 
         Model = Encoding.ASCII.GetString(text[1..^1]);
-        _fields.Add(field with { Type = JsonTokenType.String });
+        return TryAdd(field, JsonTokenType.String);
+    }
+
+    private bool TryAdd(RequestField field, JsonTokenType type)
+    {
+        _fields.Add(field with { Type = type });
         return true;
     }
+
+    private static JsonTokenType TypeOf(byte first) => (char)first switch
+    {
+        '{' => JsonTokenType.StartObject,
+        '[' => JsonTokenType.StartArray,
+        '"' => JsonTokenType.String,
+        't' => JsonTokenType.True,
+        'f' => JsonTokenType.False,
+        'n' => JsonTokenType.Null,
+        _ => JsonTokenType.Number,
+    };
 
     private ref RequestField Last => ref System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_fields)[^1];
 }

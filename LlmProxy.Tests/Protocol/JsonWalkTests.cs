@@ -82,13 +82,13 @@ internal sealed class JsonWalkTests
                 return walk.IsAtEnd() ? members : null;
             }
 
-            var start = walk.Position;
+            var start = (int)walk.Position;
             if (!walk.TrySkip())
             {
                 return null;
             }
 
-            members.Add((Convert.ToHexString(name), start, walk.Position));
+            members.Add((Convert.ToHexString(name), start, (int)walk.Position));
         }
 
         return null;
