@@ -44,6 +44,9 @@ internal ref partial struct JsonWalk
     /// <summary>Where it stands.</summary>
     public readonly long Position => _before + _at;
 
+    /// <summary>The first byte of the value at which it stands.</summary>
+    public readonly byte First => _json[_at];
+
     /// <summary>Enters the object; <see cref="Position"/> is behind its opening brace then.</summary>
     public bool TryOpen() => Peek() == '{' && Take();
 

@@ -51,15 +51,21 @@ internal sealed partial class RequestFields
 
             var index = Names.Find(name, out var isExact);
             var valueStart = walk.Position;
+            var first = walk.First;
             if (!walk.TrySkip())
             {
                 return false;
             }
 
             isBehindField = Names.IsActedOn(index);
-            if (isBehindField || (index >= 0 && isExact))
+            if (isBehindField)
             {
-                var noted = Note(new RequestField(index, isExact, false, default, start, valueStart, walk.Position, previousEnd, -1), body);
+                _fields.Add(new RequestField(index, isExact, false, TypeOf(first), start, valueStart, walk.Position, previousEnd, -1));
+            }
+
+            if (index >= 0 && isExact)
+            {
+                var noted = Note(index, body, valueStart, walk.Position);
                 error ??= noted;
             }
 
@@ -67,56 +73,54 @@ internal sealed partial class RequestFields
         }
     }
 
-    private ProxyError? Note(RequestField field, in ReadOnlySequence<byte> body)
+    private ProxyError? Note(int name, in ReadOnlySequence<byte> body, long start, long end)
     {
-        var text = body.IsSingleSegment ? default : body.Slice(field.ValueStart, field.ValueEnd - field.ValueStart);
-        var bytes = body.IsSingleSegment ? body.FirstSpan[(int)field.ValueStart..(int)field.ValueEnd] : text.FirstSpan;
-        var isWhole = body.IsSingleSegment || text.IsSingleSegment;
-        if (isWhole && Names.RoleOf(field.Name) == IdentityRole.None && TryTakePlain(field, bytes))
-        {
-            return null;
-        }
+        var isWhole = body.IsSingleSegment;
+        var text = isWhole ? default : body.Slice(start, end - start);
+        var bytes = isWhole ? body.FirstSpan[(int)start..(int)end] : text.FirstSpan;
+        isWhole |= text.IsSingleSegment;
+        return isWhole && Names.RoleOf(name) == IdentityRole.None && TryTakePlain(name, bytes)
+            ? null
+            : Note(name, isWhole ? new Utf8JsonReader(bytes, _options) : new Utf8JsonReader(text, _options));
+    }
 
-        var value = isWhole ? new Utf8JsonReader(bytes, _options) : new Utf8JsonReader(text, _options);
+    private ProxyError? Note(int name, Utf8JsonReader value)
+    {
         value.Read();
-        ProxyError? error = null;
-        if (Names.IsActedOn(field.Name))
-        {
-            _fields.Add(field with { Type = value.TokenType });
-            error = field.IsExact ? Take(field.Name, ref value) : null;
-        }
-
-        if (field.IsExact)
-        {
-            _identity.Take(Names.RoleOf(field.Name), ref value);
-        }
-
+        var error = Names.IsActedOn(name) ? Take(name, ref value) : null;
+        _identity.Take(Names.RoleOf(name), ref value, isChecked: true);
         return error;
     }
 
     /// <summary>Takes the fields that many requests have, written as they are nearly always written: without a reader of their own.</summary>
-    private bool TryTakePlain(RequestField field, ReadOnlySpan<byte> text) => field switch
+    private bool TryTakePlain(int name, ReadOnlySpan<byte> text) => name switch
     {
-        // Of those it is enough to know that they are there, and what they are.
-        { IsExact: false } or { Name: >= FieldNames.MaxTokens } => TryAdd(field, TypeOf(text[0])),
-        { Name: FieldNames.Stream } => TryTakePlainStream(field, text),
-        { Name: FieldNames.StreamOptions } => TryTakePlainStreamOptions(field, text),
-        { Name: FieldNames.Model } => TryTakePlainModel(field, text),
-        _ => false,
+        FieldNames.Model => TryTakePlainModel(text),
+        FieldNames.Stream => TryTakePlainStream(text[0]),
+        FieldNames.StreamOptions => TryTakePlainStreamOptions(text),
+
+        // Of those it is enough to know that they are there.
+        _ => name >= FieldNames.MaxTokens,
     };
 
-    private bool TryTakePlainStream(RequestField field, ReadOnlySpan<byte> text)
+    private bool TryTakePlainModel(ReadOnlySpan<byte> text)
     {
-        if (text[0] is not ((byte)'t' or (byte)'f'))
+        if (text.Length <= 2 || text.Length - 2 > LongestModel || text[0] != '"' || _hasModel || text[1..^1].ContainsAnyExcept(_plainText))
         {
             return false;
         }
 
-        Stream = text[0] == 't';
-        return TryAdd(field, TypeOf(text[0]));
+        Model = Encoding.ASCII.GetString(text[1..^1]);
+        return true;
     }
 
-    private bool TryTakePlainStreamOptions(RequestField field, ReadOnlySpan<byte> text)
+    private bool TryTakePlainStream(byte first)
+    {
+        Stream = first == 't';
+        return first is (byte)'t' or (byte)'f';
+    }
+
+    private bool TryTakePlainStreamOptions(ReadOnlySpan<byte> text)
     {
         var name = "{\"include_usage\":"u8;
         if (!text.StartsWith(name))
@@ -132,23 +136,6 @@ internal sealed partial class RequestFields
 
         IncludesUsage = true;
         UsageFlag = new SseRange(start, 4);
-        return TryAdd(field, JsonTokenType.StartObject);
-    }
-
-    private bool TryTakePlainModel(RequestField field, ReadOnlySpan<byte> text)
-    {
-        if (text.Length <= 2 || text.Length - 2 > LongestModel || text[0] != '"' || _hasModel || text[1..^1].ContainsAnyExcept(_plainText))
-        {
-            return false;
-        }
-
-        Model = Encoding.ASCII.GetString(text[1..^1]);
-        return TryAdd(field, JsonTokenType.String);
-    }
-
-    private bool TryAdd(RequestField field, JsonTokenType type)
-    {
-        _fields.Add(field with { Type = type });
         return true;
     }
 
