@@ -1,5 +1,7 @@
+using System.Globalization;
 using BenchmarkDotNet.Running;
 using LlmProxy.Benchmarks.Guard;
+using LlmProxy.Benchmarks.Requests;
 using LlmProxy.Benchmarks.Soak;
 
 if (args is ["soak", .. var rest])
@@ -10,6 +12,11 @@ if (args is ["soak", .. var rest])
 if (args is ["guard"])
 {
     return GuardRun.Run();
+}
+
+if (args is ["allocations", .. var events])
+{
+    return AllocationRun.Run(events is [var count] ? int.Parse(count, CultureInfo.InvariantCulture) : 0);
 }
 
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
