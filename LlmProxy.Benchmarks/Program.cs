@@ -1,9 +1,22 @@
+using System.Globalization;
 using BenchmarkDotNet.Running;
+using LlmProxy.Benchmarks.Guard;
+using LlmProxy.Benchmarks.Requests;
 using LlmProxy.Benchmarks.Soak;
 
 if (args is ["soak", .. var rest])
 {
     return await SoakRun.RunAsync(SoakOptions.Parse(rest));
+}
+
+if (args is ["guard"])
+{
+    return GuardRun.Run();
+}
+
+if (args is ["allocations", .. var events])
+{
+    return AllocationRun.Run(events is [var count] ? int.Parse(count, CultureInfo.InvariantCulture) : 0);
 }
 
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

@@ -90,7 +90,8 @@ internal sealed class FieldNames
         var twin = -1;
         for (var i = 0; i < _bytes.Length; i++)
         {
-            if (_bytes[i].Length == name.Length)
+            // 0x20 is what tells a letter's case.
+            if (_bytes[i].Length == name.Length && (name.IsEmpty || ((_bytes[i][0] ^ name[0]) & ~0x20) == 0))
             {
                 if (name.SequenceEqual(_bytes[i]))
                 {

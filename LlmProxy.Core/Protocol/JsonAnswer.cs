@@ -145,13 +145,13 @@ internal sealed class JsonAnswer
                 return walk.IsAtEnd();
             }
 
-            var start = walk.Position;
+            var start = (int)walk.Position;
             if (!walk.TrySkip())
             {
                 return false;
             }
 
-            NoteMember(name, body, start, walk.Position);
+            NoteMember(name, body, start, (int)walk.Position);
         }
 
         return false;

@@ -1,24 +1,51 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 
 namespace LlmProxy.Core.Protocol;
 
 /// <summary>
-/// Goes once over a JSON object that lies in one piece, stops at each member of its top level and passes over everything else
+/// Goes once over a JSON object, in one piece or in several, stops at each member of its top level and passes over everything else
 /// with its grammar checked: several times as fast as a reader that stops at each token. It says no to whatever it does not
 /// take for plain JSON, deep nesting and members of its own whose names have escapes included; what is wrong with it, if anything, the runtime's reader says then.
 /// </summary>
-/// <param name="json">The object, and nothing else but white space.</param>
-internal ref struct JsonWalk(ReadOnlySpan<byte> json)
+internal ref partial struct JsonWalk
 {
-    // One bit each.
-    private const int DeepestNesting = 64;
+    // Longer names than that are nobody's.
+    private const int LongestCutName = 256;
 
-    private readonly ReadOnlySpan<byte> _json = json;
+    // What is behind the piece it stands in.
+    private readonly ReadOnlySequence<byte> _all;
+    private SequencePosition _next;
+    private bool _hasNext;
+
+    // The piece it stands in, and how many bytes were before it.
+    private ReadOnlySpan<byte> _json;
+    private long _before;
     private int _at;
     private bool _hasMember;
 
+    /// <param name="json">The object, and nothing else but white space.</param>
+    public JsonWalk(ReadOnlySpan<byte> json) => _json = json;
+
+    /// <param name="json">The object, and nothing else but white space.</param>
+    public JsonWalk(in ReadOnlySequence<byte> json)
+    {
+        if (json.IsSingleSegment)
+        {
+            _json = json.FirstSpan;
+            return;
+        }
+
+        _all = json;
+        _next = json.Start;
+        _hasNext = true;
+    }
+
     /// <summary>Where it stands.</summary>
-    public readonly int Position => _at;
+    public readonly long Position => _before + _at;
+
+    /// <summary>The first byte of the value at which it stands.</summary>
+    public readonly byte First => _json[_at];
 
     /// <summary>Enters the object; <see cref="Position"/> is behind its opening brace then.</summary>
     public bool TryOpen() => Peek() == '{' && Take();
@@ -28,10 +55,10 @@ internal ref struct JsonWalk(ReadOnlySpan<byte> json)
     /// <param name="name">What is between the quotes.</param>
     /// <param name="hasMember">False behind the last.</param>
     /// <returns>False if this is no plain JSON.</returns>
-    public bool TryNext(out int start, out ReadOnlySpan<byte> name, out bool hasMember)
+    public bool TryNext(out long start, out ReadOnlySpan<byte> name, out bool hasMember)
     {
         var next = Peek();
-        start = _at;
+        start = Position;
         name = default;
         hasMember = next != '}';
         if (!hasMember)
@@ -48,25 +75,17 @@ internal ref struct JsonWalk(ReadOnlySpan<byte> json)
 
             _at++;
             next = Peek();
-            start = _at;
+            start = Position;
         }
 
         _hasMember = true;
-        var end = next == '"' ? JsonScalar.EndOfPlainString(_json, _at) : -1;
-        if (end < 0)
+        if (next != '"' || !TryTakeName(out name) || Peek() != ':')
         {
             return false;
         }
 
-        name = _json[(start + 1)..(end - 1)];
-        _at = SkipSpace(_json, end);
-        if (_at >= _json.Length || _json[_at] != ':')
-        {
-            return false;
-        }
-
-        _at = SkipSpace(_json, _at + 1);
-        return _at < _json.Length;
+        _at++;
+        return Peek() >= 0;
     }
 
     /// <summary>Nothing but white space follows.</summary>
@@ -75,117 +94,60 @@ internal ref struct JsonWalk(ReadOnlySpan<byte> json)
     /// <summary>Passes over the value at which it stands.</summary>
     public bool TrySkip()
     {
-        var end = EndOfValue(_json, _at);
-        _at = Math.Max(end, _at);
-        return end >= 0;
-    }
-
-    private static int EndOfValue(ReadOnlySpan<byte> json, int at)
-    {
-        // What is open; the innermost in the lowest bit: 1 for an object.
-        var kinds = 0UL;
-        var depth = 0;
-        do
+        var nesting = new JsonNesting();
+        while (!nesting.TrySkip(_json, ref _at))
         {
-            at = SkipSpace(json, at);
-            var next = at < json.Length ? (char)json[at] : '\0';
-            if (next is '{' or '[')
+            // Cut by the end of this piece, or no JSON: a closer look at what it stopped at.
+            if (!TryTakeOne(ref nesting))
             {
-                if (depth++ == DeepestNesting)
-                {
-                    return -1;
-                }
-
-                var isObject = next == '{';
-                kinds = (kinds << 1) | (isObject ? 1UL : 0);
-                at = SkipSpace(json, at + 1);
-                if (at >= json.Length)
-                {
-                    return -1;
-                }
-
-                // An empty one is closed below.
-                if (json[at] != (isObject ? '}' : ']'))
-                {
-                    at = isObject ? EndOfName(json, at) : at;
-                    if (at < 0)
-                    {
-                        return -1;
-                    }
-
-                    continue;
-                }
-            }
-            else
-            {
-                at = next == '"' ? JsonScalar.EndOfString(json, at) : JsonScalar.End(json, at);
-                if (at < 0)
-                {
-                    return -1;
-                }
+                return false;
             }
 
-            at = Close(json, at, ref kinds, ref depth);
-        }
-        while (depth > 0 && at >= 0);
-
-        return at;
-    }
-
-    /// <summary>Behind a value: closes what ends here, and goes to the next value if something is still open.</summary>
-    private static int Close(ReadOnlySpan<byte> json, int at, ref ulong kinds, ref int depth)
-    {
-        while (depth > 0)
-        {
-            at = SkipSpace(json, at);
-            if (at >= json.Length)
+            if (nesting.HasEnded)
             {
-                return -1;
+                return true;
             }
-
-            var isObject = (kinds & 1) != 0;
-            var next = json[at++];
-            if (next == ',')
-            {
-                return isObject ? EndOfName(json, SkipSpace(json, at)) : at;
-            }
-
-            if (next != (isObject ? '}' : ']'))
-            {
-                return -1;
-            }
-
-            kinds >>= 1;
-            depth--;
         }
 
-        return at;
+        return true;
     }
 
-    /// <summary>From a name's opening quote to behind its colon.</summary>
-    private static int EndOfName(ReadOnlySpan<byte> json, int at)
+    private bool TryTakeName(out ReadOnlySpan<byte> name)
     {
-        at = at < json.Length && json[at] == '"' ? JsonScalar.EndOfString(json, at) : -1;
-        if (at < 0)
+        var end = JsonScalar.EndOfPlainString(_json, _at);
+        if (end >= 0)
         {
-            return -1;
+            name = _json[(_at + 1)..(end - 1)];
+            _at = end;
+            return true;
         }
 
-        at = SkipSpace(json, at);
-        return at < json.Length && json[at] == ':' ? at + 1 : -1;
+        var joined = _hasNext ? TakeCutName() : null;
+        name = joined;
+        return joined is not null;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int SkipSpace(ReadOnlySpan<byte> json, int at) => (uint)at < (uint)json.Length && json[at] > ' ' ? at : SkipSpaces(json, at);
-
-    private static int SkipSpaces(ReadOnlySpan<byte> json, int at)
+    // Hardly ever: a server's pieces are far longer than names.
+    private byte[]? TakeCutName()
     {
-        while (at < json.Length && json[at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')
+        var bytes = new byte[LongestCutName];
+        for (var count = 0; count < LongestCutName; count++)
         {
-            at++;
+            _at++;
+            switch (Current())
+            {
+                case '"':
+                    _at++;
+                    return bytes[..count];
+                case '\\' or < ' ':
+                    return null;
+                case var next:
+                    bytes[count] = (byte)next;
+                    break;
+            }
         }
 
-        return at;
+        return null;
     }
 
     private bool Take()
@@ -195,9 +157,38 @@ internal ref struct JsonWalk(ReadOnlySpan<byte> json)
     }
 
     /// <summary>The next byte that is not white space, and stands there; -1 at the end.</summary>
-    private int Peek()
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int Peek() => (uint)_at < (uint)_json.Length && _json[_at] > ' ' ? _json[_at] : PeekBehindSpace();
+
+    private int PeekBehindSpace()
     {
-        _at = SkipSpace(_json, _at);
+        do
+        {
+            _at = JsonNesting.SkipSpace(_json, _at);
+        }
+        while (_at >= _json.Length && TryMove());
+
         return _at < _json.Length ? _json[_at] : -1;
+    }
+
+    /// <summary>The byte at which it stands; -1 at the end.</summary>
+    private int Current() => _at < _json.Length || TryMove() ? _json[_at] : -1;
+
+    /// <summary>To the first byte of the next piece that has one.</summary>
+    private bool TryMove()
+    {
+        while (_hasNext)
+        {
+            _before += _json.Length;
+            _at -= _json.Length;
+            _hasNext = _all.TryGet(ref _next, out var piece) && _next.GetObject() is not null;
+            _json = piece.Span;
+            if (_at < _json.Length)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

@@ -78,7 +78,7 @@ internal sealed partial class RequestFields
         }
 
         var fields = Begin(names, model);
-        if (body.IsSingleSegment && fields.TryWalk(body.FirstSpan, out var error))
+        if (fields.TryWalk(body, out var error))
         {
             return error ?? (Result<RequestFields>)fields;
         }

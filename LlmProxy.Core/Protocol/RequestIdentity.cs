@@ -55,8 +55,11 @@ internal struct RequestIdentity
     /// <summary>Of tools, system prompt and the first user message; what comes after it does not count.</summary>
     public readonly ulong Prompt => _shared.IsEmpty && _first.IsEmpty ? 0 : Fingerprint.Join(_shared.Value, _first.Value);
 
-    /// <summary>Takes a member's value, which the reader stands on; it may be left at the end of it.</summary>
-    public void Take(IdentityRole role, ref Utf8JsonReader reader)
+    /// <summary>Takes a member's value, which the reader stands on.</summary>
+    /// <param name="role">What the member says.</param>
+    /// <param name="reader">Left at the first or at the last token of the value, or if <paramref name="isChecked"/> anywhere in it.</param>
+    /// <param name="isChecked">The value is known to be JSON, so that nobody needs to read all of it.</param>
+    public void Take(IdentityRole role, ref Utf8JsonReader reader, bool isChecked = false)
     {
         switch (role)
         {
@@ -73,7 +76,7 @@ internal struct RequestIdentity
                 AddTexts(ref reader, ref _shared);
                 break;
             case IdentityRole.Turns:
-                TakeTurns(ref reader);
+                TakeTurns(ref reader, isChecked);
                 break;
             case IdentityRole.Text:
                 AddScalar(reader, ref _first, TextStart);
@@ -81,7 +84,7 @@ internal struct RequestIdentity
         }
     }
 
-    private void TakeTurns(ref Utf8JsonReader reader)
+    private void TakeTurns(ref Utf8JsonReader reader, bool isChecked)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
@@ -91,7 +94,7 @@ internal struct RequestIdentity
 
         var depth = reader.CurrentDepth;
         var isFound = false;
-        while (reader.Read() && reader.CurrentDepth > depth)
+        while (!(isFound && isChecked) && reader.Read() && reader.CurrentDepth > depth)
         {
             if (isFound)
             {

@@ -20,8 +20,8 @@ internal partial struct UsageReader
                 return true;
             }
 
-            var start = walk.Position;
-            isPlain = walk.TrySkip() && reading.TryTake(name, json[start..walk.Position]);
+            var start = (int)walk.Position;
+            isPlain = walk.TrySkip() && reading.TryTake(name, json[start..(int)walk.Position]);
         }
 
         usage = Usage.None;
@@ -92,15 +92,15 @@ internal partial struct UsageReader
                 return true;
             }
 
-            var start = walk.Position;
+            var start = (int)walk.Position;
             isPlain = walk.TrySkip();
             if (isPlain && name.SequenceEqual(firstName))
             {
-                first = CountOf(json[start..walk.Position], first);
+                first = CountOf(json[start..(int)walk.Position], first);
             }
             else if (isPlain && !secondName.IsEmpty && name.SequenceEqual(secondName))
             {
-                second = CountOf(json[start..walk.Position], second);
+                second = CountOf(json[start..(int)walk.Position], second);
             }
         }
 

@@ -1,0 +1,81 @@
+using System.Globalization;
+using LlmProxy.Benchmarks.Payloads;
+using LlmProxy.Benchmarks.Protocol;
+using LlmProxy.Benchmarks.Requests;
+
+namespace LlmProxy.Benchmarks.Guard;
+
+/// <summary><c>-- guard</c>: the ratios that must hold on any machine, in half a minute. The exit code is 1 if one does not.</summary>
+internal static class GuardRun
+{
+    // By measurement they are at most 0.8 and 1.6.
+    private const double MostForRequests = 1 / 1.1;
+    private const double MostForEvents = 2;
+
+    private const int Rounds = 8;
+    private const int Requests = 1000;
+
+    // By measurement ... .
+    private static readonly (int Events, int Most)[] _mostBytes = [(0, 6500), (20, 7500), (500, 7500)];
+
+    public static int Run()
+    {
+        var failed = 0;
+        foreach (var check in Checks())
+        {
+            var ratio = check.Measure(out var rounds);
+            var isKept = ratio <= check.Most;
+            failed += isKept ? 0 : 1;
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(isKept ? "ok  " : "OVER")} {ratio,5:0.00} of at most {check.Most:0.00}  {check.Name}  ({rounds} rounds)"));
+        }
+
+        foreach (var (events, most) in _mostBytes)
+        {
+            var bytes = BytesPerRequest(events);
+            var isKept = bytes <= most;
+            failed += isKept ? 0 : 1;
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{(isKept ? "ok  " : "OVER")} {bytes:0} bytes of at most {most} allocated per request with {events} events"));
+        }
+
+        return failed == 0 ? 0 : 1;
+    }
+
+    // The best of several: a thread of the pool that is made, or a table that grows, belongs to no request.
+    private static double BytesPerRequest(int events)
+    {
+        using var whole = new WholeRequest(events);
+        var least = double.MaxValue;
+        for (var round = 0; round < Rounds; round++)
+        {
+            var before = GC.GetTotalAllocatedBytes(precise: true);
+            for (var i = 0; i < Requests; i++)
+            {
+                whole.Proxied();
+            }
+
+            least = Math.Min(least, (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Requests);
+        }
+
+        return least;
+    }
+
+    private static IEnumerable<RatioCheck> Checks()
+    {
+        foreach (var text in (int[])[0, 4096])
+        {
+            var events = new EventScanBenchmarks { Text = text };
+            events.Setup();
+            yield return new($"events of {text} bytes of text found, to line feeds found", MostForEvents, () => events.FindLineFeeds(), () => events.Scan());
+        }
+
+        foreach (var segment in (int[])[4096, int.MaxValue])
+        {
+            foreach (var shape in Enum.GetValues<RequestShape>())
+            {
+                var requests = new RequestScanBenchmarks { Shape = shape, Segment = segment };
+                requests.Setup();
+                yield return new($"{shape} in {(segment == 4096 ? "blocks" : "one piece")} read, to the runtime's reader", MostForRequests, () => requests.Reader(), () => requests.Fields());
+            }
+        }
+    }
+}
