@@ -79,7 +79,7 @@ internal sealed class StreamRun(StreamOptions options, TextWriter output)
         new NginxTarget(),
         new HaproxyTarget(),
         new ExecutableTarget(options.Executable),
-        new AppTarget("library", "LlmProxy, library", typeof(Core.LlmProxyLimits).Assembly.GetName().Version!.ToString(3)),
+        new AppTarget("library", "LlmProxy, library", typeof(Core.Configuration.LlmProxyOptions).Assembly.GetName().Version!.ToString(3)),
         new AppTarget("yarp", "YARP", typeof(Yarp.ReverseProxy.Configuration.RouteConfig).Assembly.GetName().Version!.ToString(3)),
     ];
 

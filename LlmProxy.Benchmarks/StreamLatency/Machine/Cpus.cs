@@ -14,7 +14,7 @@ internal static class Cpus
     /// <summary>What the results say about it.</summary>
     public static string Description => _allowed is null
         ? "not pinned"
-        : string.Create(CultureInfo.InvariantCulture, $"the proxy on one CPU, upstream and client on {Count(_allowed) - 1} other(s)");
+        : string.Create(CultureInfo.InvariantCulture, $"the proxy on one CPU, upstream and client on {Count(_allowed) - 1} more");
 
     /// <summary>Runs what starts a process, which inherits where it may run.</summary>
     public static T Pinned<T>(bool isProxy, Func<T> start)

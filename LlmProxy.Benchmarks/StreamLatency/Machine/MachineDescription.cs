@@ -51,8 +51,9 @@ internal sealed record MachineDescription(string Cpu, int Cores, int MemoryGigab
 
     private static string SystemName()
     {
-        var kernel = string.Create(CultureInfo.InvariantCulture, $"{RuntimeInformation.OSArchitecture} {Environment.OSVersion.VersionString}");
-        return OperatingSystem.IsLinux() && Value("/etc/os-release", "PRETTY_NAME", '=') is { } name ? $"{name.Trim('"')}, {kernel}" : kernel;
+        var name = OperatingSystem.IsLinux() ? "Linux " + Environment.OSVersion.Version : Environment.OSVersion.VersionString;
+        var kernel = $"{name} {RuntimeInformation.OSArchitecture}";
+        return OperatingSystem.IsLinux() && Value("/etc/os-release", "PRETTY_NAME", '=') is { } distribution ? $"{distribution.Trim('"')}, {kernel}" : kernel;
     }
 
     private static string? Value(string file, string name, char separator) => File.Exists(file)

@@ -1,3 +1,5 @@
+using LlmProxy.Benchmarks.StreamLatency.Load;
+
 namespace LlmProxy.Benchmarks.StreamLatency.Reports;
 
 /// <summary>Something that is told of every target.</summary>
@@ -18,12 +20,15 @@ internal sealed record Figure(
         new("paced.p50", "paced", "one-way latency of an event, p50", "us", static (m, _) => m.Load?.Event.P50),
         new("paced.p99", "paced", "one-way latency of an event, p99", "us", static (m, _) => m.Load?.Event.P99),
         new("paced.p999", "paced", "one-way latency of an event, p99.9", "us", static (m, _) => m.Load?.Event.P999),
-        new("first.added", "first", "time to first event, added", "us", static (m, direct) => m.Load?.First.P50 - direct?.Load?.First.P50),
-        new("seq.added", "seq", "small JSON request, time added", "us", static (m, direct) => m.Load?.Whole.P50 - direct?.Load?.Whole.P50),
+        new("first.added", "first", "time to first event, added", "us", static (m, direct) => Added(m, direct, static load => load.First.P50)),
+        new("seq.added", "seq", "small JSON request, time added", "us", static (m, direct) => Added(m, direct, static load => load.Whole.P50)),
         new("idle.memory", "idle", "memory per idle stream", "KB", static (m, _) => 1024 * (m.MegabytesUnderLoad - m.Megabytes) / Some(m.Load?.Requests)),
-        new("start.memory", "start", "memory at start", "MB", static (m, _) => m.Megabytes, IsCompared: false),
+        new("start.memory", "start", "memory at start", "MB", static (m, _) => m.Megabytes),
         new("start.time", "start", "start to first answer", "ms", static (m, _) => m.StartMilliseconds, IsCompared: false),
     ];
+
+    private static double? Added(Measurement measured, Measurement? direct, Func<LoadResult, double> read) =>
+        measured == direct || measured.Load is null || direct?.Load is null ? null : read(measured.Load) - read(direct.Load);
 
     /// <summary>Nothing is divided by none.</summary>
     private static long? Some(long? count) => count > 0 ? count : null;

@@ -11,8 +11,8 @@ internal static class SvgChart
     private const int Margin = 24;
     private const int Top = 92;
     private const int ColumnWidth = (Width - (3 * Margin)) / 2;
-    private const int BarsLeft = 118;
-    private const int BarsWidth = ColumnWidth - BarsLeft - 104;
+    private const int BarsLeft = 134;
+    private const int BarsWidth = ColumnWidth - BarsLeft - 112;
     private const int BarHeight = 13;
     private const int BarStep = 17;
 
@@ -73,6 +73,13 @@ internal static class SvgChart
             var ours = target.Name is "executable" or "library" ? " ours" : "";
             Line(svg, $"""<text class="name{ours}" x="{left + BarsLeft - 8}" y="{y + 10}" text-anchor="end">{Escaped(target.Label)}</text>""");
             Line(svg, $"""<rect class="{target.Name}" x="{left + BarsLeft}" y="{y}" width="{length:0.#}" height="{BarHeight}" rx="2"/>""");
+            if (cell?.Ratio > longest)
+            {
+                // Cut off: the bar would be longer.
+                var cut = left + BarsLeft + length - 14;
+                Line(svg, $"""<path class="page" d="M{cut + 4:0.#} {y} h4 l-4 {BarHeight} h-4 z"/>""");
+            }
+
             Line(svg, $"""<text class="value{ours}" x="{left + BarsLeft + length + 6:0.#}" y="{y + 10}">{Escaped(Value(cell, figure))}</text>""");
             y += BarStep;
         }
@@ -86,7 +93,7 @@ internal static class SvgChart
 
     private static string Source(Report report) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{report.Machine.Cpu}, {report.Machine.Cores} cores; {report.Machine.Platform}; {report.Machine.Runtime}; {report.Machine.Date}; medians of {report.Rounds} round(s)");
+        $"{report.Machine.Cpu}, {report.Machine.Cores} cores; {report.Machine.Platform}; {report.Machine.Runtime}; {report.Machine.Date}; {TextReport.Rounds(report).ToLowerInvariant()}");
 
     private static string Escaped(string text) => System.Net.WebUtility.HtmlEncode(text);
 

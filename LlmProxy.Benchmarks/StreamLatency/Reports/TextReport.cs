@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using LlmProxy.Benchmarks.StreamLatency.Targets;
 
 namespace LlmProxy.Benchmarks.StreamLatency.Reports;
 
@@ -46,11 +47,23 @@ internal static class TextReport
 
     public static string Number(double value) => value.ToString(Math.Abs(value) < 10 ? "0.00" : Math.Abs(value) < 100 ? "0.0" : "0", CultureInfo.InvariantCulture);
 
+    public static string Rounds(Report report) => report.Rounds == 1 ? "One round" : string.Create(CultureInfo.InvariantCulture, $"Medians of {report.Rounds} rounds");
+
     /// <summary>What one has to know to read it.</summary>
     public static string Notes(Report report)
     {
         var ratio = report.BaselineLabel is { } label ? $"; in brackets the ratio to {label} in the same round, the median too" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"Medians of {report.Rounds} round(s){ratio}. Loads of {report.Seconds:0.#} s; {report.IdleStreams} idle streams.")
+        return string.Create(CultureInfo.InvariantCulture, $"{Rounds(report)}{ratio}. Loads of {report.Seconds:0.#} s; {report.IdleStreams} idle streams.")
+            + Direct(report)
             + string.Concat(report.LeftOut.Select(static one => $" Left out: {one.Key}, {one.Value}."));
+    }
+
+    /// <summary>What added times are added to, of the first round.</summary>
+    private static string Direct(Report report)
+    {
+        var direct = report.Measurements.Where(static m => m.Target == DirectTarget.Key).ToLookup(static m => m.Scenario, static m => m.Load!);
+        return (direct[Scenario.First.Name].FirstOrDefault(), direct[Scenario.Sequence.Name].FirstOrDefault()) is ({ } first, { } whole)
+            ? string.Create(CultureInfo.InvariantCulture, $" Straight to the upstream a first event takes {Number(first.First.P50)} us and a small JSON request {Number(whole.Whole.P50)} us.")
+            : "";
     }
 }

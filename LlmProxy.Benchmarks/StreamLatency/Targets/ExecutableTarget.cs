@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using LlmProxy.Benchmarks.StreamLatency.Load;
+using LlmProxy.Benchmarks.StreamLatency.Machine;
 using LlmProxy.Core.Authentication;
 
 namespace LlmProxy.Benchmarks.StreamLatency.Targets;
@@ -13,6 +14,8 @@ namespace LlmProxy.Benchmarks.StreamLatency.Targets;
 internal sealed class ExecutableTarget(string? given) : Target("executable", "LlmProxy, executable")
 {
     private string? _program = given is null ? null : Path.GetFullPath(given);
+
+    public override string? Version => _program is null ? null : MachineDescription.FirstLineOf(_program, "--version")?.Split(' ')[^1].Split('+')[0];
 
     public override string? Prepare(Action<string> say)
     {

@@ -10,7 +10,7 @@ internal sealed class NginxTarget() : Target("nginx", "nginx")
     // Debian keeps it out of the path of those who are not root.
     private static readonly string? _program = new[] { "nginx", "/usr/sbin/nginx" }.FirstOrDefault(static p => MachineDescription.FirstLineOf(p, "-v") is not null);
 
-    public override string? Version => _program is null ? null : MachineDescription.FirstLineOf(_program, "-v")?.Replace("nginx version: ", "", StringComparison.Ordinal);
+    public override string? Version => _program is null ? null : MachineDescription.FirstLineOf(_program, "-v")?.Replace("nginx version: nginx/", "", StringComparison.Ordinal);
 
     public override string? Prepare(Action<string> say) => _program is null ? "it is not installed" : null;
 

@@ -57,9 +57,16 @@ internal sealed class RunningTarget : IAsyncDisposable
 
         await Process.WaitForExitAsync();
         Process.Dispose();
-        if (_folder is not null)
+        try
         {
-            Directory.Delete(_folder, recursive: true);
+            if (_folder is not null)
+            {
+                Directory.Delete(_folder, recursive: true);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Windows may take a while to see that a process is gone; what is left is in the folder for temporary files.
         }
     }
 
