@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using LlmProxy.Benchmarks.StreamLatency.Load;
+using LlmProxy.Benchmarks.StreamLatency.Reports;
 using LlmProxy.Benchmarks.StreamLatency.Targets;
 
 namespace LlmProxy.Benchmarks.StreamLatency;
@@ -27,6 +28,9 @@ public static class StreamCommand
             case ["yarp", var port, var upstream]:
                 OwnProcess.EndWithParent();
                 await YarpApp.RunAsync(Number(port), Number(upstream));
+                return 0;
+            case ["report", var folder]:
+                ResultFiles.Write(ResultFiles.Read(folder), folder);
                 return 0;
             default:
                 return await CompareAsync(arguments);

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using LlmProxy.Benchmarks.StreamLatency.Machine;
 using LlmProxy.Benchmarks.StreamLatency.Targets;
 
@@ -31,7 +32,7 @@ internal sealed record Report(
     string? Baseline,
     IReadOnlyList<Participant> Targets,
     IReadOnlyDictionary<string, string> LeftOut,
-    IReadOnlyList<Cell> Cells,
+    [property: JsonPropertyName("Figures")] IReadOnlyList<Cell> Cells,
     IReadOnlyList<Measurement> Measurements)
 {
     /// <summary>The first that is there; nginx moves bytes and does nothing else.</summary>

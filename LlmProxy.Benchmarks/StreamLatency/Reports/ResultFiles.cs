@@ -13,11 +13,16 @@ internal static class ResultFiles
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
+    private const string JsonName = "stream.json";
+
+    /// <summary>What was written there before.</summary>
+    public static Report Read(string folder) => JsonSerializer.Deserialize<Report>(File.ReadAllText(Path.Combine(folder, JsonName)))!;
+
     public static void Write(Report report, string folder)
     {
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "stream.md"), MarkdownReport.Write(report));
-        File.WriteAllText(Path.Combine(folder, "stream.json"), Json(report));
+        File.WriteAllText(Path.Combine(folder, JsonName), Json(report));
         File.WriteAllText(Path.Combine(folder, "stream.svg"), SvgChart.Write(report));
     }
 

@@ -66,6 +66,8 @@ internal static class SvgChart
         Line(svg, $"""<text class="figure" x="{left}" y="{top + 12}">{Escaped(figure.Label)}</text>""");
         var scale = BarsWidth / longest;
         var y = top + 24;
+        var one = left + BarsLeft + scale;
+        Line(svg, $"""<line class="one" x1="{one:0.#}" x2="{one:0.#}" y1="{top + 20}" y2="{y + (targets.Length * BarStep)}"/>""");
         foreach (var target in targets)
         {
             var cell = report.Find(figure, target);
@@ -80,16 +82,21 @@ internal static class SvgChart
                 Line(svg, $"""<path class="page" d="M{cut + 4:0.#} {y} h4 l-4 {BarHeight} h-4 z"/>""");
             }
 
-            Line(svg, $"""<text class="value{ours}" x="{left + BarsLeft + length + 6:0.#}" y="{y + 10}">{Escaped(Value(cell, figure))}</text>""");
+            Line(svg, $"""<text class="value{ours}" x="{left + BarsLeft + Math.Max(length, scale) + 6:0.#}" y="{y + 10}">{Escaped(Value(cell, figure))}</text>""");
             y += BarStep;
         }
-
-        var one = left + BarsLeft + scale;
-        Line(svg, $"""<line class="one" x1="{one:0.#}" x2="{one:0.#}" y1="{top + 20}" y2="{y}"/>""");
     }
 
-    private static string Value(Cell? cell, Figure figure) => cell is null ? "-"
-        : string.Create(CultureInfo.InvariantCulture, $"{cell.Ratio:0.00}  ({TextReport.Number(cell.Value)} {figure.Unit.Replace("us", "µs", StringComparison.Ordinal)})");
+    private static string Value(Cell? cell, Figure figure)
+    {
+        if (cell is null)
+        {
+            return "-";
+        }
+
+        var (value, unit) = figure.Unit != "us" ? (cell.Value, figure.Unit) : cell.Value < 10_000 ? (cell.Value, "µs") : (cell.Value / 1000, "ms");
+        return string.Create(CultureInfo.InvariantCulture, $"{cell.Ratio:0.00} ({TextReport.Number(value)} {unit})");
+    }
 
     private static string Source(Report report) => string.Create(
         CultureInfo.InvariantCulture,
