@@ -3,6 +3,7 @@ using BenchmarkDotNet.Running;
 using LlmProxy.Benchmarks.Guard;
 using LlmProxy.Benchmarks.Requests;
 using LlmProxy.Benchmarks.Soak;
+using LlmProxy.Benchmarks.StreamLatency;
 
 if (args is ["soak", .. var rest])
 {
@@ -17,6 +18,11 @@ if (args is ["guard"])
 if (args is ["allocations", .. var events])
 {
     return AllocationRun.Run(events is [var count] ? int.Parse(count, CultureInfo.InvariantCulture) : 0);
+}
+
+if (args is ["stream", .. var streamed])
+{
+    return await StreamCommand.RunAsync(streamed);
 }
 
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

@@ -80,7 +80,7 @@ internal sealed class WholeRequest : IDisposable
     {
         var options = new LlmProxyOptions
         {
-            Upstreams = { ["main"] = new UpstreamOptions { Url = upstream, Key = "sk-upstream" } },
+            Upstreams = { ["main"] = new UpstreamOptions { Url = upstream, ApiKey = "sk-upstream" } },
             Models =
             {
                 ["gpt-5"] = new ModelOptions

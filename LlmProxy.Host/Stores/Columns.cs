@@ -9,13 +9,25 @@ internal static class Columns
     private const string DayFormat = "yyyy-MM-dd";
     private const long TicksPerMicrosecond = TimeSpan.TicksPerMillisecond / 1000;
 
+    private static volatile KnownDay? _lastDay;
+
     public static object Text(string? text) => text is null ? DBNull.Value : StoredText.Of(text);
 
     public static object Number(long? number) => number is { } some ? some : DBNull.Value;
 
     public static object Span(TimeSpan? span) => span is { } some ? some.Ticks / TicksPerMicrosecond : DBNull.Value;
 
-    public static object Day(DateOnly day) => day.ToString(DayFormat, CultureInfo.InvariantCulture);
+    // Nearly all rows that are written are of one day or two.
+    public static object Day(DateOnly day)
+    {
+        var known = _lastDay;
+        if (known?.Day != day)
+        {
+            _lastDay = known = new KnownDay(day, day.ToString(DayFormat, CultureInfo.InvariantCulture));
+        }
+
+        return known.Text;
+    }
 
     public static string? ReadText(DbDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 
@@ -28,4 +40,6 @@ internal static class Columns
 
     public static DateTimeOffset? ReadTime(DbDataReader row, int column, IColumnTypes types) =>
         row.IsDBNull(column) ? null : types.ReadTime(row, column);
+
+    private sealed record KnownDay(DateOnly Day, string Text);
 }

@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace LlmProxy.Benchmarks.StreamLatency.Targets;
+
+/// <summary>This program again, in a process of its own with one of the parts of the comparison.</summary>
+internal static class OwnProcess
+{
+    /// <param name="part">A sub-command of <c>stream</c>.</param>
+    /// <param name="arguments">Of that.</param>
+    public static ProcessStartInfo Command(string part, params string[] arguments)
+    {
+        var command = new ProcessStartInfo(Environment.ProcessPath!);
+        if (Path.GetFileNameWithoutExtension(command.FileName).Equals("dotnet", StringComparison.OrdinalIgnoreCase))
+        {
+            command.ArgumentList.Add(typeof(OwnProcess).Assembly.Location);
+        }
+
+        foreach (var argument in (string[])["stream", part, .. arguments])
+        {
+            command.ArgumentList.Add(argument);
+        }
+
+        return command;
+    }
+
+    /// <summary>The same for the client and the upstream: one thread polls all sockets and runs what comes of it.</summary>
+    public static ProcessStartInfo LoadCommand(string part, params string[] arguments)
+    {
+        var command = Command(part, arguments);
+        command.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1";
+        command.Environment["DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT"] = "1";
+        command.Environment["DOTNET_gcConcurrent"] = "0";
+        command.Environment["DOTNET_TieredPGO"] = "0";
+        return command;
+    }
+
+    /// <summary>In such a process: ends it when whoever started it is gone, however that went.</summary>
+    public static void EndWithParent()
+    {
+        new Thread(static () =>
+        {
+            while (Console.In.Read() >= 0)
+            {
+                // Nothing is ever written; its end is what counts.
+            }
+
+            Environment.Exit(0);
+        })
+        { IsBackground = true }.Start();
+    }
+
+    public static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

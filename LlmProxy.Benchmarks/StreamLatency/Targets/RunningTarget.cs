@@ -1,0 +1,89 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using LlmProxy.Benchmarks.StreamLatency.Machine;
+
+namespace LlmProxy.Benchmarks.StreamLatency.Targets;
+
+/// <summary>A process of the comparison, with what it says at its end if that comes too early.</summary>
+internal sealed class RunningTarget : IAsyncDisposable
+{
+    private readonly Queue<string> _lastLines = new();
+    private readonly string? _folder;
+
+    private RunningTarget(Process process, int port, string? folder)
+    {
+        (Process, Port, _folder) = (process, port, folder);
+        Process.OutputDataReceived += (_, line) => Remember(line.Data);
+        Process.ErrorDataReceived += (_, line) => Remember(line.Data);
+        Process.BeginOutputReadLine();
+        Process.BeginErrorReadLine();
+    }
+
+    public Process Process { get; }
+
+    public int Port { get; }
+
+    /// <exception cref="InvalidOperationException">It does not start; the message says why.</exception>
+    public static RunningTarget Start(ProcessStartInfo command, int port, string? folder, bool isProxy)
+    {
+        command.RedirectStandardInput = true;
+        command.RedirectStandardOutput = true;
+        command.RedirectStandardError = true;
+        try
+        {
+            return new RunningTarget(Cpus.Pinned(isProxy, () => Process.Start(command)!), port, folder);
+        }
+        catch (Win32Exception e)
+        {
+            throw new InvalidOperationException(e.Message, e);
+        }
+    }
+
+    /// <summary>What it wrote last.</summary>
+    public string LastWords()
+    {
+        lock (_lastLines)
+        {
+            return string.Join(" | ", _lastLines);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!Process.HasExited)
+        {
+            Process.Kill(entireProcessTree: true);
+        }
+
+        await Process.WaitForExitAsync();
+        Process.Dispose();
+        try
+        {
+            if (_folder is not null)
+            {
+                Directory.Delete(_folder, recursive: true);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Windows may take a while to see that a process is gone; what is left is in the folder for temporary files.
+        }
+    }
+
+    private void Remember(string? line)
+    {
+        if (string.IsNullOrWhiteSpace(line))
+        {
+            return;
+        }
+
+        lock (_lastLines)
+        {
+            _lastLines.Enqueue(line.Trim());
+            if (_lastLines.Count > 3)
+            {
+                _lastLines.Dequeue();
+            }
+        }
+    }
+}
