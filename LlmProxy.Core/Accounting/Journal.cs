@@ -18,9 +18,12 @@ internal enum KeptIn
 /// has.
 /// </summary>
 /// <param name="capacity">Bytes that all segments together may have.</param>
-/// <param name="segmentSize">Of one file.</param>
+/// <param name="segmentSize">Of one file; the first ones are smaller.</param>
 internal sealed partial class Journal(long capacity, long segmentSize) : IDisposable
 {
+    // A journal that is hardly used is not worth much memory: its pages count as the process's. Files grow as they are used up.
+    private const long Smallest = 1 << 20;
+
     /// <summary>Bytes of rows that are kept in memory while the disk takes none.</summary>
     public const long MostInMemory = 16 << 20;
 
@@ -33,6 +36,7 @@ internal sealed partial class Journal(long capacity, long segmentSize) : IDispos
     private JournalSegment? _current;
     private JournalSegment? _spare;
     private JournalSegment? _readFrom;
+    private long _nextSize = Math.Min(Smallest, segmentSize);
     private long _readTo;
     private long _readFrames;
     private int _readFromMemory;
@@ -123,15 +127,20 @@ internal sealed partial class Journal(long capacity, long segmentSize) : IDispos
         {
             lock (_lock)
             {
-                if ((_segments.Count + (_spare is null ? 0 : 1)) * segmentSize + segmentSize > capacity)
+                if (_segments.Sum(static s => s.Size) + (_spare?.Size ?? 0) + _nextSize > capacity)
                 {
                     return;
                 }
             }
 
-            var made = _folder.Create(segmentSize);
+            var made = _folder.Create(_nextSize);
             lock (_lock)
             {
+                if (_current is not null)
+                {
+                    _nextSize = Math.Min(2 * _nextSize, segmentSize);
+                }
+
                 if (_current is null)
                 {
                     Begin(made);
