@@ -7,6 +7,24 @@ namespace LlmProxy.Tests.Accounting;
 internal sealed partial class JournalTests
 {
     [Test]
+    public void A_row_is_read_as_it_was_written_whatever_the_row_before_was()
+    {
+        var known = new KnownTexts();
+        LedgerRow[] rows =
+        [
+            Row(1), Row(1) with { KeyName = "Анна", Group = "aaaaaaaa" }, Row(2) with { KeyName = "Анне", Group = "aaaaaaab", Model = "" },
+            Row(3) with { Group = null, RawUsage = "{}" }, Row(4) with { Group = "aaaaaaab" },
+        ];
+        foreach (var row in rows)
+        {
+            Assert.That(RowCodec.Read(Encode(row), known) with { Tried = row.Tried }, Is.EqualTo(row));
+        }
+
+        var (one, other) = (RowCodec.Read(Encode(Row(5)), known), RowCodec.Read(Encode(Row(6)), known));
+        Assert.That(other.Model, Is.SameAs(one.Model), "made once");
+    }
+
+    [Test]
     public void What_waits_in_memory_is_brought_though_files_always_have_rows()
     {
         using var journal = new Journal(64 * Segment, Segment);

@@ -43,6 +43,20 @@ internal abstract class LedgerContract
     }
 
     [Test]
+    public async Task Rows_of_one_batch_keep_nothing_of_the_row_before()
+    {
+        LedgerRow[] written =
+        [
+            LedgerRows.Row("a"), LedgerRows.Full("b"), LedgerRows.Row("c", null, group: null), LedgerRows.Full("d", "other"),
+            LedgerRows.Row("e", 0m, key: "日本"), LedgerRows.Full("f"), LedgerRows.Full("g") with { KeyDay = new DateOnly(2026, 1, 1) },
+        ];
+        await _store.WriteAsync(written, None);
+        var rows = await ReadAsync(new UsageQuery());
+        Assert.That(rows.OrderBy(static row => row.Id).Select(static row => row with { Tried = [] }), Is.EqualTo(written.Select(static row => row with { Tried = [] })));
+        Assert.That(rows.OrderBy(static row => row.Id).Select(static row => row.Tried), Is.EqualTo(written.Select(static row => row.Tried)));
+    }
+
+    [Test]
     public async Task A_row_that_is_there_already_changes_nothing()
     {
         await _store.WriteAsync([LedgerRows.Row("a", 0.25m), LedgerRows.Row("b", 0.5m)], None);
