@@ -1,5 +1,6 @@
 using System.Globalization;
 using BenchmarkDotNet.Running;
+using LlmProxy.Benchmarks.Contention;
 using LlmProxy.Benchmarks.Guard;
 using LlmProxy.Benchmarks.Requests;
 using LlmProxy.Benchmarks.Soak;
@@ -8,6 +9,11 @@ using LlmProxy.Benchmarks.StreamLatency;
 if (args is ["soak", .. var rest])
 {
     return await SoakRun.RunAsync(SoakOptions.Parse(rest));
+}
+
+if (args is ["contention"])
+{
+    return ContentionRun.Run();
 }
 
 if (args is ["guard"])

@@ -21,7 +21,7 @@ namespace LlmProxy.Benchmarks.Admission;
 public class AdmissionBenchmarks
 {
     private const int Keys = 100_000;
-    private const int Groups = 1000;
+    internal const int Groups = 1000;
 
     // Prime to the number of keys: all of them come, none near the one before.
     private const int Stride = 48_271;
@@ -33,7 +33,9 @@ public class AdmissionBenchmarks
     private Admitter _admitter = null!;
     private ReadRequest _request;
     private RouteMatch _route;
-    private Lease _lease;
+    [ThreadStatic]
+    private static Lease _lease;
+
     private int _next;
 
     /// <summary>A request of a chat, or one of a coding agent of 72 kB.</summary>
@@ -76,6 +78,9 @@ public class AdmissionBenchmarks
 
     [Benchmark]
     public bool KeyAndGroup() => Admit(_limited[Next()]);
+
+    /// <summary>One request of one of the limited keys; for several threads at once.</summary>
+    internal bool AdmitOne(int key) => Admit(_limited[key]);
 
     private int Next() => _next = (_next + Stride) % Keys;
 
