@@ -31,6 +31,8 @@ internal sealed class SharedWork : IDisposable
         ("load of one target: a request begins and ends", _ => Load()),
         ("count by upstream: one upstream", _ => _tally.Add(_upstreams[0])),
         ("count by upstream: one each", number => _tally.Add(_upstreams[number])),
+        ("admission: 100,000 keys without limits, at random", _ => _admission.Unlimited()),
+        ("admission: 100,000 keys with limits, at random", _ => _admission.KeyAndGroup()),
         ("admission: two keys of two groups", number => _admission.AdmitOne(number)),
         ("admission: two keys of one group", number => _admission.AdmitOne(number * AdmissionBenchmarks.Groups)),
         ("admission: one key", _ => _admission.AdmitOne(0)),
