@@ -8,9 +8,11 @@ namespace LlmProxy.Benchmarks.Guard;
 /// <summary><c>-- guard</c>: the ratios that must hold on any machine, in half a minute. The exit code is 1 if one does not.</summary>
 internal static class GuardRun
 {
-    // By measurement they are at most 0.8 and 1.6.
-    private const double MostForRequests = 1 / 1.1;
-    private const double MostForEvents = 2;
+    // By measurement 0.2 to 0.8, for an image in one piece 0.85, and 1.3 to 1.5 for events. Processors have vectors of other widths: what has to be seen here is
+    // that something has become slower by itself, not by the machine.
+    private const double MostForRequests = 1;
+    private const double MostForImages = 1.3;
+    private const double MostForEvents = 2.5;
 
     private const int Rounds = 8;
     private const int Requests = 1000;
@@ -75,7 +77,7 @@ internal static class GuardRun
             {
                 var requests = new RequestScanBenchmarks { Shape = shape, Segment = segment };
                 requests.Setup();
-                yield return new($"{shape} in {(segment == 4096 ? "blocks" : "one piece")} read, to the runtime's reader", MostForRequests, () => requests.Reader(), () => requests.Fields());
+                yield return new($"{shape} in {(segment == 4096 ? "blocks" : "one piece")} read, to the runtime's reader", shape == RequestShape.Image ? MostForImages : MostForRequests, () => requests.Reader(), () => requests.Fields());
             }
         }
     }
