@@ -78,7 +78,7 @@ internal sealed partial class RequestFields
         }
 
         var fields = Begin(names, model);
-        if (body.Length < 0 && fields.TryWalk(body, out var error))
+        if (fields.TryWalk(body, out var error))
         {
             return error ?? (Result<RequestFields>)fields;
         }
