@@ -1,4 +1,5 @@
 using System.Text;
+using LlmProxy.Core.Protocol;
 using LlmProxy.Tests.Support;
 using NUnit.Framework;
 
@@ -38,6 +39,41 @@ internal sealed class EventRelayAllocationTests
     [Test]
     public async Task Comments_cost_nothing() => Assert.That(await AllocatedAsync(false, Event("a"), ": ping\n\n"u8.ToArray()), Is.Zero);
 
+    [Test]
+    public async Task Events_of_Messages_cost_nothing() => Assert.That(
+        await AllocatedAsync(Dialect.Messages, MessageEvents.Begun, MessageEvents.BlockStop + MessageEvents.MessageDelta() + MessageEvents.Stop, MessageEvents.Delta("a"), MessageEvents.Delta(" longer"), MessageEvents.Ping),
+        Is.Zero);
+
+    [Test]
+    public async Task Events_of_Responses_cost_nothing() => Assert.That(
+        await AllocatedAsync(Dialect.Responses, ResponseEvents.Begun + ResponseEvents.ItemAdded, ResponseEvents.Completed(9), ResponseEvents.Delta("a", 3), ResponseEvents.Delta(" longer", 4, "o")),
+        Is.Zero);
+
+    [Test]
+    public async Task Each_read_from_the_upstream_is_one_flush_to_the_client()
+    {
+        using var relay = new MemoryRelay(keeps: false);
+        var upstream = new FedStream(Event("first")) { Ends = false };
+        var running = relay.RunAsync(upstream);
+        byte[] several = [.. Event("a"), .. Event("b"), .. ": ping\n\n"u8];
+        foreach (var piece in (byte[][])[Event("a"), several, Event("c")])
+        {
+            var before = relay.Body.Flushes;
+            upstream.Supply(piece);
+            Assert.That(relay.Body.Flushes - before, Is.EqualTo(1));
+        }
+
+        upstream.Supply(_end);
+        Assert.That((await running).Error, Is.Null);
+    }
+
+    private static async Task<long> AllocatedAsync(Dialect dialect, string begin, string end, params string[] events)
+    {
+        using var relay = new MemoryRelay(keeps: false) { Dialect = dialect, Heartbeat = TimeSpan.FromSeconds(15), Idle = TimeSpan.FromMinutes(5) };
+        byte[][] pieces = [.. events.Select(Encoding.UTF8.GetBytes)];
+        return await AllocatedAsync(relay, Encoding.UTF8.GetBytes(begin), Encoding.UTF8.GetBytes(end), pieces);
+    }
+
     private static async Task<long> AllocatedAsync(bool atOnce, params byte[][] pieces)
     {
         using var relay = new MemoryRelay(keeps: false) { Heartbeat = TimeSpan.FromSeconds(15), Idle = TimeSpan.FromMinutes(5) };
@@ -46,14 +82,19 @@ internal sealed class EventRelayAllocationTests
             return await AllocatedAtOnceAsync(relay, pieces);
         }
 
-        var upstream = new FedStream(Event("first")) { Ends = false };
+        return await AllocatedAsync(relay, Event("first"), _end, pieces);
+    }
+
+    private static async Task<long> AllocatedAsync(MemoryRelay relay, byte[] begin, byte[] end, byte[][] pieces)
+    {
+        var upstream = new FedStream(begin) { Ends = false };
         var running = relay.RunAsync(upstream);
         Supply(upstream, pieces, Events);
         var before = GC.GetAllocatedBytesForCurrentThread();
         Supply(upstream, pieces, Events);
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         Assert.That(running.IsCompleted, Is.False);
-        upstream.Supply(_end);
+        upstream.Supply(end);
         Assert.That((await running).Error, Is.Null);
         return allocated;
     }
