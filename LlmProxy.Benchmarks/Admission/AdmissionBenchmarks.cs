@@ -33,9 +33,7 @@ public class AdmissionBenchmarks
     private Admitter _admitter = null!;
     private ReadRequest _request;
     private RouteMatch _route;
-    [ThreadStatic]
-    private static Lease _lease;
-
+    private Lease _lease;
     private int _next;
 
     /// <summary>A request of a chat, or one of a coding agent of 72 kB.</summary>
@@ -80,14 +78,16 @@ public class AdmissionBenchmarks
     public bool KeyAndGroup() => Admit(_limited[Next()]);
 
     /// <summary>One request of one of the limited keys; for several threads at once.</summary>
-    internal bool AdmitOne(int key) => Admit(_limited[key]);
+    internal bool AdmitOne(int key, ref Lease lease) => Admit(_limited[key], ref lease);
 
     private int Next() => _next = (_next + Stride) % Keys;
 
-    private bool Admit(Caller caller)
+    private bool Admit(Caller caller) => Admit(caller, ref _lease);
+
+    private bool Admit(Caller caller, ref Lease lease)
     {
-        var refused = _admitter.Reserve(caller, _endpoint, _route, _request, _headers, UnpricedModels.Refuse, ref _lease, out _);
-        _lease.Settle(1200, 0.0042m);
+        var refused = _admitter.Reserve(caller, _endpoint, _route, _request, _headers, UnpricedModels.Refuse, ref lease, out _);
+        lease.Settle(1200, 0.0042m);
         return refused is null;
     }
 

@@ -49,6 +49,7 @@ internal sealed class RatioCheck(string name, double most, Action baseline, Acti
                 action();
             }
 
+            // The JIT compiles anew in the background, by the real clock, once nothing new was called for a tenth of a second.
             Thread.Sleep(150);
         }
 

@@ -136,11 +136,6 @@ internal sealed partial class Journal(long capacity, long segmentSize) : IDispos
             var made = _folder.Create(_nextSize);
             lock (_lock)
             {
-                if (_current is not null)
-                {
-                    _nextSize = Math.Min(2 * _nextSize, segmentSize);
-                }
-
                 if (_current is null)
                 {
                     Begin(made);
@@ -148,6 +143,7 @@ internal sealed partial class Journal(long capacity, long segmentSize) : IDispos
                 else
                 {
                     _spare = made;
+                    _nextSize = Math.Min(2 * _nextSize, segmentSize);
                 }
             }
         }

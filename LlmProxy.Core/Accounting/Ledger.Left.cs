@@ -15,12 +15,17 @@ internal sealed partial class Ledger
     /// file that rows were written to last, and rows that the store refused.
     /// </summary>
     /// <returns>How many refused rows were changed.</returns>
-    /// <exception cref="IOException">A file cannot be changed now.</exception>
+    /// <exception cref="IOException">A file cannot be changed now, or there is no room for another to go on in.</exception>
     public async Task<int> EraseEndUserAsync(string endUser, CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
-        for (var i = 0; !_journal.TryRenew() && i < MostTries; i++)
+        for (var i = 0; !_journal.TryRenew(); i++)
         {
+            if (i == MostTries)
+            {
+                throw new IOException("The journal has no other file to go on in, and the name stands in the one that it has.");
+            }
+
             _room.Release();
             await Task.Delay(_tryPause, _time, cancellationToken);
         }

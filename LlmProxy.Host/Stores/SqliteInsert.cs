@@ -18,7 +18,7 @@ internal sealed class SqliteInsert : IDisposable
     private byte[] _text = new byte[1024];
 
     /// <param name="connection">In a transaction: what is run here waits for nobody.</param>
-    /// <param name="sql">With <c>?</c> for each value.</param>
+    /// <param name="sql">With <c>$0, $1, …</c> for the values, each once and in this order: that is how they are numbered.</param>
     public SqliteInsert(SqliteConnection connection, string sql)
     {
         _database = connection.Handle!;

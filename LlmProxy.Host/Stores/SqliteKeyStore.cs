@@ -8,7 +8,7 @@ internal sealed class SqliteKeyStore(string path, TimeProvider time, StoreHealth
 {
     private static readonly TimeSpan _step = TimeSpan.FromMilliseconds(500);
 
-    private static readonly string _insertKey = $"INSERT INTO llmproxy_keys({KeyColumns.List}) VALUES({string.Join(", ", KeyColumns.Names.Select(static _ => "?"))}) ON CONFLICT DO NOTHING";
+    private static readonly string _insertKey = $"INSERT INTO llmproxy_keys({KeyColumns.List}) VALUES({SqliteText.Places(KeyColumns.Names.Length)}) ON CONFLICT DO NOTHING";
     private static readonly string _insertGroup = $"INSERT INTO llmproxy_groups({KeyColumns.GroupList}) VALUES({SqliteText.Places(KeyColumns.GroupNames.Length)}) ON CONFLICT DO NOTHING";
     private static readonly string _updateKey = Update("llmproxy_keys", KeyColumns.Names);
     private static readonly string _updateGroup = Update("llmproxy_groups", KeyColumns.GroupNames);

@@ -10,7 +10,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     private const int Step = 1000;
 
     private static readonly string _insert =
-        $"INSERT INTO llmproxy_requests({LedgerColumns.List}) VALUES({string.Join(", ", LedgerColumns.Names.Select(static _ => "?"))}) ON CONFLICT(id) DO NOTHING";
+        $"INSERT INTO llmproxy_requests({LedgerColumns.List}) VALUES({SqliteText.Places(LedgerColumns.Names.Length)}) ON CONFLICT(id) DO NOTHING";
 
     private readonly SqliteDatabase _writing = new(path, "sqlite ledger", health);
     private readonly SqliteDatabase _reading = new(path, "sqlite reports", health);

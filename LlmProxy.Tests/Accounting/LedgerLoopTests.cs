@@ -73,6 +73,20 @@ internal sealed class LedgerLoopTests
     }
 
     [Test]
+    public async Task An_end_user_whose_name_cannot_leave_the_journal_now_is_not_called_erased()
+    {
+        await using Ledger ledger = Open(new MemoryLedgerStore());
+        await ledger.StartingAsync(CancellationToken.None);
+
+        // There is one file to go on in, and from now on none can be made.
+        Directory.Delete(Path.Combine(_directory, "0"), recursive: true);
+        ledger.Append(JournalTests.Row(1) with { EndUser = "anna" }, default);
+        await Deadline.In(ledger.EraseEndUserAsync("anna", CancellationToken.None));
+        ledger.Append(JournalTests.Row(2) with { EndUser = "anna" }, default);
+        Assert.ThrowsAsync<IOException>(() => Deadline.In(ledger.EraseEndUserAsync("anna", CancellationToken.None)));
+    }
+
+    [Test]
     public async Task What_only_asks_takes_nothing_and_deletes_nothing_and_a_server_does()
     {
         var store = new RefusingStore();

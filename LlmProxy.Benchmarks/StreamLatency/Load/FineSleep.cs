@@ -18,6 +18,7 @@ internal static class FineSleep
 
         if (!_isFine)
         {
+            // The load's pace itself, as fine as this system has it.
             Thread.Sleep(1);
             return;
         }

@@ -129,6 +129,7 @@ internal sealed class LoadClient
 
             if (opened < Plan.Connections)
             {
+                // A pace, so that the queue of connections that nobody has accepted yet does not run over.
                 await Task.Delay(10);
             }
         }
