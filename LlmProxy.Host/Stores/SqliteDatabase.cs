@@ -68,7 +68,8 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
     {
         _isEnding = true;
         Interrupt();
-        _thread.Dispose();
+        // Again: what has not quite begun is not interrupted.
+        _thread.Dispose(Interrupt);
         _connection?.Dispose();
     }
 

@@ -8,6 +8,8 @@ namespace LlmProxy.Host.Stores;
 /// </summary>
 internal sealed class StoreThread(string name) : IDisposable
 {
+    private static readonly TimeSpan _step = TimeSpan.FromMilliseconds(50);
+
     private readonly BlockingCollection<Action> _work = [];
     private readonly Lock _lock = new();
     private Thread? _thread;
@@ -34,10 +36,16 @@ internal sealed class StoreThread(string name) : IDisposable
     }
 
     /// <summary>What was asked for is done still.</summary>
-    public void Dispose()
+    public void Dispose() => Dispose(static () => { });
+
+    /// <summary>The same, with something that is done again and again until then.</summary>
+    public void Dispose(Action meanwhile)
     {
         _work.CompleteAdding();
-        _thread?.Join();
+        while (_thread?.Join(_step) == false)
+        {
+            meanwhile();
+        }
     }
 
     private static void Do<T>(Func<T> work, TaskCompletionSource<T> result, CancellationToken cancellationToken)

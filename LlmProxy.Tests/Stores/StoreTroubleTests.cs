@@ -10,7 +10,7 @@ namespace LlmProxy.Tests.Stores;
 /// <summary>Stores that answer and take nothing, and reports that nobody waits for.</summary>
 internal sealed class StoreTroubleTests
 {
-    private const string Endless = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers) SELECT COUNT(*) FROM numbers";
+    private const string Endless = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers) SELECT COUNT(*) FROM numbers WHERE begun() = 1";
 
     private readonly SqliteFolder _folder = new();
 
@@ -66,17 +66,19 @@ internal sealed class StoreTroubleTests
         var database = new SqliteDatabase(_folder.File, "sqlite test", health);
         using (var end = new CancellationTokenSource())
         {
-            var report = database.ReadAsync(static connection => Number(connection, Endless), end.Token);
-            await Task.Delay(50);
+            var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var report = database.ReadAsync(connection => Report(connection, begun), end.Token);
+            await Deadline.In(begun.Task);
             await end.CancelAsync();
             Assert.That(async () => await report, Throws.InstanceOf<OperationCanceledException>());
         }
 
         Assert.That(await Deadline.In(database.ReadAsync(static connection => Number(connection, "SELECT 7"), None)), Is.EqualTo(7));
-        var last = database.ReadAsync(static connection => Number(connection, Endless), None);
+        var lastBegun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var last = database.ReadAsync(connection => Report(connection, lastBegun), None);
         var queued = database.ReadAsync(static connection => Number(connection, Endless), None);
         var written = database.WriteAsync(static connection => Number(connection, "UPDATE llmproxy_revision SET value = 5 RETURNING value"), None);
-        await Task.Delay(50);
+        await Deadline.In(lastBegun.Task);
         await Deadline.In(Task.Run(database.Dispose));
         Assert.That(async () => await last, Throws.InstanceOf<OperationCanceledException>());
         Assert.That(async () => await queued, Throws.InstanceOf<OperationCanceledException>());
@@ -125,6 +127,17 @@ internal sealed class StoreTroubleTests
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connection) { Pooling = false });
         await using var command = source.CreateCommand("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%' AND state = 'idle'");
         return (long)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Has no end, and says when it runs.</summary>
+    private static long Report(SqliteConnection connection, TaskCompletionSource begun)
+    {
+        connection.CreateFunction("begun", () =>
+        {
+            begun.TrySetResult();
+            return 1L;
+        });
+        return Number(connection, Endless);
     }
 
     private static long Number(SqliteConnection connection, string sql)
