@@ -56,6 +56,12 @@ internal sealed class StoppedStoreTests : HostTest
         Assert.That(nothing.Results, Does.Contain("llmproxy.db is not there"));
         Assert.That(Directory.Exists(Data) ? Directory.GetFileSystemEntries(Data) : [], Is.Empty);
 
+        // A database without tables: what opened it to use it would make them.
+        Directory.CreateDirectory(Data);
+        await File.WriteAllBytesAsync(Database, []);
+        Assert.That((await RunAsync(null, "check", "--store")).Results, Does.Contain("has no tables yet"));
+        Assert.That(new FileInfo(Database).Length, Is.Zero);
+
         Assert.That((await RunAsync(null, "migrate")).Code, Is.Zero);
         Assert.That((await RunAsync(null, "check", "--store")).Results, Is.EqualTo("0 errors, 0 warnings: usable\n"));
         Number("PRAGMA user_version = 1000");
