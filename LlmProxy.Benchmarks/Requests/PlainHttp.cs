@@ -8,7 +8,7 @@ namespace LlmProxy.Benchmarks.Requests;
 internal sealed class PlainHttp : IDisposable
 {
     private readonly Socket _socket;
-    private readonly byte[] _buffer = new byte[256 * 1024];
+    private readonly byte[] _buffer = new byte[1 << 20];
     private int _filled;
 
     public PlainHttp(Socket socket)
@@ -33,6 +33,11 @@ internal sealed class PlainHttp : IDisposable
         _filled = 0;
         while (true)
         {
+            if (_filled == _buffer.Length)
+            {
+                throw new InvalidOperationException("A message is longer than any that is played here.");
+            }
+
             var count = _socket.Receive(_buffer.AsSpan(_filled));
             if (count == 0)
             {
