@@ -2,6 +2,7 @@ using System.Globalization;
 using BenchmarkDotNet.Running;
 using LlmProxy.Benchmarks.Contention;
 using LlmProxy.Benchmarks.Guard;
+using LlmProxy.Benchmarks.MethodOrder;
 using LlmProxy.Benchmarks.Requests;
 using LlmProxy.Benchmarks.Soak;
 using LlmProxy.Benchmarks.StreamLatency;
@@ -29,6 +30,11 @@ if (args is ["allocations", .. var events])
 if (args is ["stream", .. var streamed])
 {
     return await StreamCommand.RunAsync(streamed);
+}
+
+if (args is ["order"])
+{
+    return await OrderRun.RunAsync();
 }
 
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

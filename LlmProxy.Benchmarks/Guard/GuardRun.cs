@@ -17,9 +17,9 @@ internal static class GuardRun
     private const int Rounds = 8;
     private const int Requests = 1000;
 
-    // By measurement 6,500 to 6,800, 9,200 to 9,500 and 10,500. That 480 events more come to 1,000 bytes says that an event allocates nothing:
-    // what is more is rented for the time of a longer stream.
-    private static readonly (int Events, int Most)[] _mostBytes = [(0, 8000), (20, 11_000), (500, 13_000)];
+    // By measurement 5,650 to 5,950, 8,250 to 8,900 and 9,700 to 11,500: on a busy machine a send waits more often, and the server then gathers what it
+    // sends in arrays of its own. That 480 events more come to no more than that says that an event allocates nothing.
+    private static readonly (int Events, int Most)[] _mostBytes = [(0, 6400), (20, 9500), (500, 13_000)];
 
     public static int Run()
     {

@@ -58,7 +58,7 @@ public class RequestSpliceBenchmarks
 
     private RequestFields Read() => RequestFields.Read(_body, _names).Value!;
 
-    private int Write(List<BodyPart> parts)
+    private int Write(BodyPart[] parts)
     {
         var output = _output.AsSpan();
         foreach (var part in parts)

@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Tracing;
 using System.Globalization;
+using Microsoft.AspNetCore.Http;
 
 namespace LlmProxy.Benchmarks.Requests;
 
-/// <summary><c>-- allocations [EVENTS]</c>: what a whole request allocates, by type, from the runtime's samples.</summary>
+/// <summary><c>-- allocations [EVENTS]</c>: what a whole request allocates, by type, from the runtime's samples, and what of it is the proxy's.</summary>
 internal static class AllocationRun
 {
     private const int WarmUp = 20_000;
@@ -31,7 +32,23 @@ internal static class AllocationRun
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{each * count / all,7:0}  {type}"));
         }
 
+        if (events == 0)
+        {
+            var server = BytesOf(static _ => BareApp.AnswerAsync);
+            var both = BytesOf(BareApp.ForwardTo);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Without the proxy: {server:0} by the server, {both - server:0} by the HTTP client. The proxy's own: {each - both:0}."));
+        }
+
         return 0;
+    }
+
+    private static double BytesOf(Func<Uri, RequestDelegate> instead)
+    {
+        using var whole = new WholeRequest(events: 0, instead);
+        Ask(whole, WarmUp);
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        Ask(whole, WarmUp);
+        return (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)WarmUp;
     }
 
     private static void Ask(WholeRequest whole, int times)

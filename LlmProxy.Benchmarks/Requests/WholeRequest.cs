@@ -5,6 +5,7 @@ using LlmProxy.Core;
 using LlmProxy.Core.Configuration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace LlmProxy.Benchmarks.Requests;
@@ -25,10 +26,11 @@ internal sealed class WholeRequest : IDisposable
     private readonly byte[] _request;
 
     /// <param name="events">Of each stream; 0 for whole answers.</param>
-    public WholeRequest(int events)
+    /// <param name="instead">Makes what stands in the place of the proxy, for an upstream; null: the proxy.</param>
+    public WholeRequest(int events, Func<Uri, RequestDelegate>? instead = null)
     {
         _upstream = new PlainUpstream(events);
-        _app = Start(_upstream.Url);
+        _app = Start(_upstream.Url, instead?.Invoke(_upstream.Url));
         Listen();
         var address = new Uri(_app.Urls.First());
         _client = PlainHttp.Connect(address);
@@ -76,7 +78,7 @@ internal sealed class WholeRequest : IDisposable
         return http.Read();
     }
 
-    private static WebApplication Start(Uri upstream)
+    private static WebApplication Start(Uri upstream, RequestDelegate? instead)
     {
         var options = new LlmProxyOptions
         {
@@ -96,7 +98,15 @@ internal sealed class WholeRequest : IDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.AddLlmProxy(options);
         var app = builder.Build();
-        app.UseLlmProxy();
+        if (instead is null)
+        {
+            app.UseLlmProxy();
+        }
+        else
+        {
+            app.Run(instead);
+        }
+
         app.StartAsync().GetAwaiter().GetResult();
         return app;
     }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using LlmProxy.Benchmarks.StreamLatency.Load;
 using LlmProxy.Benchmarks.StreamLatency.Machine;
 using LlmProxy.Benchmarks.StreamLatency.Reports;
 using LlmProxy.Benchmarks.StreamLatency.Targets;
@@ -30,7 +29,7 @@ internal sealed class StreamRun(StreamOptions options, TextWriter output)
         for (var round = 1; round <= options.Rounds; round++)
         {
             Say($"round {round} of {options.Rounds}");
-            await using var upstream = StartUpstream();
+            await using var upstream = RunningTarget.StartUpstream();
             foreach (var target in targets.Where(t => !_leftOut.ContainsKey(t.Name)))
             {
                 await MeasureAsync(target, new TargetRound(target, round, upstream.Port, bounded), scenarios);
@@ -91,14 +90,6 @@ internal sealed class StreamRun(StreamOptions options, TextWriter output)
         }
 
         return all.Where(one => names.Count == 0 || names.Contains(nameOf(one))).ToList();
-    }
-
-    private static RunningTarget StartUpstream()
-    {
-        var port = Target.FreePort();
-        var upstream = RunningTarget.Start(OwnProcess.LoadCommand("upstream", OwnProcess.Text(port)), port, null, isProxy: false);
-        FirstAnswer.Wait(port, () => upstream.Process.HasExited);
-        return upstream;
     }
 
     private void LeaveOut(Target target, string reason)

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
 using LlmProxy.Benchmarks.StreamLatency.Load;
 using LlmProxy.Benchmarks.StreamLatency.Machine;
 using LlmProxy.Benchmarks.StreamLatency.Targets;
@@ -13,9 +12,6 @@ internal sealed class TargetRound(Target target, int round, int upstreamPort, St
 
     /// <summary>After the first answer, until a process has done what it does at its start.</summary>
     private static readonly TimeSpan _settling = TimeSpan.FromSeconds(0.5);
-
-    /// <summary>Longer than the ten seconds that the client waits beyond the load.</summary>
-    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(60);
 
     /// <exception cref="InvalidOperationException">The target does not start or does not answer.</exception>
     public async IAsyncEnumerable<Measurement> MeasureAsync(IReadOnlyList<Scenario> scenarios)
@@ -52,8 +48,8 @@ internal sealed class TargetRound(Target target, int round, int upstreamPort, St
     {
         foreach (var scenario in scenarios.Where(static s => s == Scenario.First || s == Scenario.Sequence || s == Scenario.Paced))
         {
-            await RunClientAsync(scenario.Plan!(upstreamPort, options) with { Seconds = 0.5, Requests = 0, Events = 10 });
-            yield return new Measurement(round, target.Name, scenario.Name, Load: await RunClientAsync(scenario.Plan!(upstreamPort, options)));
+            await LoadProcess.RunAsync(scenario.Plan!(upstreamPort, options) with { Seconds = 0.5, Requests = 0, Events = 10 });
+            yield return new Measurement(round, target.Name, scenario.Name, Load: await LoadProcess.RunAsync(scenario.Plan!(upstreamPort, options)));
         }
     }
 
@@ -71,7 +67,7 @@ internal sealed class TargetRound(Target target, int round, int upstreamPort, St
     private async Task<Measurement> MeasureLoadAsync(RunningTarget running, Scenario scenario)
     {
         var before = ProcessUsage.Of(running.Process);
-        var load = await RunClientAsync(scenario.Plan!(running.Port, options));
+        var load = await LoadProcess.RunAsync(scenario.Plan!(running.Port, options));
         var after = ProcessUsage.Of(running.Process);
         return new Measurement(round, target.Name, scenario.Name, after.CpuSeconds - before.CpuSeconds, before.Megabytes, Load: load);
     }
@@ -80,7 +76,7 @@ internal sealed class TargetRound(Target target, int round, int upstreamPort, St
     {
         await Task.Delay(_settling);
         var before = ProcessUsage.Of(running.Process);
-        var client = RunClientAsync(Scenario.Idle.Plan!(running.Port, options));
+        var client = LoadProcess.RunAsync(Scenario.Idle.Plan!(running.Port, options));
         await Task.Delay(TimeSpan.FromSeconds(Scenario.WeighAfter));
         var under = ProcessUsage.Of(running.Process);
         return new Measurement(round, target.Name, Scenario.Idle.Name, null, before.Megabytes, under.Megabytes, Load: await client);
@@ -108,30 +104,9 @@ internal sealed class TargetRound(Target target, int round, int upstreamPort, St
         var seconds = Math.Min(2, options.Seconds);
         for (var i = 0; i < 2; i++)
         {
-            await RunClientAsync(Scenario.Json.Plan!(running.Port, options) with { Seconds = seconds });
-            await RunClientAsync(Scenario.Burst.Plan!(running.Port, options) with { Seconds = seconds / 2 });
-            await RunClientAsync(Scenario.Paced.Plan!(running.Port, options) with { Events = (int)(50 * seconds) });
+            await LoadProcess.RunAsync(Scenario.Json.Plan!(running.Port, options) with { Seconds = seconds });
+            await LoadProcess.RunAsync(Scenario.Burst.Plan!(running.Port, options) with { Seconds = seconds / 2 });
+            await LoadProcess.RunAsync(Scenario.Paced.Plan!(running.Port, options) with { Events = (int)(50 * seconds) });
         }
-    }
-
-    private static async Task<LoadResult> RunClientAsync(LoadPlan plan)
-    {
-        var command = OwnProcess.LoadCommand("client", JsonSerializer.Serialize(plan));
-        command.RedirectStandardOutput = true;
-        using var process = Cpus.Pinned(isProxy: false, () => Process.Start(command)!);
-        var text = process.StandardOutput.ReadToEndAsync();
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(plan.Seconds + (1e-6 * plan.Events * plan.Interval)) + _patience);
-        try
-        {
-            await process.WaitForExitAsync(patience.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            process.Kill();
-        }
-
-        return process.HasExited && process.ExitCode == 0
-            ? JsonSerializer.Deserialize<LoadResult>(await text)!
-            : throw new InvalidOperationException("The client failed.");
     }
 }

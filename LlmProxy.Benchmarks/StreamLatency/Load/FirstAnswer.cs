@@ -11,13 +11,14 @@ internal static class FirstAnswer
 
     /// <param name="port">On loopback.</param>
     /// <param name="hasEnded">Says that the server will not answer any more.</param>
-    /// <exception cref="InvalidOperationException">There was no good answer in half a minute, or the server has ended.</exception>
-    public static void Wait(int port, Func<bool> hasEnded)
+    /// <param name="patience">Null: half a minute.</param>
+    /// <exception cref="InvalidOperationException">There was no good answer in that time, or the server has ended.</exception>
+    public static void Wait(int port, Func<bool> hasEnded, TimeSpan? patience = null)
     {
         var started = Stopwatch.GetTimestamp();
         while (!TryAsk(port))
         {
-            if (hasEnded() || Stopwatch.GetElapsedTime(started) > _patience)
+            if (hasEnded() || Stopwatch.GetElapsedTime(started) > (patience ?? _patience))
             {
                 throw new InvalidOperationException("It does not answer.");
             }

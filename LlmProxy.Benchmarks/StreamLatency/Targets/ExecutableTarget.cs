@@ -11,9 +11,13 @@ namespace LlmProxy.Benchmarks.StreamLatency.Targets;
 
 /// <summary>The published executable with all that is on by default, its ledger in SQLite too, and limits for the key; no line per request in its output.</summary>
 /// <param name="given">Where it is; null: it is published first.</param>
-internal sealed class ExecutableTarget(string? given) : Target("executable", "LlmProxy, executable")
+/// <param name="profiler">A program and its arguments that it runs under, with the names of its methods; null: it runs by itself.</param>
+internal sealed class ExecutableTarget(string? given, IReadOnlyList<string>? profiler = null) : Target("executable", "LlmProxy, executable")
 {
     private string? _program = given is null ? null : Path.GetFullPath(given);
+
+    /// <summary>Where it is, once that is known.</summary>
+    public string? Program => _program;
 
     public override string? Version => _program is null ? null : MachineDescription.FirstLineOf(_program, "--version")?.Split(' ')[^1].Split('+')[0];
 
@@ -24,16 +28,25 @@ internal sealed class ExecutableTarget(string? given) : Target("executable", "Ll
             return File.Exists(_program) ? null : "there is no such file";
         }
 
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        if (Source() is not { } source)
         {
-            if (File.Exists(Path.Combine(folder.FullName, "LlmProxy.slnx")))
-            {
-                say("publishing the executable (a minute or two; --executable PATH names one that is there)");
-                return Publish(folder.FullName);
-            }
+            return "its source is not there to be published";
         }
 
-        return "its source is not there to be published";
+        say("publishing the executable (a minute or two; --executable PATH names one that is there)");
+        return Publish(source);
+    }
+
+    /// <summary>The folder that all source is in; null where this program runs without it.</summary>
+    public static string? Source()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "LlmProxy.slnx")))
+        {
+            folder = folder.Parent;
+        }
+
+        return folder?.FullName;
     }
 
     protected override ProcessStartInfo Command(int port, int upstreamPort, string folder)
@@ -46,9 +59,11 @@ internal sealed class ExecutableTarget(string? given) : Target("executable", "Ll
             Keys = new { bench = new { Hash = ApiKeys.Hash(Wire.ClientKey), RequestsPerMinute = 1_000_000_000, TokensPerMinute = 1_000_000_000_000, Concurrent = 1_000_000 } },
             Store = new { Kind = "SQLite", Path = folder },
         }));
-        return new ProcessStartInfo(
-            _program!,
-            ["--config", file, "--urls", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}"), "--log", "requests=off"])
+        string[] command =
+        [
+            .. profiler ?? [], _program!, "--config", file, "--urls", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}"), "--log", "requests=off",
+        ];
+        return new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = folder,
         };
@@ -57,8 +72,9 @@ internal sealed class ExecutableTarget(string? given) : Target("executable", "Ll
     /// <returns>Why that did not work; null: it did.</returns>
     private string? Publish(string source)
     {
-        var output = Path.Combine(source, "artifacts", "stream-executable");
-        var command = new ProcessStartInfo("dotnet", ["publish", "LlmProxy.Host", "-c", "Release", "-r", RuntimeInformation.RuntimeIdentifier, "-o", output, "-v", "q"])
+        var output = Path.Combine(source, "artifacts", profiler is null ? "stream-executable" : "profiled-executable");
+        string[] symbols = profiler is null ? [] : ["-p:StripSymbols=false"];
+        var command = new ProcessStartInfo("dotnet", ["publish", "LlmProxy.Host", "-c", "Release", "-r", RuntimeInformation.RuntimeIdentifier, "-o", output, "-v", "q", .. symbols])
         {
             WorkingDirectory = source,
             RedirectStandardOutput = true,

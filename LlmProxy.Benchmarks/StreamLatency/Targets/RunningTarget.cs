@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using LlmProxy.Benchmarks.StreamLatency.Load;
 using LlmProxy.Benchmarks.StreamLatency.Machine;
 
 namespace LlmProxy.Benchmarks.StreamLatency.Targets;
@@ -37,6 +38,16 @@ internal sealed class RunningTarget : IAsyncDisposable
         {
             throw new InvalidOperationException(e.Message, e);
         }
+    }
+
+    /// <summary>The upstream of all targets.</summary>
+    /// <exception cref="InvalidOperationException">It does not answer.</exception>
+    public static RunningTarget StartUpstream()
+    {
+        var port = Target.FreePort();
+        var upstream = Start(OwnProcess.LoadCommand("upstream", OwnProcess.Text(port)), port, null, isProxy: false);
+        FirstAnswer.Wait(port, () => upstream.Process.HasExited);
+        return upstream;
     }
 
     /// <summary>What it wrote last.</summary>
