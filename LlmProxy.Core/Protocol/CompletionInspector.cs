@@ -57,6 +57,19 @@ internal sealed class CompletionInspector(StreamExpectation expectation) : Strea
         return Read(found.Data.In(raw), raw, found, found.Data.Start);
     }
 
+    public override int InspectLike(ReadOnlySpan<byte> bytes)
+    {
+        var length = _template.LengthOfNext(bytes, out _);
+        if (length > 0)
+        {
+            ClearReplacements();
+            IsOurs = false;
+            TextBytes += _template.TextLength;
+        }
+
+        return length;
+    }
+
     public override void WriteErrorEvent(ProxyError error, string message, string requestId, IBufferWriter<byte> output)
     {
         output.Write("data: "u8);

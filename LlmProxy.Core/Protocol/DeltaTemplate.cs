@@ -33,6 +33,7 @@ internal struct DeltaTemplate
     private SseLines _lines;
     private SseRange _dataEdges;
     private int _misses;
+    private bool _standsAlone;
 
     private enum Kind
     {
@@ -51,22 +52,37 @@ internal struct DeltaTemplate
     public bool Matches(ReadOnlySpan<byte> raw, in SseEvent found, out SseRange number)
     {
         number = default;
-        if (_count == 0
-            || found.Lines != _lines
-            || found.Data.Start != _dataEdges.Start
-            || raw.Length - found.Data.End != _dataEdges.Length)
-        {
-            return false;
-        }
+        return _count > 0
+            && found.Lines == _lines
+            && found.Data.Start == _dataEdges.Start
+            && raw.Length - found.Data.End == _dataEdges.Length
+            && LengthOfLike(raw, out number) == raw.Length;
+    }
 
+    /// <summary>
+    /// Do the bytes begin with an event like the one that was learned? Nobody has to look for its end then: a string and a number
+    /// have no line end in them, so its lines end where those of the other do.
+    /// </summary>
+    /// <param name="bytes">Begin with an event, whole or not, and not with the line feed that may follow a carriage return.</param>
+    /// <param name="number">Its running number, if the one that was learned had one.</param>
+    /// <returns>The event's length; 0 if it is another, is not whole, or has to be looked at line by line.</returns>
+    public int LengthOfNext(ReadOnlySpan<byte> bytes, out SseRange number)
+    {
+        number = default;
+        return _standsAlone ? LengthOfLike(bytes, out number) : 0;
+    }
+
+    private int LengthOfLike(ReadOnlySpan<byte> bytes, out SseRange number)
+    {
+        number = default;
         ReadOnlySpan<byte> literals = _bytes;
-        var rest = raw;
+        var rest = bytes;
         for (var i = 0; i < _count; i++)
         {
             var (kind, before) = _values[i];
             if (!rest.StartsWith(literals[..before]))
             {
-                return false;
+                return 0;
             }
 
             literals = literals[before..];
@@ -74,7 +90,7 @@ internal struct DeltaTemplate
             var length = LengthOf(rest, kind);
             if (length < 0)
             {
-                return false;
+                return 0;
             }
 
             if (kind == Kind.Delta)
@@ -83,25 +99,26 @@ internal struct DeltaTemplate
             }
             else if (kind == Kind.Number)
             {
-                number = new SseRange(raw.Length - rest.Length, length);
+                number = new SseRange(bytes.Length - rest.Length, length);
             }
 
             rest = rest[length..];
         }
 
-        if (!rest.SequenceEqual(literals[.._end]))
+        if (!rest.StartsWith(literals[.._end]))
         {
-            return false;
+            return 0;
         }
 
         _misses = 0;
-        return true;
+        return bytes.Length - rest.Length + _end;
     }
 
     /// <summary>Remembers an event by everything but these values; offsets are in <paramref name="raw"/>.</summary>
     public void Learn(ReadOnlySpan<byte> raw, in SseEvent found, in DeltaValues values)
     {
         _count = 0;
+        _standsAlone = false;
         if (_misses++ >= MostMisses || (found.Lines & ~(SseLines.Data | SseLines.Name)) != 0)
         {
             return;
@@ -145,6 +162,9 @@ internal struct DeltaTemplate
         _end = raw.Length - position;
         _lines = found.Lines;
         _dataEdges = new SseRange(found.Data.Start, raw.Length - found.Data.End);
+
+        // A line feed in front belongs to the event before, one behind a carriage return at the end may still come.
+        _standsAlone = raw[0] > (byte)'\r' && raw[^1] == (byte)'\n';
     }
 
     private static SseRange Inside(SseRange quoted) => quoted.Length == 0 ? default : new SseRange(quoted.Start + 1, quoted.Length - 2);
@@ -156,7 +176,7 @@ internal struct DeltaTemplate
         if (kind == Kind.Number)
         {
             var digits = bytes.IndexOfAnyExceptInRange((byte)'0', (byte)'9');
-            return digits == 0 || (digits != 1 && bytes[0] == (byte)'0') ? -1 : digits;
+            return digits <= 0 || (digits > 1 && bytes[0] == (byte)'0') ? -1 : digits;
         }
 
         var length = EndOfString(bytes);

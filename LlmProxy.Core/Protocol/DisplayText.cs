@@ -42,18 +42,7 @@ internal static class DisplayText
         return result.ToString();
     }
 
-    private static bool NeedsWork(string text)
-    {
-        foreach (var c in text)
-        {
-            if (c is < ' ' or >= '\u007F')
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    private static bool NeedsWork(string text) => text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 
     // Format characters turn text around (bidirectional overrides) or hide it; separators break lines in log viewers.
     private static bool IsHarmless(Rune rune) => !Rune.IsControl(rune) && Rune.GetUnicodeCategory(rune) is not

@@ -9,6 +9,8 @@ namespace LlmProxy.Core.Protocol;
 /// </remarks>
 internal sealed class FieldNames
 {
+    private const int LongestByLength = 32;
+
     public const int Model = 0;
     public const int Stream = 1;
     public const int StreamOptions = 2;
@@ -43,7 +45,9 @@ internal sealed class FieldNames
     private readonly IdentityRole[] _roles;
     private readonly byte[][] _bytes;
     private readonly Dictionary<string, int> _folded = new(StringComparer.Ordinal);
-    private readonly ulong _lengths;
+
+    // Which names have that many bytes; the last are those of as many or more.
+    private readonly int[][] _ofLength;
 
     /// <param name="more">Parameters that are edited.</param>
     /// <param name="identity">What else requests are scanned for.</param>
@@ -51,6 +55,7 @@ internal sealed class FieldNames
     {
         string[] actedOn = [.. _always, .. more.Except(_always, StringComparer.Ordinal).Distinct(StringComparer.Ordinal)];
         var telling = _telling.Where(t => (t.For & identity) != 0).ToDictionary(t => t.Name, t => t.Role, StringComparer.Ordinal);
+        TellIdentity = telling.Count > 0;
         _actedOn = actedOn.Length;
         _names = [.. actedOn, .. telling.Keys.Except(actedOn, StringComparer.Ordinal)];
         _roles = [.. _names.Select(name => telling.GetValueOrDefault(name))];
@@ -58,8 +63,10 @@ internal sealed class FieldNames
         for (var i = 0; i < _names.Length; i++)
         {
             _folded.TryAdd(Fold(_names[i]), i);
-            _lengths |= LengthBit(_bytes[i].Length);
         }
+
+        var byLength = Enumerable.Range(0, _bytes.Length).ToLookup(i => Math.Min(_bytes[i].Length, LongestByLength));
+        _ofLength = [.. Enumerable.Range(0, LongestByLength + 1).Select(length => byLength[length].ToArray())];
     }
 
     /// <summary>How many names, from the first on, the proxy itself acts on.</summary>
@@ -71,6 +78,9 @@ internal sealed class FieldNames
     /// <summary>Is it a parameter that the proxy or an edit acts on? Only those are kept as fields.</summary>
     public bool IsActedOn(int index) => (uint)index < (uint)_actedOn;
 
+    /// <summary>Some of them tell who a request is for.</summary>
+    public bool TellIdentity { get; }
+
     /// <summary>What it tells of who a request is for.</summary>
     public IdentityRole RoleOf(int index) => _roles[index];
 
@@ -81,27 +91,19 @@ internal sealed class FieldNames
     /// <summary>Finds a plain name: ASCII, no escapes. <paramref name="isExact"/> is false for a twin in other case.</summary>
     public int Find(ReadOnlySpan<byte> name, out bool isExact)
     {
-        isExact = true;
-        if ((_lengths & LengthBit(name.Length)) == 0)
-        {
-            return -1;
-        }
-
         var twin = -1;
-        for (var i = 0; i < _bytes.Length; i++)
+        foreach (var i in _ofLength[Math.Min(name.Length, LongestByLength)])
         {
-            // 0x20 is what tells a letter's case.
-            if (_bytes[i].Length == name.Length && (name.IsEmpty || ((_bytes[i][0] ^ name[0]) & ~0x20) == 0))
+            if (name.SequenceEqual(_bytes[i]))
             {
-                if (name.SequenceEqual(_bytes[i]))
-                {
-                    return i;
-                }
+                isExact = true;
+                return i;
+            }
 
-                if (Ascii.EqualsIgnoreCase(name, _bytes[i]))
-                {
-                    twin = i;
-                }
+            // 0x20 is what tells a letter's case.
+            if (((_bytes[i][0] ^ name[0]) & ~0x20) == 0 && Ascii.EqualsIgnoreCase(name, _bytes[i]))
+            {
+                twin = i;
             }
         }
 
@@ -116,8 +118,6 @@ internal sealed class FieldNames
         isExact = exact >= 0;
         return isExact ? exact : _folded.GetValueOrDefault(Fold(name), -1);
     }
-
-    private static ulong LengthBit(int length) => length > 63 ? 1UL : 1UL << length;
 
     // U+017F and U+212A are the two letters beyond ASCII whose simple case folding is an ASCII letter.
     private static string Fold(string name) => name.Replace('\u017F', 's').Replace('\u212A', 'k').ToLowerInvariant();

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace LlmProxy.Core.Protocol;
@@ -36,11 +37,13 @@ internal sealed class JsonAnswer
     public static bool TryRead(ReadOnlySpan<byte> body, out JsonAnswer answer)
     {
         answer = new JsonAnswer();
-        if (answer.TryWalk(body))
-        {
-            return true;
-        }
+        return answer.TryWalk(body) || TryReadByReader(body, out answer);
+    }
 
+    // Apart, as others below: room for a reader is cleared at each call of a method that has one.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool TryReadByReader(ReadOnlySpan<byte> body, out JsonAnswer answer)
+    {
         answer = new JsonAnswer();
         var reader = new Utf8JsonReader(body, _options);
         try
@@ -146,72 +149,91 @@ internal sealed class JsonAnswer
             }
 
             var start = (int)walk.Position;
-            if (!walk.TrySkip())
+            if (walk.First == '{' && name.SequenceEqual("usage"u8) && UsageReader.TryWalk(body[start..], out var usage, out var length))
+            {
+                NoteUsage(usage, start, length);
+                walk.Pass(length);
+            }
+            else if (walk.TrySkip())
+            {
+                NoteMember(name, body, start, (int)walk.Position);
+            }
+            else
             {
                 return false;
             }
-
-            NoteMember(name, body, start, (int)walk.Position);
         }
 
         return false;
     }
 
+    private void NoteUsage(in Usage usage, int start, int length)
+    {
+        _usage = usage;
+        RawUsage = new SseRange(start, length);
+    }
+
     private void NoteMember(ReadOnlySpan<byte> name, ReadOnlySpan<byte> body, int start, int end)
     {
-        if (name.Length is not (2 or 5 or 6 or 12))
+        switch (name.Length)
         {
-            return;
+            case 2 when name.SequenceEqual("id"u8):
+                Id = body[start] == '"' ? new SseRange(start, end - start) : default;
+                break;
+            case 5 when name.SequenceEqual("model"u8):
+                Model = body[start] == '"' ? new SseRange(start, end - start) : default;
+                break;
+            case 5 when name.SequenceEqual("error"u8):
+                _error = body[start] != 'n' ? new SseRange(start, end - start) : _error;
+                break;
+            case 6 when name.SequenceEqual("object"u8):
+                NoteKind(body[start..end]);
+                break;
+            case 5 when body[start] == '{' && name.SequenceEqual("usage"u8):
+                ReadUsage(body[start..end], start);
+                break;
+            case 12 when name.SequenceEqual("service_tier"u8):
+                NoteTier(body[start..end]);
+                break;
         }
+    }
 
-        var isText = body[start] == '"';
-        if (name.SequenceEqual("usage"u8))
-        {
-            if (body[start] != '{')
-            {
-                return;
-            }
+    private void NoteKind(ReadOnlySpan<byte> text) =>
+        _isResponse = text.SequenceEqual("\"response\""u8) || (text[0] == '"' && text.Contains((byte)'\\') && IsResponse(text));
 
-            if (!UsageReader.TryWalk(body[start..end], out var usage))
-            {
-                var reader = new Utf8JsonReader(body[start..end], _options);
-                reader.Read();
-                usage = UsageReader.Read(ref reader);
-            }
+    private void NoteTier(ReadOnlySpan<byte> text)
+    {
+        if (ServiceTier.Known(text) is { } tier)
+        {
+            _tier = tier;
+        }
+        else
+        {
+            ReadTier(text);
+        }
+    }
 
-            _usage = usage;
-            RawUsage = new SseRange(start, end - start);
-        }
-        else if (name.SequenceEqual("service_tier"u8))
-        {
-            var reader = new Utf8JsonReader(body[start..end], _options);
-            reader.Read();
-            _tier = ServiceTier.Read(ref reader, _tier);
-        }
-        else if (name.SequenceEqual("error"u8))
-        {
-            _error = body[start] != 'n' ? new SseRange(start, end - start) : _error;
-        }
-        else if (name.SequenceEqual("model"u8))
-        {
-            Model = isText ? new SseRange(start, end - start) : default;
-        }
-        else if (name.SequenceEqual("object"u8))
-        {
-            var text = body[start..end];
-            if (!text.Contains((byte)'\\'))
-            {
-                _isResponse = text.SequenceEqual("\"response\""u8);
-                return;
-            }
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReadUsage(ReadOnlySpan<byte> text, int start)
+    {
+        var reader = new Utf8JsonReader(text, _options);
+        reader.Read();
+        NoteUsage(UsageReader.Read(ref reader), start, text.Length);
+    }
 
-            var reader = new Utf8JsonReader(text, _options);
-            _isResponse = isText && reader.Read() && reader.Is("response"u8);
-        }
-        else if (name.SequenceEqual("id"u8))
-        {
-            Id = isText ? new SseRange(start, end - start) : default;
-        }
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ReadTier(ReadOnlySpan<byte> text)
+    {
+        var reader = new Utf8JsonReader(text, _options);
+        reader.Read();
+        _tier = ServiceTier.Read(ref reader, _tier);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool IsResponse(ReadOnlySpan<byte> text)
+    {
+        var reader = new Utf8JsonReader(text, _options);
+        return reader.Read() && reader.Is("response"u8);
     }
 
     private void ReadMember(ref Utf8JsonReader reader)

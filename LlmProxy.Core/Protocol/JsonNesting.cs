@@ -1,4 +1,7 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace LlmProxy.Core.Protocol;
 
@@ -63,38 +66,75 @@ internal struct JsonNesting
         return at;
     }
 
-    /// <summary>Passes over the value, or over the rest of it, as far as its tokens lie in this piece.</summary>
+    /// <summary>Passes over an object or an array, or over the rest of it, as far as its tokens lie in this piece.</summary>
     /// <param name="json">The piece.</param>
     /// <param name="position">Where it stands; afterwards behind the value, or at what it stopped at.</param>
-    /// <returns>False if it stopped at a token that is not JSON, or not whole.</returns>
+    /// <returns>False if it stopped at a token that is not JSON, or not whole, or at a value that is neither of them.</returns>
     public bool TrySkip(ReadOnlySpan<byte> json, ref int position)
     {
-        // In registers.
         var (nesting, at) = (this, position);
-        var hasEnded = false;
-        while (!hasEnded)
+        while ((uint)at < (uint)json.Length)
         {
-            at = SkipSpace(json, at);
-            if (at >= json.Length)
+            int end;
+            if (json[at] == '"' && nesting.Expected < JsonExpected.Colon)
             {
-                break;
+                end = JsonScalar.EndOfString(json, at);
+                if ((uint)end >= (uint)json.Length)
+                {
+                    break;
+                }
+
+                at = nesting.Expected < JsonExpected.Name ? nesting.EndOfScalar(json, end) : nesting.EndOfName(json, end);
+                continue;
             }
 
-            var end = nesting.EndOfToken(json, at);
-            if (end < 0)
+            end = json[at] > ' ' ? nesting.EndOfToken(json, at) : SkipSpaces(json, at);
+            if (end <= at)
             {
                 break;
             }
 
             at = end;
-            hasEnded = nesting.HasEnded;
+            if (nesting._depth == 0)
+            {
+                (this, position) = (nesting, at);
+                return true;
+            }
         }
 
         (this, position) = (nesting, at);
-        return hasEnded;
+        return false;
     }
 
-    /// <summary>Takes the token that stands there.</summary>
+    // The colon mostly follows at once.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int EndOfName(ReadOnlySpan<byte> json, int end)
+    {
+        if (json[end] == ':')
+        {
+            Expected = JsonExpected.Value;
+            return end + 1;
+        }
+
+        Expected = JsonExpected.Colon;
+        return end;
+    }
+
+    // And so does the comma.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int EndOfScalar(ReadOnlySpan<byte> json, int end)
+    {
+        if (json[end] == ',')
+        {
+            Expected = BehindComma;
+            return end + 1;
+        }
+
+        Expected = JsonExpected.CommaOrEnd;
+        return end;
+    }
+
+    /// <summary>Takes a token that is no string.</summary>
     /// <returns>-1, with nothing changed, if it is not JSON, not whole or too deep.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private int EndOfToken(ReadOnlySpan<byte> json, int at)
@@ -102,18 +142,13 @@ internal struct JsonNesting
         var next = (char)json[at];
         switch (Expected)
         {
-            case < JsonExpected.Colon when next == '"':
-                var end = JsonScalar.EndOfString(json, at);
-                return end < 0 ? -1
-                    : Expected >= JsonExpected.Name ? EndOfName(json, end)
-                    : EndOfScalar(json, end);
-            case JsonExpected.CommaOrEnd when next == ',':
-                Expected = BehindComma;
-                return at + 1;
             case JsonExpected.CommaOrEnd when next == Closing:
             case JsonExpected.NameOrEnd when next == '}':
             case JsonExpected.ElementOrEnd when next == ']':
                 return Close(at + 1);
+            case JsonExpected.CommaOrEnd when next == ',':
+                Expected = BehindComma;
+                return at + 1;
             case JsonExpected.Colon when next == ':':
                 Expected = JsonExpected.Value;
                 return at + 1;
@@ -124,7 +159,7 @@ internal struct JsonNesting
                 }
 
                 // A number that reaches the end of its piece may go on in the next.
-                end = JsonScalar.End(json, at);
+                var end = JsonScalar.End(json, at);
                 return (uint)end < (uint)json.Length ? EndOfScalar(json, end) : -1;
             default:
                 return -1;
@@ -134,35 +169,39 @@ internal struct JsonNesting
     /// <summary>What has to come behind a comma.</summary>
     public readonly JsonExpected BehindComma => IsInObject ? JsonExpected.Name : JsonExpected.Value;
 
-    // The colon mostly follows at once.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int EndOfName(ReadOnlySpan<byte> json, int end)
-    {
-        var isBehindColon = (uint)end < (uint)json.Length && json[end] == ':';
-        Expected = isBehindColon ? JsonExpected.Value : JsonExpected.Colon;
-        return isBehindColon ? end + 1 : end;
-    }
-
-    // And so does the comma.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int EndOfScalar(ReadOnlySpan<byte> json, int end)
-    {
-        var isBehindComma = (uint)end < (uint)json.Length && json[end] == ',' && _depth > 0;
-        Expected = isBehindComma ? BehindComma : JsonExpected.CommaOrEnd;
-        return isBehindComma ? end + 1 : end;
-    }
-
     /// <summary>The first byte from there on that is not white space.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int SkipSpace(ReadOnlySpan<byte> json, int at) => (uint)at < (uint)json.Length && json[at] > ' ' ? at : SkipSpaces(json, at);
 
     private static int SkipSpaces(ReadOnlySpan<byte> json, int at)
     {
-        while (at < json.Length && json[at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')
+        // One space behind a colon or a comma, or an indented line.
+        if ((uint)(at + 1) < (uint)json.Length && json[at + 1] > ' ')
+        {
+            return IsSpace(json[at]) ? at + 1 : at;
+        }
+
+        for (; json.Length - at >= Vector128<byte>.Count; at += Vector128<byte>.Count)
+        {
+            var bytes = Vector128.LoadUnsafe(ref MemoryMarshal.GetReference(json), (nuint)at);
+            var spaces = Vector128.Equals(bytes, Vector128.Create((byte)' '))
+                | Vector128.Equals(bytes, Vector128.Create((byte)'\n'))
+                | Vector128.Equals(bytes, Vector128.Create((byte)'\r'))
+                | Vector128.Equals(bytes, Vector128.Create((byte)'\t'));
+            var others = spaces.ExtractMostSignificantBits() ^ 0xFFFF;
+            if (others != 0)
+            {
+                return at + BitOperations.TrailingZeroCount(others);
+            }
+        }
+
+        while ((uint)at < (uint)json.Length && IsSpace(json[at]))
         {
             at++;
         }
 
         return at;
     }
+
+    private static bool IsSpace(byte next) => next is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t';
 }

@@ -7,9 +7,9 @@ using System.Runtime.Intrinsics;
 namespace LlmProxy.Core.Protocol;
 
 /// <summary>Finds where JSON's strings, numbers and words end; -1 for what is none. What may not follow them is not looked at.</summary>
-internal static class JsonScalar
+internal static partial class JsonScalar
 {
-    private const int VectorsBeforeSearch = 4;
+    private const int VectorsBeforeSearch = 8;
 
     private static readonly SearchValues<byte> _special = SearchValues.Create([(byte)'"', (byte)'\\', .. Enumerable.Range(0, 0x20).Select(static i => (byte)i)]);
 
@@ -37,8 +37,13 @@ internal static class JsonScalar
         }
 
         var special = SpecialIn(json, at);
-        at += special == 0 ? Vector128<byte>.Count : BitOperations.TrailingZeroCount(special);
-        return special != 0 && json[at] == '"' ? at + 1 : EndOfRest(json, at);
+        if (special == 0)
+        {
+            return EndOfRest(json, at + Vector128<byte>.Count);
+        }
+
+        at += BitOperations.TrailingZeroCount(special);
+        return json[at] == '"' ? at + 1 : EndOfRest(json, at);
     }
 
     /// <summary>From within a string, but not from within an escape, to behind its closing quote.</summary>
@@ -77,7 +82,28 @@ internal static class JsonScalar
     public static int EndOfPlainString(ReadOnlySpan<byte> json, int at)
     {
         at = EndOfPlain(json, at + 1);
-        return at < json.Length && json[at] == '"' ? at + 1 : -1;
+        return (uint)at < (uint)json.Length && json[at] == '"' ? at + 1 : -1;
+    }
+
+    /// <summary>Finds the closing quote of a string that is short and without escapes.</summary>
+    /// <param name="json">Where it stands.</param>
+    /// <param name="at">Behind its opening quote.</param>
+    /// <param name="end">At its closing quote.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryFindEnd(ReadOnlySpan<byte> json, int at, out int end)
+    {
+        for (; json.Length - at >= Vector128<byte>.Count; at += Vector128<byte>.Count)
+        {
+            var special = SpecialIn(json, at);
+            if (special != 0)
+            {
+                end = at + BitOperations.TrailingZeroCount(special);
+                return json[end] == '"';
+            }
+        }
+
+        end = EndOfLastPlain(json, at);
+        return (uint)end < (uint)json.Length && json[end] == '"';
     }
 
     /// <summary>To the next quote, backslash or control character, or to the end. Whether text is UTF-8 is no matter of JSON's grammar.</summary>
@@ -204,64 +230,11 @@ internal static class JsonScalar
             case '"' or '\\' or '/' or 'b' or 'f' or 'n' or 'r' or 't':
                 return at;
             case 'u' when json.Length - at >= 4:
-                foreach (var digit in json.Slice(at, 4))
-                {
-                    if (!char.IsAsciiHexDigit((char)digit))
-                    {
-                        return -1;
-                    }
-                }
-
-                return at + 4;
+                var digits = json.Slice(at, 4);
+                return char.IsAsciiHexDigit((char)digits[0]) && char.IsAsciiHexDigit((char)digits[1])
+                    && char.IsAsciiHexDigit((char)digits[2]) && char.IsAsciiHexDigit((char)digits[3]) ? at + 4 : -1;
             default:
                 return -1;
         }
     }
-
-    private static int EndOfWord(ReadOnlySpan<byte> json, int at, ReadOnlySpan<byte> word) => json[at..].StartsWith(word) ? at + word.Length : -1;
-
-    // RFC 8259, 6: [ minus ] int [ frac ] [ exp ].
-    private static int EndOfNumber(ReadOnlySpan<byte> json, int at)
-    {
-        var start = Is(json, at, '-') ? at + 1 : at;
-        at = EndOfDigits(json, start);
-        if (at == start || (at > start + 1 && json[start] == '0'))
-        {
-            return -1;
-        }
-
-        if (Is(json, at, '.'))
-        {
-            start = at + 1;
-            at = EndOfDigits(json, start);
-            if (at == start)
-            {
-                return -1;
-            }
-        }
-
-        if (Is(json, at, 'e') || Is(json, at, 'E'))
-        {
-            start = Is(json, at + 1, '+') || Is(json, at + 1, '-') ? at + 2 : at + 1;
-            at = EndOfDigits(json, start);
-            if (at == start)
-            {
-                return -1;
-            }
-        }
-
-        return at;
-    }
-
-    private static int EndOfDigits(ReadOnlySpan<byte> json, int at)
-    {
-        while (at < json.Length && json[at] is >= (byte)'0' and <= (byte)'9')
-        {
-            at++;
-        }
-
-        return at;
-    }
-
-    private static bool Is(ReadOnlySpan<byte> json, int at, char c) => at < json.Length && json[at] == c;
 }

@@ -5,6 +5,80 @@ namespace LlmProxy.Core.Protocol;
 /// <summary>What is cut by the end of a piece, byte by byte.</summary>
 internal ref partial struct JsonWalk
 {
+    // The end of the object, a member that the end of a piece cuts, or no JSON.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryNextByToken(out long start, out ReadOnlySpan<byte> name, out bool hasMember)
+    {
+        var next = Peek();
+        name = default;
+        hasMember = next != '}';
+        if (!hasMember)
+        {
+            start = Position;
+            return Take();
+        }
+
+        if (_hasMember)
+        {
+            if (next != ',')
+            {
+                start = Position;
+                return false;
+            }
+
+            _at++;
+            next = Peek();
+        }
+
+        start = Position;
+        _hasMember = true;
+        if (next != '"' || !TryTakeName(out name) || Peek() != ':')
+        {
+            return false;
+        }
+
+        _at++;
+        return Peek() >= 0;
+    }
+
+    private bool TryTakeName(out ReadOnlySpan<byte> name)
+    {
+        var end = JsonScalar.EndOfPlainString(_json, _at);
+        if (end >= 0)
+        {
+            name = _json[(_at + 1)..(end - 1)];
+            _at = end;
+            return true;
+        }
+
+        var joined = _hasNext ? TakeCutName() : null;
+        name = joined;
+        return joined is not null;
+    }
+
+    // Hardly ever: a server's pieces are far longer than names.
+    private byte[]? TakeCutName()
+    {
+        var bytes = new byte[LongestCutName];
+        for (var count = 0; count < LongestCutName; count++)
+        {
+            _at++;
+            switch (Current())
+            {
+                case '"':
+                    _at++;
+                    return bytes[..count];
+                case '\\' or < ' ':
+                    return null;
+                case var next:
+                    bytes[count] = (byte)next;
+                    break;
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Takes one token, wherever its bytes are.</summary>
     /// <returns>False if there is none, or not the one that has to come.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -14,7 +14,7 @@ internal ref partial struct JsonWalk
     private const int LongestCutName = 256;
 
     // What is behind the piece it stands in.
-    private readonly ReadOnlySequence<byte> _all;
+    private readonly ref readonly ReadOnlySequence<byte> _all;
     private SequencePosition _next;
     private bool _hasNext;
 
@@ -28,15 +28,16 @@ internal ref partial struct JsonWalk
     public JsonWalk(ReadOnlySpan<byte> json) => _json = json;
 
     /// <param name="json">The object, and nothing else but white space.</param>
-    public JsonWalk(in ReadOnlySequence<byte> json)
+    /// <param name="first">Its first piece, which costs more to ask for than to hand over.</param>
+    public JsonWalk(in ReadOnlySequence<byte> json, ReadOnlySpan<byte> first)
     {
         if (json.IsSingleSegment)
         {
-            _json = json.FirstSpan;
+            _json = first;
             return;
         }
 
-        _all = json;
+        _all = ref json;
         _next = json.Start;
         _hasNext = true;
     }
@@ -51,48 +52,102 @@ internal ref partial struct JsonWalk
     public bool TryOpen() => Peek() == '{' && Take();
 
     /// <summary>The next member, if there is one: <see cref="Position"/> is at the first byte of its value then.</summary>
-    /// <param name="start">Of its name, at the opening quote.</param>
+    /// <param name="start">Of its name, at the opening quote, if there is one.</param>
     /// <param name="name">What is between the quotes.</param>
     /// <param name="hasMember">False behind the last.</param>
     /// <returns>False if this is no plain JSON.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool TryNext(out long start, out ReadOnlySpan<byte> name, out bool hasMember)
     {
-        var next = Peek();
-        start = Position;
-        name = default;
-        hasMember = next != '}';
-        if (!hasMember)
-        {
-            return Take();
-        }
-
+        // As nearly all write it; the fields are read once here.
+        var json = _json;
+        var at = _at;
         if (_hasMember)
         {
-            if (next != ',')
+            if (Is(json, at, '}'))
             {
-                return false;
+                _at++;
+                start = 0;
+                name = default;
+                hasMember = false;
+                return true;
             }
 
-            _at++;
-            next = Peek();
-            start = Position;
+            if (!Is(json, at, ','))
+            {
+                return TryNextByToken(out start, out name, out hasMember);
+            }
+
+            at++;
         }
 
-        _hasMember = true;
-        if (next != '"' || !TryTakeName(out name) || Peek() != ':')
+        at = JsonNesting.SkipSpace(json, at);
+        if (Is(json, at, '"') && JsonScalar.TryFindEnd(json, at + 1, out var end) && Is(json, end + 1, ':'))
+        {
+            var value = Is(json, end + 2, ' ') ? end + 3 : end + 2;
+            if ((uint)value < (uint)json.Length && json[value] > ' ')
+            {
+                start = _before + at;
+                name = json[(at + 1)..end];
+                hasMember = true;
+                _at = value;
+                _hasMember = true;
+                return true;
+            }
+        }
+
+        return TryNextByToken(out start, out name, out hasMember);
+    }
+
+    /// <summary>Nothing but white space follows.</summary>
+    public bool IsAtEnd() => (_at == _json.Length && !_hasNext) || Peek() < 0;
+
+    /// <summary>Passes over the value at which it stands.</summary>
+    public bool TrySkip()
+    {
+        if (First is (byte)'{' or (byte)'[')
+        {
+            return TrySkipNested();
+        }
+
+        // A number that reaches the end of its piece may go on in the next.
+        var end = JsonScalar.End(_json, _at);
+        if ((uint)end >= (uint)_json.Length)
+        {
+            return TrySkipNested();
+        }
+
+        _at = end;
+        return true;
+    }
+
+    /// <summary>Takes a value that is a whole number of up to 18 digits, without a sign; any other stays where it is.</summary>
+    public bool TryTakeCount(out long count)
+    {
+        var json = _json;
+        var at = _at;
+        var digits = 0;
+        count = 0;
+        for (; (uint)at < (uint)json.Length && (uint)(json[at] - '0') <= 9; at++, digits++)
+        {
+            count = (count * 10) + json[at] - '0';
+        }
+
+        // A number that reaches the end of its piece may go on in the next.
+        if ((uint)at >= (uint)json.Length || json[at] is (byte)'.' or (byte)'e' or (byte)'E' || digits is 0 or > 18 || (json[_at] == '0' && digits > 1))
         {
             return false;
         }
 
-        _at++;
-        return Peek() >= 0;
+        _at = at;
+        return true;
     }
 
-    /// <summary>Nothing but white space follows.</summary>
-    public bool IsAtEnd() => Peek() < 0;
+    /// <summary>Somebody else has passed over the value at which it stands, which lies in one piece.</summary>
+    public void Pass(int length) => _at += length;
 
-    /// <summary>Passes over the value at which it stands.</summary>
-    public bool TrySkip()
+    // Also for what the end of a piece may have cut.
+    private bool TrySkipNested()
     {
         var nesting = new JsonNesting();
         while (!nesting.TrySkip(_json, ref _at))
@@ -112,49 +167,14 @@ internal ref partial struct JsonWalk
         return true;
     }
 
-    private bool TryTakeName(out ReadOnlySpan<byte> name)
-    {
-        var end = JsonScalar.EndOfPlainString(_json, _at);
-        if (end >= 0)
-        {
-            name = _json[(_at + 1)..(end - 1)];
-            _at = end;
-            return true;
-        }
-
-        var joined = _hasNext ? TakeCutName() : null;
-        name = joined;
-        return joined is not null;
-    }
-
-    // Hardly ever: a server's pieces are far longer than names.
-    private byte[]? TakeCutName()
-    {
-        var bytes = new byte[LongestCutName];
-        for (var count = 0; count < LongestCutName; count++)
-        {
-            _at++;
-            switch (Current())
-            {
-                case '"':
-                    _at++;
-                    return bytes[..count];
-                case '\\' or < ' ':
-                    return null;
-                case var next:
-                    bytes[count] = (byte)next;
-                    break;
-            }
-        }
-
-        return null;
-    }
-
     private bool Take()
     {
         _at++;
         return true;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool Is(ReadOnlySpan<byte> json, int at, char c) => (uint)at < (uint)json.Length && json[at] == c;
 
     /// <summary>The next byte that is not white space, and stands there; -1 at the end.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -51,6 +51,19 @@ internal abstract class NamedEventInspector : StreamInspector
         return read;
     }
 
+    public sealed override int InspectLike(ReadOnlySpan<byte> bytes)
+    {
+        var length = _template.LengthOfNext(bytes, out var number);
+        if (length > 0)
+        {
+            ClearReplacements();
+            TextBytes += _template.TextLength;
+            NoteNumber(number.In(bytes));
+        }
+
+        return length;
+    }
+
     /// <summary>Reads one event's data.</summary>
     /// <param name="data">JSON, or so it should be.</param>
     /// <param name="name">The event's name, for data that has no type.</param>

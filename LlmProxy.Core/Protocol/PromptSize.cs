@@ -15,8 +15,9 @@ internal readonly record struct PromptSize(long TextBytes, long Attached)
     private const int TokensEach = TokenEstimate.TokensPerPicture;
     private const int BytesPerMore = 8192;
 
-    // Text that is not interrupted for so long by a space, a quote or a line's end is not written for anybody to read.
-    private const int Shortest = 1024;
+    // Text that is not interrupted for so long by a space, a quote or a line's end is not written for anybody to read. What is shorter
+    // than this comes to no more as a text than as a picture, so nothing is gained by telling it apart.
+    private const int Shortest = 4096;
 
     private static readonly SearchValues<byte> _base64 = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="u8);
 
@@ -29,15 +30,18 @@ internal readonly record struct PromptSize(long TextBytes, long Attached)
     /// <param name="body">As it came.</param>
     public static PromptSize Of(in ReadOnlySequence<byte> body)
     {
-        var bytes = 0L;
-        var attachments = 0L;
-        var isInside = false;
-        foreach (var part in body)
+        if (body.Length < Shortest)
         {
-            Look(part.Span, ref bytes, ref attachments, ref isInside);
+            return new PromptSize(body.Length, 0);
         }
 
-        return new PromptSize(body.Length - bytes, (attachments * TokensEach) + (bytes / BytesPerMore));
+        var attachments = default(Attachments);
+        foreach (var part in body)
+        {
+            attachments.Look(part.Span);
+        }
+
+        return new PromptSize(body.Length - attachments.Bytes, (attachments.Count * TokensEach) + (attachments.Bytes / BytesPerMore));
     }
 
     // Nearly always one of a few bytes in a row is a space or a mark.
@@ -54,38 +58,56 @@ internal readonly record struct PromptSize(long TextBytes, long Attached)
         return false;
     }
 
-    // A long run holds every so many-th byte, so a look there finds it; in a text each look ends with its word.
-    private static void Look(ReadOnlySpan<byte> part, ref long bytes, ref long attachments, ref bool isInside)
+    /// <summary>What is found of them, in one part of a body after another: a server's blocks are no longer than the shortest, and often shorter.</summary>
+    private struct Attachments
     {
-        if (part.IsEmpty)
+        // The run that the last part ended in, which may go on in the next.
+        private long _run;
+
+        public long Bytes { get; private set; }
+
+        public long Count { get; private set; }
+
+        // A long run holds every so many-th byte, so a look there finds it; in a text each look ends with its word. The last byte says
+        // what goes on.
+        public void Look(ReadOnlySpan<byte> part)
         {
-            return;
+            var (from, last) = (0, part.Length - 1);
+            var next = (int)Math.Max(0, Shortest - 1 - _run);
+            for (var at = -1; at < last && from <= last; next = Math.Max(at, from) + Shortest)
+            {
+                at = Math.Min(next, last);
+                from = !IsCounted && IsText(part, at) ? Leave(at) : Take(part, from, at);
+            }
         }
 
-        var from = 0;
-        for (var at = isInside ? 0 : Math.Min(Shortest, part.Length) - 1; at < part.Length; at = Math.Max(at, from) + Shortest)
-        {
-            if (!isInside && IsText(part, at))
-            {
-                continue;
-            }
+        private readonly bool IsCounted => _run >= Shortest;
 
+        private int Leave(int at)
+        {
+            _run = 0;
+            return at;
+        }
+
+        /// <returns>The end of the run around a byte.</returns>
+        private int Take(ReadOnlySpan<byte> part, int from, int at)
+        {
             var behind = part[at..].IndexOfAnyExcept(_base64);
             var end = behind < 0 ? part.Length : at + behind;
             var begin = part[from..at].LastIndexOfAnyExcept(_base64) + 1 + from;
-            var continues = isInside && begin == 0;
-            if (end - begin >= Shortest || (continues && end > begin))
+            var run = end - begin + (begin == 0 ? _run : 0);
+            if (begin == 0 && IsCounted)
             {
-                bytes += end - begin;
-                attachments += continues ? 0 : 1;
-                isInside = end == part.Length;
+                Bytes += end;
             }
-            else
+            else if (run >= Shortest)
             {
-                isInside = false;
+                Bytes += run;
+                Count++;
             }
 
-            from = Math.Max(from, end);
+            _run = end == part.Length ? run : 0;
+            return end;
         }
     }
 }

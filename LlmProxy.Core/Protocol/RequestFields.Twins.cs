@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace LlmProxy.Core.Protocol;
 
 /// <summary>Fields that are there twice, or under a name that can be read in two ways.</summary>
@@ -9,7 +7,7 @@ internal sealed partial class RequestFields
     public ProxyError? CheckUnambiguous(int name)
     {
         var seen = 0;
-        foreach (var field in _fields)
+        foreach (ref readonly var field in Fields)
         {
             if (field.Name == name)
             {
@@ -50,7 +48,7 @@ internal sealed partial class RequestFields
     private bool HasNoTwins()
     {
         var seen = 0UL;
-        foreach (ref readonly var field in CollectionsMarshal.AsSpan(_fields))
+        foreach (ref readonly var field in Fields)
         {
             var bit = 1UL << field.Name;
             if (!field.IsExact || field.Name >= FieldNames.AlwaysCount || (seen & bit) != 0)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 
@@ -13,17 +14,17 @@ internal sealed partial class RequestFields
 
     /// <summary>Reads a body as <see cref="Read(ref Utf8JsonReader)"/> does.</summary>
     /// <returns>False if that has to be asked: the body is not plain, or not JSON.</returns>
-    private bool TryWalk(in ReadOnlySequence<byte> body, out ProxyError? error)
+    private bool TryWalk(in ReadOnlySequence<byte> body, ReadOnlySpan<byte> first, out ProxyError? error)
     {
         error = null;
-        var walk = new JsonWalk(body);
+        var walk = new JsonWalk(body, first);
         if (!walk.TryOpen())
         {
             return false;
         }
 
         Opening = walk.Position;
-        long previousEnd = -1;
+        long previousEnd = 0;
         var isBehindField = false;
         while (true)
         {
@@ -51,7 +52,7 @@ internal sealed partial class RequestFields
 
             var index = Names.Find(name, out var isExact);
             var valueStart = walk.Position;
-            var first = walk.First;
+            var type = TypeOf(walk.First);
             if (!walk.TrySkip())
             {
                 return false;
@@ -60,12 +61,12 @@ internal sealed partial class RequestFields
             isBehindField = Names.IsActedOn(index);
             if (isBehindField)
             {
-                _fields.Add(new RequestField(index, isExact, false, TypeOf(first), start, valueStart, walk.Position, previousEnd, -1));
+                Add(new RequestField(index, isExact, false, type, start, valueStart, previousEnd)).ValueEnd = walk.Position;
             }
 
             if (index >= 0 && isExact)
             {
-                var noted = Note(index, body, valueStart, walk.Position);
+                var noted = Note(index, body, first, valueStart, walk.Position);
                 error ??= noted;
             }
 
@@ -73,22 +74,39 @@ internal sealed partial class RequestFields
         }
     }
 
-    private ProxyError? Note(int name, in ReadOnlySequence<byte> body, long start, long end)
+    private ProxyError? Note(int name, in ReadOnlySequence<byte> body, ReadOnlySpan<byte> first, long start, long end)
     {
-        var isWhole = body.IsSingleSegment;
-        var text = isWhole ? default : body.Slice(start, end - start);
-        var bytes = isWhole ? body.FirstSpan[(int)start..(int)end] : text.FirstSpan;
-        isWhole |= text.IsSingleSegment;
-        return isWhole && Names.RoleOf(name) == IdentityRole.None && TryTakePlain(name, bytes)
-            ? null
-            : Note(name, isWhole ? new Utf8JsonReader(bytes, _options) : new Utf8JsonReader(text, _options));
+        // In the first piece, which is mostly the only one.
+        if (end <= first.Length)
+        {
+            var bytes = first[(int)start..(int)end];
+            return Names.RoleOf(name) == IdentityRole.None && TryTakePlain(name, bytes) ? null : Note(name, bytes);
+        }
+
+        var text = body.Slice(start, end - start);
+        return text.IsSingleSegment && Names.RoleOf(name) == IdentityRole.None && TryTakePlain(name, text.FirstSpan) ? null : Note(name, text);
     }
 
-    private ProxyError? Note(int name, Utf8JsonReader value)
+    // By themselves: room for a reader is cleared at each call of a method that has one.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ProxyError? Note(int name, ReadOnlySpan<byte> text)
+    {
+        var reader = new Utf8JsonReader(text, _options);
+        return Note(name, ref reader);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ProxyError? Note(int name, in ReadOnlySequence<byte> text)
+    {
+        var reader = new Utf8JsonReader(text, _options);
+        return Note(name, ref reader);
+    }
+
+    private ProxyError? Note(int name, ref Utf8JsonReader value)
     {
         value.Read();
         var error = Names.IsActedOn(name) ? Take(name, ref value) : null;
-        _identity.Take(Names.RoleOf(name), ref value, isChecked: true);
+        _identity?.Value.Take(Names.RoleOf(name), ref value, isChecked: true);
         return error;
     }
 
@@ -149,6 +167,4 @@ internal sealed partial class RequestFields
         'n' => JsonTokenType.Null,
         _ => JsonTokenType.Number,
     };
-
-    private ref RequestField Last => ref System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_fields)[^1];
 }

@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Runtime.InteropServices;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 
@@ -13,17 +13,13 @@ internal sealed partial class RequestFields
 
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000, CommentHandling = JsonCommentHandling.Disallow };
 
-    // Nothing is ever added to it.
-    private static readonly List<RequestField> _nowhere = [];
+    private static readonly RequestIdentity _nobody;
 
-    private List<RequestField> _fields = new(4);
     private bool _hasModel;
-    private RequestIdentity _identity;
+    private StrongBox<RequestIdentity>? _identity;
 
     /// <summary>The names that <see cref="RequestField.Name"/> stands for.</summary>
     public required FieldNames Names { get; init; }
-
-    public IReadOnlyList<RequestField> Fields => _fields;
 
     /// <summary>How many members the object has, those passed over included.</summary>
     public int MemberCount { get; private set; }
@@ -55,7 +51,7 @@ internal sealed partial class RequestFields
     public string? Conversation { get; private set; }
 
     /// <summary>Who it is for and which conversation it belongs to, as far as the <see cref="Names"/> make it look for that.</summary>
-    public ref readonly RequestIdentity Identity => ref _identity;
+    public ref readonly RequestIdentity Identity => ref (_identity is null ? ref _nobody : ref _identity.Value);
 
     /// <summary>The fields of a request without a body.</summary>
     /// <param name="stream">It asks for a stream by other means.</param>
@@ -67,7 +63,8 @@ internal sealed partial class RequestFields
     /// <param name="model">The model, where the request has named it already: then it counts, and the body may name another or none.</param>
     public static Result<RequestFields> Read(in ReadOnlySequence<byte> body, FieldNames names, string? model = null)
     {
-        if (IsUtf16Or32(body))
+        var first = body.FirstSpan;
+        if (IsUtf16Or32(body, first))
         {
             return ProxyErrors.UnsupportedCharset;
         }
@@ -78,12 +75,18 @@ internal sealed partial class RequestFields
         }
 
         var fields = Begin(names, model);
-        if (fields.TryWalk(body, out var error))
+        if (fields.TryWalk(body, first, out var error))
         {
             return error ?? (Result<RequestFields>)fields;
         }
 
-        fields = Begin(names, model);
+        return ReadByReader(body, Begin(names, model));
+    }
+
+    // Apart: room for a reader is cleared at each call of a method that has one.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Result<RequestFields> ReadByReader(in ReadOnlySequence<byte> body, RequestFields fields)
+    {
         var reader = new Utf8JsonReader(body, _options);
         try
         {
@@ -95,24 +98,13 @@ internal sealed partial class RequestFields
         }
     }
 
-    /// <summary>Forgets where in the body its fields stand, once there is no body: what they said stays.</summary>
-    public void ForgetPlaces() => _fields = _nowhere;
-
-    private static RequestFields Begin(FieldNames names, string? model) => new() { Names = names, Model = model ?? "", _hasModel = model is not null };
-
-    /// <summary>The one field of that name.</summary>
-    public RequestField? Find(int name)
+    private static RequestFields Begin(FieldNames names, string? model) => new()
     {
-        foreach (ref readonly var field in CollectionsMarshal.AsSpan(_fields))
-        {
-            if (field.Name == name)
-            {
-                return field;
-            }
-        }
-
-        return null;
-    }
+        Names = names,
+        Model = model ?? "",
+        _hasModel = model is not null,
+        _identity = names.TellIdentity ? new StrongBox<RequestIdentity>() : null,
+    };
 
     private ProxyError? Read(ref Utf8JsonReader reader)
     {
@@ -125,39 +117,38 @@ internal sealed partial class RequestFields
         }
 
         Opening = reader.BytesConsumed;
-        long previousEnd = -1;
-        var last = -1;
+        long previousEnd = 0;
+        var isBehindField = false;
         ProxyError? error = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             MemberCount++;
             var start = reader.TokenStartIndex;
-            if (last >= 0)
+            if (isBehindField)
             {
-                _fields[last] = _fields[last] with { NextStart = start };
-                last = -1;
+                Last.NextStart = start;
             }
 
             var isEscaped = reader.ValueIsEscaped;
             var name = Identify(ref reader, out var isExact);
             reader.Read();
-            if (Names.IsActedOn(name))
+            isBehindField = Names.IsActedOn(name);
+            if (isBehindField)
             {
-                last = _fields.Count;
-                _fields.Add(new RequestField(name, isExact, isEscaped, reader.TokenType, start, reader.TokenStartIndex, 0, previousEnd, -1));
+                Add(new RequestField(name, isExact, isEscaped, reader.TokenType, start, reader.TokenStartIndex, previousEnd));
                 error ??= isExact ? Take(name, ref reader) : null;
             }
 
             if (name >= 0 && isExact)
             {
-                _identity.Take(Names.RoleOf(name), ref reader);
+                _identity?.Value.Take(Names.RoleOf(name), ref reader);
             }
 
             reader.Skip();
             previousEnd = reader.BytesConsumed;
-            if (last >= 0)
+            if (isBehindField)
             {
-                _fields[last] = _fields[last] with { ValueEnd = previousEnd };
+                Last.ValueEnd = previousEnd;
             }
         }
 
@@ -272,10 +263,9 @@ internal sealed partial class RequestFields
         : model.AsSpan().ContainsAnyInRange('\0', '\u001F') || model.Contains('\u007F') ? ProxyErrors.InvalidModel("holds control characters")
         : null;
 
-    private static bool IsUtf16Or32(in ReadOnlySequence<byte> body)
+    private static bool IsUtf16Or32(in ReadOnlySequence<byte> body, ReadOnlySpan<byte> start)
     {
         // Who sends its first byte alone has it joined here; all others are looked at where they stand.
-        var start = body.FirstSpan;
         if (start.Length < 2 && body.Length >= 2)
         {
             start = body.Slice(0, 2).ToArray();

@@ -44,7 +44,7 @@ internal static class RequestSplice
     /// <param name="edits">What configuration asks for.</param>
     /// <param name="error">A field to be changed is there twice, or ambiguously.</param>
     /// <param name="asksForUsage">Usage is asked for in the client's place, unless configuration says something of its own there.</param>
-    public static List<BodyPart>? TryPlan(
+    public static BodyPart[]? TryPlan(
         RequestFields fields, long length, ReadOnlyMemory<byte> model, RequestEdits edits, out ProxyError? error, bool asksForUsage = false)
     {
         error = Check(fields, edits);
@@ -58,6 +58,12 @@ internal static class RequestSplice
             return PlanPlain(fields.Opening, length, model, only, asksForUsage);
         }
 
+        return Plan(fields, length, model, edits, asksForUsage);
+    }
+
+    // Apart, because what a lambda holds is allocated as soon as its method is entered.
+    private static BodyPart[] Plan(RequestFields fields, long length, ReadOnlyMemory<byte> model, RequestEdits edits, bool asksForUsage)
+    {
         var changes = new List<(long Start, long End, ReadOnlyMemory<byte> With)>(4);
         var added = new List<ParameterEdit>(0);
         if (fields.Find(FieldNames.Model) is { } field)
@@ -99,7 +105,7 @@ internal static class RequestSplice
     }
 
     /// <summary>What most requests ask for.</summary>
-    private static List<BodyPart> PlanPlain(long opening, long length, ReadOnlyMemory<byte> model, in RequestField field, bool asksForUsage) => asksForUsage
+    private static BodyPart[] PlanPlain(long opening, long length, ReadOnlyMemory<byte> model, in RequestField field, bool asksForUsage) => asksForUsage
         ?
         [
             new(0, opening, default), new(0, 0, _askFirst),
@@ -164,7 +170,7 @@ internal static class RequestSplice
         var removed = 0;
         var start = -1L;
         var end = -1L;
-        foreach (var field in fields.Fields)
+        foreach (ref readonly var field in fields.Fields)
         {
             if (Array.IndexOf(remove, field.Name) < 0)
             {
@@ -179,7 +185,7 @@ internal static class RequestSplice
             }
 
             // A member goes with the comma behind it; at the end of the object, a run of members goes with the one before it.
-            if (field.NextStart >= 0)
+            if (field.NextStart > 0)
             {
                 end = field.NextStart;
             }
@@ -196,11 +202,11 @@ internal static class RequestSplice
 
     private static long BeforeRun(RequestFields fields, long start)
     {
-        foreach (var field in fields.Fields)
+        foreach (ref readonly var field in fields.Fields)
         {
             if (field.NameStart == start)
             {
-                return field.PreviousEnd >= 0 ? field.PreviousEnd : start;
+                return field.PreviousEnd > 0 ? field.PreviousEnd : start;
             }
         }
 
@@ -231,7 +237,7 @@ internal static class RequestSplice
         return output.WrittenMemory;
     }
 
-    private static List<BodyPart> Cut(List<(long Start, long End, ReadOnlyMemory<byte> With)> changes, long length)
+    private static BodyPart[] Cut(List<(long Start, long End, ReadOnlyMemory<byte> With)> changes, long length)
     {
         var parts = new List<BodyPart>((2 * changes.Count) + 1);
         long position = 0;
@@ -255,6 +261,6 @@ internal static class RequestSplice
             parts.Add(new BodyPart(position, length - position, default));
         }
 
-        return parts;
+        return [.. parts];
     }
 }

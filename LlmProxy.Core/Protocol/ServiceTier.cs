@@ -7,6 +7,15 @@ internal static class ServiceTier
 {
     private const int Longest = 32;
 
+    /// <summary>One that many answers name; null for all others.</summary>
+    /// <param name="text">The value, quotes included.</param>
+    public static string? Known(ReadOnlySpan<byte> text) =>
+        text.SequenceEqual("\"default\""u8) ? "default"
+        : text.SequenceEqual("\"standard\""u8) ? "standard"
+        : text.SequenceEqual("\"flex\""u8) ? "flex"
+        : text.SequenceEqual("\"priority\""u8) ? "priority"
+        : null;
+
     /// <summary>Reads a value; null if it names none.</summary>
     /// <param name="reader">At the value.</param>
     /// <param name="known">What was read before.</param>

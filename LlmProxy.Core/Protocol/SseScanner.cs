@@ -24,6 +24,9 @@ internal struct SseScanner
     /// <summary>Bytes of the current event that have been looked at already.</summary>
     public readonly int Examined => _examined;
 
+    /// <summary>What comes next is the first byte of an event, whatever it is: not the mark of a stream, not the rest of a line end.</summary>
+    public readonly bool IsBetweenEvents => _begun && !_afterCarriageReturn && _examined == 0;
+
     /// <summary>Reads one event from the start of <paramref name="pending"/>.</summary>
     /// <returns>False if it is not complete yet; nothing is consumed then.</returns>
     public bool TryRead(ReadOnlySpan<byte> pending, out SseEvent found)

@@ -92,6 +92,13 @@ internal abstract class StreamInspector
     /// <summary>Looks at one event, <paramref name="raw"/> being all of its bytes.</summary>
     public abstract StreamEventKind Inspect(ReadOnlySpan<byte> raw, in SseEvent found);
 
+    /// <summary>
+    /// Looks at the next event without a search for its end, if it is output that goes out as it came, like the one before but for its token.
+    /// </summary>
+    /// <param name="bytes">Begin with an event, whole or not; see <see cref="SseScanner.IsBetweenEvents"/>.</param>
+    /// <returns>Its length; 0 if it has to be found and inspected.</returns>
+    public virtual int InspectLike(ReadOnlySpan<byte> bytes) => 0;
+
     /// <summary>Writes the event that tells a client that its stream is broken, as the one that follows the events so far.</summary>
     public abstract void WriteErrorEvent(ProxyError error, string message, string requestId, IBufferWriter<byte> output);
 

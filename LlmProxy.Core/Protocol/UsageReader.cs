@@ -40,7 +40,14 @@ internal partial struct UsageReader
     };
 
     // What has no output, as embeddings, does not say so.
-    private readonly Usage Whole => SoFar is { Output: < 0, Input: >= 0 } read ? read with { Output = 0 } : SoFar;
+    private readonly Usage Whole
+    {
+        get
+        {
+            var read = SoFar;
+            return read.Output < 0 && read.Input >= 0 ? read with { Output = 0 } : read;
+        }
+    }
 
     private readonly long WrittenApart =>
         _writtenApart >= 0 || (_writtenForMinutes < 0 && _writtenForHour < 0) ? _writtenApart : Math.Max(0, _writtenForMinutes) + Math.Max(0, _writtenForHour);
@@ -72,8 +79,7 @@ internal partial struct UsageReader
             return false;
         }
 
-        var read = all.SoFar;
-        usage = read.Output < 0 && read.Input >= 0 ? read with { Output = 0 } : read;
+        usage = all.Whole;
         return usage.IsKnown;
     }
 

@@ -49,27 +49,44 @@ internal static class BodyReader
         var share = new BodyShare(budget, limits);
         try
         {
-            var body = !share.HasRoomFor(request.ContentLength ?? 0) ? ProxyErrors.Overloaded with { ClosesConnection = true }
-                : await ReadAsync(request.BodyReader, share, cancellation);
-            share.IsKept = body.Error is null;
-            return body.Value is null || BodyDecoder.IsIdentity(request.Headers.ContentEncoding)
-                ? body
-                : await BodyDecoder.DecodeAsync(body.Value, request.Headers.ContentEncoding, new BodyShare(budget, limits));
+            if (!share.HasRoomFor(request.ContentLength ?? 0))
+            {
+                return ProxyErrors.Overloaded with { ClosesConnection = true };
+            }
+
+            var reader = request.BodyReader;
+            while (true)
+            {
+                var reading = reader.ReadAsync(CancellationToken.None);
+                var read = reading.IsCompleted ? await reading : await WaitAsync(reader, reading, cancellation);
+                var bytes = read.Buffer;
+                if (read.IsCanceled)
+                {
+                    reader.AdvanceTo(bytes.Start);
+                    throw new OperationCanceledException(cancellation);
+                }
+
+                if (share.Check(bytes.Length) is { } error)
+                {
+                    reader.AdvanceTo(bytes.End);
+                    return error;
+                }
+
+                if (read.IsCompleted)
+                {
+                    share.IsKept = true;
+                    var body = new RequestBody(bytes, reader, budget, share.Taken);
+                    var encoding = request.Headers.ContentEncoding;
+                    return BodyDecoder.IsIdentity(encoding) ? body : await BodyDecoder.DecodeAsync(body, encoding, new BodyShare(budget, limits));
+                }
+
+                reader.AdvanceTo(bytes.Start, bytes.End);
+            }
         }
         catch (BadHttpRequestException e)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (e.StatusCode == StatusCodes.Status400BadRequest && HasGone(request))
-            {
-                throw new ClientGoneException(e);
-            }
-
-            return e.StatusCode switch
-            {
-                StatusCodes.Status408RequestTimeout => ProxyErrors.RequestTimeout,
-                StatusCodes.Status413PayloadTooLarge => ProxyErrors.RequestTooLarge(limits.RequestBody),
-                _ => ProxyErrors.AmbiguousFraming("The body could not be read: its framing is broken."),
-            };
+            return FailureOf(e, request, limits.RequestBody);
         }
         catch (IOException)
         {
@@ -83,38 +100,18 @@ internal static class BodyReader
         }
     }
 
+    private static ProxyError FailureOf(BadHttpRequestException fault, HttpRequest request, long limit) => fault.StatusCode switch
+    {
+        StatusCodes.Status400BadRequest when HasGone(request) => throw new ClientGoneException(fault),
+        StatusCodes.Status408RequestTimeout => ProxyErrors.RequestTimeout,
+        StatusCodes.Status413PayloadTooLarge => ProxyErrors.RequestTooLarge(limit),
+        _ => ProxyErrors.AmbiguousFraming("The body could not be read: its framing is broken."),
+    };
+
     // A body with a length has no framing that could be broken: if it ends early, its sender has gone.
     private static bool HasGone(HttpRequest request) =>
         request.ContentLength is not null
         || request.HttpContext.Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionLifetimeFeature>()?.ConnectionClosed.IsCancellationRequested == true;
-
-    private static async ValueTask<Result<RequestBody>> ReadAsync(PipeReader reader, BodyShare share, CancellationToken cancellation)
-    {
-        while (true)
-        {
-            var reading = reader.ReadAsync(CancellationToken.None);
-            var read = reading.IsCompleted ? await reading : await WaitAsync(reader, reading, cancellation);
-            var bytes = read.Buffer;
-            if (read.IsCanceled)
-            {
-                reader.AdvanceTo(bytes.Start);
-                throw new OperationCanceledException(cancellation);
-            }
-
-            if (share.Check(bytes.Length) is { } error)
-            {
-                reader.AdvanceTo(bytes.End);
-                return error;
-            }
-
-            if (read.IsCompleted)
-            {
-                return new RequestBody(bytes, reader, share.Budget, share.Taken);
-            }
-
-            reader.AdvanceTo(bytes.Start, bytes.End);
-        }
-    }
 
     // Not by its token: a read that is cancelled so is never ended, and the server then fails to drain the body.
     private static async ValueTask<ReadResult> WaitAsync(PipeReader reader, ValueTask<ReadResult> reading, CancellationToken cancellation)

@@ -4,9 +4,10 @@ using LlmProxy.Core.Protocol;
 namespace LlmProxy.Core.Requests;
 
 /// <summary>What one body has taken of the budget while it is being read.</summary>
-internal sealed class BodyShare(BodyBudget budget, LimitOptions limits)
+/// <remarks>A value of the method that reads: never to be used as a copy.</remarks>
+internal struct BodyShare(BodyBudget budget, LimitOptions limits)
 {
-    public BodyBudget Budget { get; } = budget;
+    public readonly BodyBudget Budget => budget;
 
     public long Taken { get; private set; }
 
@@ -23,7 +24,7 @@ internal sealed class BodyShare(BodyBudget budget, LimitOptions limits)
     /// There would be room for it now. Nothing is taken: a length that is announced costs nothing and must not keep others out,
     /// but a body that has no place is not asked for.
     /// </summary>
-    public bool HasRoomFor(long length) => Budget.Taken + length <= limits.AllRequestBodies;
+    public readonly bool HasRoomFor(long length) => Budget.Taken + length <= limits.AllRequestBodies;
 
     public bool TryReach(long length)
     {
@@ -41,7 +42,7 @@ internal sealed class BodyShare(BodyBudget budget, LimitOptions limits)
         return true;
     }
 
-    public void GiveBackUnlessKept()
+    public readonly void GiveBackUnlessKept()
     {
         if (!IsKept)
         {

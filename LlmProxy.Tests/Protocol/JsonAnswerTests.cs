@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using CsCheck;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Tests.Support;
 using NUnit.Framework;
@@ -79,6 +80,8 @@ internal sealed class JsonAnswerTests
     [TestCase("""{"output_tokens":8,"output_tokens_details":{"reasoning_tokens":6,"reasoning_tokens":7},"prompt_cache_hit_tokens":1,"input_tokens":2}""")]
     [TestCase("""{"prompt_tokens":-0,"completion_tokens":9223372036854775807,"prompt_tokens_details":[1],"cache_creation":"x"}""")]
     [TestCase("""{"prompt_tokens":9223372036854775808,"completion_tokens":4e0,"input_tokens":true,"output_tokens":{}}""")]
+    [TestCase("""{"input_tokens":3,"service_tier":"standard","output_tokens":1,"service_tier":null}""")]
+    [TestCase("""{"input_tokens":3,"service_tier":"flex","service_tier":"priority"}""")]
     [TestCase("{}")]
     public void Usage_is_the_same_whichever_way_it_is_read(string usage)
     {
@@ -86,15 +89,44 @@ internal sealed class JsonAnswerTests
         var reader = new Utf8JsonReader(json);
         reader.Read();
         var expected = UsageReader.Read(ref reader);
-        Assert.That(UsageReader.TryWalk(json, out var read));
-        Assert.That(read, Is.EqualTo(expected));
+        Assert.That(UsageReader.TryWalk(json, out var read, out var length));
+        Assert.That((read, length), Is.EqualTo((expected, json.Length)));
+        Assert.That(UsageReader.TryWalk([.. json, .. ",\"prompt_tokens\":70}"u8], out read, out length), "with more behind it");
+        Assert.That((read, length), Is.EqualTo((expected, json.Length)));
     }
+
+    /// <summary>What makes it leave the object to the reader stands behind all else, so that each place is the same.</summary>
+    [Test]
+    public void An_answer_is_the_same_whichever_way_it_is_read() =>
+        Gen.OneOf(_members).Array[0, 6].Select(members => string.Join(',', members)).Sample(
+            members =>
+            {
+                var walked = Read($"{{{members}}}");
+                var read = Read($"{{{members}{(members.Length > 0 ? "," : "")}\"\\u0078\":0}}");
+                return (walked is null) == (read is null) && Parts(walked) == Parts(read);
+            },
+            iter: 20_000,
+            print: members => members);
+
+    private static readonly string[] _members =
+    [
+        "\"id\":\"a\"", "\"id\" : 7", "\"id\":\"\\n\"", "\"model\":\"m\"", "\"model\":null", "\n  \"model\": \"a model of a longer name\"", "\"object\":\"response\"", "\"object\":\"resp\\u006fnse\"",
+        "\"object\":\"chat.completion\"", "\"object\":{\"a\":\"\\n\"}", "\"object\":4", "\"error\":null", "\"error\":{\"code\":1}", "\"error\":\"x\"", "\"error\":nul", "\"service_tier\":\"default\"",
+        "\"service_tier\":\"defa\\u0075lt\"", "\"service_tier\":\"scale\"", "\"service_tier\":null", "\"service_tier\":\"\"", "\"service_tier\":[\"flex\"]", "\"usage\":null", "\"usage\":[{}]", "\"usage\":{}",
+        "\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}", "\"usage\":{\"prompt_toke\\u006es\":3}", "\"usage\":{\"input_tokens\":1,\"service_tier\":\"batch\"}", "\"usage\":{\"input_tokens\":1,\"service_tier\":\"flex\"}",
+        "\"usage\":{\"input_tokens\":1", "\"usage\":{\"input_tokens\":01}", "\"usage\" : { \"output_tokens\" : 5 } ", "\"other\":[[],{\"usage\":{\"prompt_tokens\":9}}]", "\"e\\u0072ror\":1", "\"xyzxy\":{\"a\":1}",
+    ];
+
+    private static JsonAnswer? Read(string json) => JsonAnswer.TryRead(Encoding.UTF8.GetBytes(json), out var answer) ? answer : null;
+
+    private static (Usage, SseRange, SseRange, SseRange, SseRange, bool)? Parts(JsonAnswer? answer) =>
+        answer is null ? null : (answer.Usage, answer.RawUsage, answer.Model, answer.Id, answer.ResponseError, answer.HasError);
 
     [TestCase("""{"prompt_toke\u006es":3,"completion_tokens":4}""")]
     [TestCase("""{"completion_tokens":4,"prompt_tokens":3,"prompt_tokens_details":{"cache\u0064_tokens":0}}""")]
     public void A_name_in_usage_that_has_escapes_is_left_to_the_reader(string usage)
     {
-        Assert.That(UsageReader.TryWalk(Encoding.UTF8.GetBytes(usage), out _), Is.False);
+        Assert.That(UsageReader.TryWalk(Encoding.UTF8.GetBytes(usage), out _, out _), Is.False);
         Assert.That(JsonAnswer.TryRead(Encoding.UTF8.GetBytes("{\"usage\":" + usage + "}"), out var answer));
         Assert.That((answer.Usage.Input, answer.Usage.Output), Is.EqualTo((3, 4)));
     }

@@ -210,10 +210,10 @@ internal sealed class RequestFieldsTests
         Assert.That(fields.MemberCount, Is.EqualTo(7));
         return
         [
-            .. fields.Fields.Select(f =>
+            .. fields.Fields.ToArray().Select(f =>
                 $"{_names[f.Name]} {(f.IsExact ? "exact" : "twin")} {(f.IsEscaped ? "escaped " : "")}{Text(f.NameStart, f.ValueEnd)}|{Text(f.ValueStart, f.ValueEnd)}"
-                + $"|{(f.PreviousEnd < 0 ? "first" : "after " + Text(Math.Max(f.PreviousEnd - 2, 0), f.PreviousEnd).Trim())}"
-                + $"|{(f.NextStart < 0 ? "last" : "before " + Text(f.NextStart, f.NextStart + 3))}"),
+                + $"|{(f.PreviousEnd == 0 ? "first" : "after " + Text(Math.Max(f.PreviousEnd - 2, 0), f.PreviousEnd).Trim())}"
+                + $"|{(f.NextStart == 0 ? "last" : "before " + Text(f.NextStart, f.NextStart + 3))}"),
         ];
 
         string Text(long start, long end) => Encoding.UTF8.GetString(body.AsSpan((int)start..(int)end));

@@ -60,6 +60,6 @@ internal sealed class RequestFieldsWalkTests
         }
 
         return $"{fields.Model} {fields.Stream} {fields.Choices} {fields.IncludesUsage} {fields.UsageFlag} {fields.HasNoStreamOptions} {fields.PreviousResponse} {fields.Conversation} "
-            + $"{fields.MemberCount} {fields.Opening} {fields.Identity.User} {fields.Identity.CacheKey} {fields.Identity.Prompt} {string.Join("|", fields.Fields)}";
+            + $"{fields.MemberCount} {fields.Opening} {fields.Identity.User} {fields.Identity.CacheKey} {fields.Identity.Prompt} {string.Join("|", fields.Fields.ToArray())}";
     }
 }

@@ -113,7 +113,7 @@ internal sealed class RequestSpliceTests
         return Encoding.UTF8.GetString(Joined(RequestSplice.TryPlan(fields, sequence.Length, "\"M\""u8.ToArray(), edits, out _)!, sequence));
     }
 
-    private static byte[] Joined(List<BodyPart> parts, ReadOnlySequence<byte> body) =>
+    private static byte[] Joined(BodyPart[] parts, ReadOnlySequence<byte> body) =>
         [.. parts.SelectMany(p => p.Length == 0 ? p.Inserted.ToArray() : body.Slice(p.Start, p.Length).ToArray())];
 
     private static JsonObject Edited(string body, RequestEdits edits)
@@ -139,12 +139,12 @@ internal sealed class RequestSpliceTests
     }
 
     /// <summary>Every member that no edit names lies whole, name and value, in one kept run of the original; so do its ends.</summary>
-    private static bool KeepsTheRest(List<BodyPart> parts, RequestFields fields, byte[] body, RequestEdits edits)
+    private static bool KeepsTheRest(BodyPart[] parts, RequestFields fields, byte[] body, RequestEdits edits)
     {
         int[] changed = [FieldNames.Model, .. edits.Set.Select(e => e.Name), .. edits.Remove];
         var all = RequestFields.Read(new ReadOnlySequence<byte>(body), new FieldNames([.. _editable, .. _others])).Value!;
-        var untouched = all.Fields.Where(f => !changed.Select(i => _names[i]).Contains(all.Names[f.Name])).ToList();
-        return untouched.TrueForAll(f => parts.Exists(p => p.Length > 0 && p.Start <= f.NameStart && p.Start + p.Length >= f.ValueEnd))
+        var untouched = all.Fields.ToArray().Where(f => !changed.Select(i => _names[i]).Contains(all.Names[f.Name])).ToList();
+        return untouched.TrueForAll(f => Array.Exists(parts, p => p.Length > 0 && p.Start <= f.NameStart && p.Start + p.Length >= f.ValueEnd))
             && parts[0].Start == 0 && parts[0].Length >= fields.Opening
             && parts[^1].Start + parts[^1].Length == body.Length
             && parts.Where(p => p.Length > 0).Zip(parts.Where(p => p.Length > 0).Skip(1)).All(two => two.First.Start + two.First.Length <= two.Second.Start);

@@ -23,7 +23,11 @@ internal static class Segments
     }
 
     /// <summary>Every byte alone.</summary>
-    public static ReadOnlySequence<byte> Single(byte[] body) => Of(body, Enumerable.Range(1, Math.Max(0, body.Length - 1)));
+    public static ReadOnlySequence<byte> Single(byte[] body) => InPieces(body, 1);
+
+    /// <summary>All of one length but for the last.</summary>
+    public static ReadOnlySequence<byte> InPieces(byte[] body, int length) =>
+        Of(body, Enumerable.Range(1, Math.Max(0, body.Length - 1) / length).Select(piece => piece * length));
 
     private sealed class Segment : ReadOnlySequenceSegment<byte>
     {
