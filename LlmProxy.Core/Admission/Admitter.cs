@@ -45,8 +45,10 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
     {
         (mayAsk, refused) = (false, null);
         var limits = LimitsOf(caller);
-        var user = limits.Users is { } users ? UserOf(headers, limits.UserHeader) : null;
-        var meter = user is null ? null : limits.Users!.Of(user);
+        limits.Meter.Fetch();
+        limits.PoolMeter?.Fetch();
+        var user = limits.Users is { } users ? UserOf(headers, users.Header) : null;
+        var meter = user is null ? null : limits.Users!.Meters.Of(user);
         var prompt = Estimate.IsCharged(endpoint) ? PromptSize.Of(request.Body.Bytes) : default;
         ModelAnswers? known = null;
         var claim = default(Claim);
@@ -59,7 +61,7 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
             }
 
             known = answers.Of(limits.Meter, route.Resolved);
-            if (!new Estimate(caller, limits, endpoint, route, request, unpriced).Make(prompt, known.Usual).TryGet(out claim, out refused))
+            if (!new Estimate(caller, limits, endpoint, in route, in request, unpriced).Make(prompt, known.Expected).TryGet(out claim, out refused))
             {
                 return true;
             }
@@ -87,7 +89,7 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
     /// <summary>What a caller has left, for whom nothing was set aside.</summary>
     public RateView RatesOf(Caller caller, IHeaderDictionary headers) =>
         LimitsOf(caller) is { HasRates: true } limits
-            ? RateView.Of(limits, limits.Users is { } users ? users.Of(UserOf(headers, limits.UserHeader)) : null, meters)
+            ? RateView.Of(limits, limits.Users is { } users ? users.Meters.Of(UserOf(headers, users.Header)) : null, meters)
             : default;
 
     /// <summary>How the limits stand that a caller has to pass, those of the end user among them whom its headers name.</summary>
@@ -106,13 +108,13 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
     /// <summary>All that is known of a caller's limits.</summary>
     public CallerLimits LimitsOf(Caller caller)
     {
-        if (caller.Limits is CallerLimits { IsStale: false } limits)
+        if (caller.Meter is Meter { IsForgotten: false } && caller.Limits is CallerLimits { IsStale: false } limits)
         {
             return limits;
         }
 
         var made = new CallerLimits(caller, meters);
-        caller.Limits = made;
+        (caller.Meter, caller.Limits) = (made.Meter, made);
         return made;
     }
 
@@ -132,12 +134,12 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
         // Where nothing is limited nothing is set aside, and what is shared by many is not waited for.
         var own = limits.Ceilings.HasAny ? limits.Meter : null;
         var group = limits.Pool is { } shared && shared.Ceilings.HasAny ? shared : null;
-        user = limits.UserCeilings.HasAny ? user : null;
-        Shortfall shortfall;
+        user = limits.Users?.Ceilings.HasAny == true ? user : null;
+        var shortfall = default(Shortfall);
         Holder holder;
-        own?.Turn.Enter();
-        group?.Meter.Turn.Enter();
-        user?.Turn.Enter();
+        own?.Enter();
+        group?.Meter.Enter();
+        user?.Enter();
         try
         {
             // Looked at before as well, but only now can nobody forget one any more: what is taken of it would be taken of nothing.
@@ -147,15 +149,15 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
                 return null;
             }
 
-            if (own is not null && own.IsShort(limits.Ceilings, claim, key, out shortfall))
+            if (own is not null && own.IsShort(limits.Ceilings, claim, key, ref shortfall))
             {
                 holder = Holder.Key;
             }
-            else if (group is not null && group.Meter.IsShort(group.Ceilings, claim, pool, out shortfall))
+            else if (group is not null && group.Meter.IsShort(group.Ceilings, claim, pool, ref shortfall))
             {
                 holder = Holder.Group;
             }
-            else if (user is not null && user.IsShort(limits.UserCeilings, claim, pool, out shortfall))
+            else if (user is not null && user.IsShort(limits.Users!.Ceilings, claim, pool, ref shortfall))
             {
                 holder = Holder.User;
             }
@@ -163,23 +165,23 @@ internal sealed class Admitter(Meters meters, AnswerBook answers)
             {
                 own?.Take(limits.Ceilings, claim, key);
                 group?.Meter.Take(group.Ceilings, claim, pool);
-                user?.Take(limits.UserCeilings, claim, pool);
+                user?.Take(limits.Users!.Ceilings, claim, pool);
                 return null;
             }
 
-            mayAsk = shortfall.MayHaveMore;
-            if (mayAsk)
+            if (mayAsk = shortfall.MayHaveMore)
             {
                 // What the others lack is asked for along with it: a request asks only once.
-                group?.Meter.IsShort(group.Ceilings, claim, pool, out _);
-                user?.IsShort(limits.UserCeilings, claim, pool, out _);
+                var other = shortfall;
+                group?.Meter.IsShort(group.Ceilings, claim, pool, ref other);
+                user?.IsShort(limits.Users!.Ceilings, claim, pool, ref other);
             }
         }
         finally
         {
-            user?.Turn.Exit();
-            group?.Meter.Turn.Exit();
-            own?.Turn.Exit();
+            user?.Exit();
+            group?.Meter.Exit();
+            own?.Exit();
         }
 
         return holder == Holder.Key ? Refusals.Of(shortfall, holder, limits.Calendar, key.Day) : Refusals.Of(shortfall, holder, limits.Pool!.Calendar, pool.Day);

@@ -8,7 +8,7 @@ internal sealed class AnswerBook
     private const int MostModels = 4096;
 
     private readonly ConcurrentDictionary<string, AnswerSizes> _models = new(StringComparer.Ordinal);
-    private readonly AnswerSizes _others = new();
+    private readonly AllAnswers _others = new();
 
     /// <summary>What is known of a key's answers of a model.</summary>
     /// <param name="key">Keeps it.</param>
@@ -18,60 +18,63 @@ internal sealed class AnswerBook
     // A pattern stands for names without end, and a client chooses among them.
     private AnswerSizes ForAll(string model) =>
         _models.TryGetValue(model, out var known) ? known
-        : _models.Count < MostModels ? _models.GetOrAdd(model, static _ => new AnswerSizes())
+        : _models.Count < MostModels ? _models.GetOrAdd(model, static _ => new AllAnswers())
         : _others;
 }
 
-/// <summary>The answers that one key has had of one model.</summary>
-internal sealed class ModelAnswers(string model, AnswerSizes ofAll)
-{
-    private readonly AnswerSizes _own = new();
+/// <summary>The answers that everybody has had of one model.</summary>
+internal sealed class AllAnswers : AnswerSizes;
 
+/// <summary>The answers that one key has had of one model.</summary>
+internal sealed class ModelAnswers(string model, AnswerSizes ofAll) : AnswerSizes
+{
     public string Model { get; } = model;
 
-    /// <summary>How long most are: by this key's own, and as long as these are few by everybody's. 0: not known.</summary>
-    public long Usual => _own.Usual is > 0 and var own ? own : ofAll.Usual;
+    /// <summary>The one before it of <see cref="RecentModels"/>.</summary>
+    public ModelAnswers? Next { get; set; }
 
-    public void Add(long tokens)
+    /// <summary>How long most are: by this key's own, and as long as these are few by everybody's. 0: not known.</summary>
+    public long Expected => Usual is > 0 and var own ? own : ofAll.Usual;
+
+    public void Learn(long tokens)
     {
-        _own.Add(tokens);
+        Add(tokens);
         ofAll.Add(tokens);
     }
 }
 
-/// <summary>The models that a key has used lately: a few, looked through from the front.</summary>
+/// <summary>The models that a key has used lately: a few, looked through from the newest.</summary>
 internal struct RecentModels
 {
     private const int Most = 16;
 
-    private ModelAnswers[]? _models;
-    private int _next;
+    private ModelAnswers? _newest;
 
     public readonly ModelAnswers? Find(string model)
     {
-        foreach (var known in Volatile.Read(in _models) ?? [])
+        var known = Volatile.Read(in _newest);
+        while (known is not null && known.Model != model)
         {
-            if (known.Model == model)
-            {
-                return known;
-            }
+            known = known.Next;
         }
 
-        return null;
+        return known;
     }
 
-    /// <summary>Remembers one more, in the place of another if there are many. Of two who do so at once one may be lost.</summary>
+    /// <summary>Remembers one more, in the place of the oldest if there are many. Of two who do so at once one may be lost.</summary>
     public ModelAnswers Add(ModelAnswers model)
     {
-        var models = _models ?? [];
-        if (models.Length < Most)
+        model.Next = _newest;
+        Volatile.Write(ref _newest, model);
+        var last = model;
+        for (var i = 1; i < Most && last is not null; i++)
         {
-            _models = [.. models, model];
+            last = last.Next;
         }
-        else
+
+        if (last is not null)
         {
-            _models = [.. models];
-            _models[(int)((uint)_next++ % Most)] = model;
+            last.Next = null;
         }
 
         return model;

@@ -5,7 +5,7 @@ namespace LlmProxy.Core.Admission;
 /// of some hundred answers; older ones fade. Written and read without a lock: an answer that is lost between two who write at once
 /// changes no guess.
 /// </summary>
-internal sealed class AnswerSizes
+internal abstract class AnswerSizes
 {
     /// <summary>With fewer, nothing can be said of how long 95 of 100 are.</summary>
     public const int Least = 8;
@@ -15,7 +15,8 @@ internal sealed class AnswerSizes
     private const int Sizes = 24 * Steps;
     private const int Most = 512;
 
-    private readonly ushort[] _counts = new ushort[Sizes];
+    // Made with the first answer.
+    private ushort[]? _counts;
     private int _total;
     private long _usual;
 
@@ -25,7 +26,8 @@ internal sealed class AnswerSizes
     /// <summary>An answer was so long.</summary>
     public void Add(long tokens)
     {
-        ref var count = ref _counts[SizeOf(tokens)];
+        var counts = _counts ??= new ushort[Sizes];
+        ref var count = ref counts[SizeOf(tokens)];
         if (count < ushort.MaxValue)
         {
             count++;
@@ -33,19 +35,19 @@ internal sealed class AnswerSizes
 
         if (++_total >= Most)
         {
-            Fade();
+            Fade(counts);
         }
 
         if (_total >= Least)
         {
-            Volatile.Write(ref _usual, Find());
+            Volatile.Write(ref _usual, Find(counts));
         }
     }
 
-    private void Fade()
+    private void Fade(ushort[] counts)
     {
         var total = 0;
-        foreach (ref var count in _counts.AsSpan())
+        foreach (ref var count in counts.AsSpan())
         {
             count /= 2;
             total += count;
@@ -54,10 +56,10 @@ internal sealed class AnswerSizes
         _total = total;
     }
 
-    private long Find()
+    private static long Find(ushort[] counts)
     {
         var above = 0;
-        foreach (var count in _counts)
+        foreach (var count in counts)
         {
             above += count;
         }
@@ -67,7 +69,7 @@ internal sealed class AnswerSizes
         var passed = 0;
         for (var size = Sizes - 1; size > 0; size--)
         {
-            passed += _counts[size];
+            passed += counts[size];
             if (passed > allowed)
             {
                 return LargestOf(size);

@@ -7,7 +7,6 @@ namespace LlmProxy.Core.Admission;
 internal sealed class CallerLimits
 {
     private readonly Ceilings _own;
-    private readonly Ceilings _each;
 
     /// <param name="caller">Whose.</param>
     /// <param name="meters">All that are live.</param>
@@ -18,20 +17,18 @@ internal sealed class CallerLimits
         _own = Ceilings.Of(caller.Own);
         if (caller.Group is { } group)
         {
-            Pool = new PoolLimits(meters.Of("group/" + group), Ceilings.Of(caller.Pool), meters.CalendarOf(caller.PoolZone));
-            if (caller.Pool?.EndUser is { } each)
-            {
-                (Users, UserHeader, _each) = (meters.UsersOf(group), each.Header, Ceilings.Of(each));
-            }
+            var users = caller.Pool?.EndUser is { } each ? new UserLimits(meters.UsersOf(group), each.Header, Ceilings.Of(each)) : null;
+            Pool = meters.PoolOf(group, new PoolLimits(meters.Of("group/" + group), Ceilings.Of(caller.Pool), meters.CalendarOf(caller.PoolZone), users));
         }
 
-        IsLimited = _own.HasAny || PoolCeilings.HasAny || _each.HasAny;
+        PoolMeter = Pool?.Meter;
+        IsLimited = _own.HasAny || PoolCeilings.HasAny || EachCeilings.HasAny;
         CountsTokens = Any(Dimension.Tokens);
         HasRates = CountsTokens || Any(Dimension.Requests);
-        HasBudget = _own.HasBudget || PoolCeilings.HasBudget || _each.HasBudget;
+        HasBudget = _own.HasBudget || PoolCeilings.HasBudget || EachCeilings.HasBudget;
         IsExact = IsExactly(_own, caller.Own.Reserve ?? caller.Pool?.Reserve)
             || IsExactly(PoolCeilings, caller.Pool?.Reserve)
-            || IsExactly(_each, caller.Pool?.EndUser?.Reserve ?? caller.Pool?.Reserve);
+            || IsExactly(EachCeilings, caller.Pool?.EndUser?.Reserve ?? caller.Pool?.Reserve);
         TokenLimit = Least(Dimension.Tokens);
     }
 
@@ -47,14 +44,11 @@ internal sealed class CallerLimits
     /// <summary>What it shares with its group; null if it has none.</summary>
     public PoolLimits? Pool { get; }
 
-    /// <summary>The people behind its group's keys; null if they are not told apart.</summary>
-    public UserMeters? Users { get; }
+    /// <summary>The pool's, if there is one: found from here, and not after it.</summary>
+    public Meter? PoolMeter { get; }
 
-    /// <summary>Names one of them.</summary>
-    public string UserHeader { get; } = "";
-
-    /// <summary>What each of them may use.</summary>
-    public ref readonly Ceilings UserCeilings => ref _each;
+    /// <summary>Of the people behind its group's keys; null if they are not told apart.</summary>
+    public UserLimits? Users => Pool?.Users;
 
     /// <summary>Something is limited; else all that is done for the caller is to count what it spends.</summary>
     public bool IsLimited { get; }
@@ -73,18 +67,20 @@ internal sealed class CallerLimits
     public long TokenLimit { get; }
 
     /// <summary>One of its meters is not the one that is found now.</summary>
-    public bool IsStale => Meter.IsForgotten || Pool?.Meter.IsForgotten == true;
+    public bool IsStale => Meter.IsForgotten || PoolMeter?.IsForgotten == true;
 
     private Ceilings PoolCeilings => Pool?.Ceilings ?? default;
 
+    private Ceilings EachCeilings => Users?.Ceilings ?? default;
+
     private static bool IsExactly(in Ceilings ceilings, ReserveMode? mode) => mode == ReserveMode.Exact && ceilings.HasAny;
 
-    private bool Any(Dimension dimension) => _own.Has(dimension) || PoolCeilings.Has(dimension) || _each.Has(dimension);
+    private bool Any(Dimension dimension) => _own.Has(dimension) || PoolCeilings.Has(dimension) || EachCeilings.Has(dimension);
 
     private long Least(Dimension dimension)
     {
         var least = long.MaxValue;
-        foreach (var ceilings in (ReadOnlySpan<Ceilings>)[_own, PoolCeilings, _each])
+        foreach (var ceilings in (ReadOnlySpan<Ceilings>)[_own, PoolCeilings, EachCeilings])
         {
             least = ceilings.Has(dimension) ? Math.Min(least, ceilings[dimension]) : least;
         }
@@ -94,14 +90,36 @@ internal sealed class CallerLimits
 }
 
 /// <summary>What the keys of a group share.</summary>
-internal sealed class PoolLimits(Meter meter, in Ceilings ceilings, Calendar calendar)
+internal sealed class PoolLimits(Meter meter, in Ceilings ceilings, Calendar calendar, UserLimits? users)
 {
     private readonly Ceilings _ceilings = ceilings;
 
     public Meter Meter { get; } = meter;
 
+    /// <summary>Null if the people behind its keys are not told apart.</summary>
+    public UserLimits? Users { get; } = users;
+
     /// <summary>Whose days and months its budgets, and those of its end users, count.</summary>
     public Calendar Calendar { get; } = calendar;
 
     public ref readonly Ceilings Ceilings => ref _ceilings;
+
+    public bool IsSame(PoolLimits other) =>
+        Meter == other.Meter && Calendar == other.Calendar && _ceilings.IsSame(other._ceilings)
+        && (Users is null ? other.Users is null : other.Users is not null && Users.IsSame(other.Users));
+}
+
+/// <summary>What the people behind a group's keys may use, each for himself.</summary>
+internal sealed class UserLimits(UserMeters meters, string header, in Ceilings ceilings)
+{
+    private readonly Ceilings _ceilings = ceilings;
+
+    public UserMeters Meters { get; } = meters;
+
+    /// <summary>Names one of them.</summary>
+    public string Header { get; } = header;
+
+    public ref readonly Ceilings Ceilings => ref _ceilings;
+
+    public bool IsSame(UserLimits other) => Meters == other.Meters && Header == other.Header && _ceilings.IsSame(other._ceilings);
 }

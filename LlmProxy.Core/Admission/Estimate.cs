@@ -11,8 +11,11 @@ namespace LlmProxy.Core.Admission;
 
 /// <summary>What a request is going to use, before anybody knows.</summary>
 internal readonly ref struct Estimate(
-    Caller caller, CallerLimits limits, Endpoint endpoint, RouteMatch route, ReadRequest request, UnpricedModels unpriced)
+    Caller caller, CallerLimits limits, Endpoint endpoint, ref readonly RouteMatch route, ref readonly ReadRequest request, UnpricedModels unpriced)
 {
+    private readonly ref readonly RouteMatch _route = ref route;
+    private readonly ref readonly ReadRequest _request = ref request;
+
     // For a model of which no answer has been seen: most answers are shorter. Who asks for more than the second by max_tokens means
     // "as long as it takes".
     private const long UsualAnswer = 1024;
@@ -20,6 +23,7 @@ internal readonly ref struct Estimate(
 
     // What a client writes must not get into sums as it is: no model's answer is longer, and times all choices it is still a number.
     private const long LongestAnswer = 1_000_000_000;
+    private const int LongestNumber = 32;
 
     /// <summary>It makes a model work; what is only looked up or counted uses nothing.</summary>
     public static bool IsCharged(Endpoint endpoint) => !endpoint.IsBodyless && endpoint.Operation != Operations.CountTokens;
@@ -49,15 +53,15 @@ internal readonly ref struct Estimate(
             output = HasAnswer ? Bound(asked >= 0 ? Math.Min(asked, guess) : guess, context) : 0;
         }
 
-        output *= request.Fields.Choices;
+        output *= _request.Fields.Choices;
         var money = 0L;
-        return limits.HasBudget && !TryPrice(input, output, out money) ? ProxyErrors.ModelUnpriced(DisplayText.Name(route.Asked)) : new Claim(Fit(input, output), money);
+        return limits.HasBudget && !TryPrice(input, output, out money) ? ProxyErrors.ModelUnpriced(DisplayText.Name(_route.Asked)) : new Claim(Fit(input, output), money);
     }
 
     private bool HasAnswer => endpoint.Operation != Operations.Embeddings;
 
     /// <summary>Part of its prompt is kept by the upstream, and how long that is nobody here knows.</summary>
-    private bool IsContinued => endpoint.IsStored && (request.Fields.PreviousResponse ?? request.Fields.Conversation) is not null;
+    private bool IsContinued => endpoint.IsStored && (_request.Fields.PreviousResponse ?? _request.Fields.Conversation) is not null;
 
     // A guess must not keep a request out for ever that would fit: it is let in when nothing else is.
     private long Fit(long input, long output) =>
@@ -67,7 +71,7 @@ internal readonly ref struct Estimate(
     private long Context()
     {
         var largest = 0L;
-        foreach (var target in route.Route.Targets)
+        foreach (var target in _route.Route.Targets)
         {
             if (IsCandidate(target))
             {
@@ -88,15 +92,14 @@ internal readonly ref struct Estimate(
     private bool TryPrice(long input, long output, out long money)
     {
         money = 0;
-        var usage = new Usage(input, -1, output);
-        foreach (var target in route.Route.Targets)
+        foreach (var target in _route.Route.Targets)
         {
             if (!IsCandidate(target))
             {
                 continue;
             }
 
-            if (target.PriceFor(route.Star) is not { } price)
+            if (target.PriceFor(_route.Star) is not { } price)
             {
                 if (unpriced == UnpricedModels.Refuse)
                 {
@@ -106,10 +109,21 @@ internal readonly ref struct Estimate(
                 continue;
             }
 
-            money = Math.Max(money, Money.FromDollars(limits.IsExact ? MostOf(price, usage) : price.CostOf(usage, null)));
+            money = Math.Max(money, Cost(price, input, output));
         }
 
         return true;
+    }
+
+    private long Cost(Price price, long input, long output)
+    {
+        if (!limits.IsExact && price.TryPredict(input, output, out var trillionths))
+        {
+            return Money.FromTrillionths(trillionths);
+        }
+
+        var usage = new Usage(input, -1, output);
+        return Money.FromDollars(limits.IsExact ? MostOf(price, usage) : price.CostOf(usage, null));
     }
 
     /// <summary>With the dearest tier, and all of the input written to a cache if that costs more.</summary>
@@ -128,8 +142,8 @@ internal readonly ref struct Estimate(
     }
 
     private bool IsCandidate(Target target) =>
-        (route.Keeper is null || route.Keeper == target.Upstream.Name)
-        && target.Serves(endpoint.Operation, route.Star) && target.Upstream.Carries(caller.UpstreamTags);
+        (_route.Keeper is null || _route.Keeper == target.Upstream.Name)
+        && target.Serves(endpoint.Operation, _route.Star) && target.Upstream.Carries(caller.UpstreamTags);
 
     /// <summary>How long one answer may be by the request, as it goes upstream; below 0 if it does not say.</summary>
     private long AskedFor() => endpoint.Operation switch
@@ -142,7 +156,7 @@ internal readonly ref struct Estimate(
 
     private long Number(int name)
     {
-        var edits = route.Route.Edits;
+        var edits = _route.Route.Edits;
         foreach (var edit in edits.Set)
         {
             if (edit.Name == name)
@@ -151,17 +165,14 @@ internal readonly ref struct Estimate(
             }
         }
 
-        if (request.Fields.Find(name) is { } field)
+        if (_request.Fields.Find(name) is { } field)
         {
             if (edits.Remove.AsSpan().Contains(name))
             {
                 return -1;
             }
 
-            Span<byte> copy = stackalloc byte[32];
-            var value = request.Body.Bytes.Slice(field.ValueStart, Math.Min(copy.Length, field.ValueEnd - field.ValueStart));
-            value.CopyTo(copy);
-            return Read(copy[..(int)value.Length]);
+            return Read(field);
         }
 
         foreach (var edit in edits.Default)
@@ -173,6 +184,20 @@ internal readonly ref struct Estimate(
         }
 
         return -1;
+    }
+
+    private long Read(in RequestField field)
+    {
+        var body = _request.Body.Bytes;
+        var length = (int)Math.Min(LongestNumber, field.ValueEnd - field.ValueStart);
+        if (body.IsSingleSegment)
+        {
+            return Read(body.FirstSpan.Slice((int)field.ValueStart, length));
+        }
+
+        Span<byte> copy = stackalloc byte[length];
+        body.Slice(field.ValueStart, length).CopyTo(copy);
+        return Read(copy);
     }
 
     private static long Read(ReadOnlySpan<byte> json) => Utf8Parser.TryParse(json, out long number, out var read) && read == json.Length && number >= 0

@@ -78,7 +78,7 @@ internal struct Lease
     {
         if (usage.Output > 0)
         {
-            _answers?.Add(usage.Output);
+            _answers?.Learn(usage.Output);
         }
     }
 
@@ -92,21 +92,21 @@ internal struct Lease
             return;
         }
 
-        var now = _meters!.Now();
-        Settle(limits.Meter, limits.Ceilings, limits.Calendar, _keyDay!, now, used, isGivenBack);
+        var now = _meters!.Now().Second;
+        Settle(limits.Meter, limits.Ceilings, _keyDay!, now, used, isGivenBack);
         if (limits.Pool is { } pool)
         {
-            Settle(pool.Meter, pool.Ceilings, pool.Calendar, _poolDay!, now, used, isGivenBack);
+            Settle(pool.Meter, pool.Ceilings, _poolDay!, now, used, isGivenBack);
             if (_user is not null)
             {
-                Settle(_user, limits.UserCeilings, pool.Calendar, _poolDay!, now, used, isGivenBack);
+                Settle(_user, limits.Users!.Ceilings, _poolDay!, now, used, isGivenBack);
             }
         }
     }
 
-    private readonly void Settle(Meter meter, in Ceilings ceilings, Calendar calendar, CivilDay day, in Instant now, in Claim used, bool isGivenBack)
+    private readonly void Settle(Meter meter, in Ceilings ceilings, CivilDay day, long second, in Claim used, bool isGivenBack)
     {
-        while (!meter.TrySettle(ceilings, _claim, used, isGivenBack, new Moment(_second, _minute, day), now.At(calendar)))
+        while (!meter.TrySettle(ceilings, _claim, used, isGivenBack, new Moment(_second, _minute, day), second))
         {
             meter = _meters!.Of(meter.Name);
         }

@@ -9,7 +9,7 @@ namespace LlmProxy.Core.Admission;
 
 /// <summary>
 /// Shares limits with other replicas. Each has a slice of every limit that it uses, and admits from that without asking. Five times a
-/// second what was used is told, what is not needed let go, and more asked for: all of it in one question.
+/// second what was used is told, what is not needed let go, and more asked for: all of it in one question, or in a few where there is very much.
 /// </summary>
 internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare> whenCutOff, TimeProvider time, ILogger<LimitSharing> logger) : BackgroundService
 {
@@ -22,6 +22,9 @@ internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare>
     // A request that finds nothing left waits so long, once, for more.
     private const int LongestAskMs = 50;
     private const int StoreTimeoutMs = 5000;
+
+    // When a store is back, all that was used meanwhile is told: a part at a time, so that each ends in its time.
+    private const int MostAtOnce = 1000;
 
     // The process is about to end: a store that does not answer soon gives the others what it has by itself, later.
     private const int LastTimeoutMs = 2000;
@@ -39,6 +42,9 @@ internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare>
 
     /// <summary>The store could not be reached, and what is left of a slice has run out: then there is no limit at all.</summary>
     public bool ServesUnlimited => _isCutOff && whenCutOff() == CutOffShare.Serve;
+
+    /// <summary>That of all meters: what is taken in a window is told of that window.</summary>
+    public LimitClock Clock { get; } = new(time);
 
     public long Ticks => time.GetUtcNow().UtcTicks;
 
@@ -104,10 +110,12 @@ internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare>
 
         try
         {
-            var asks = Collect();
-            if (asks.Count > 0)
+            foreach (var some in Collect().Chunk(MostAtOnce))
             {
-                await ExchangeAsync(asks, cancellation);
+                if (!await TryExchangeAsync(some, cancellation))
+                {
+                    break;
+                }
             }
         }
         finally
@@ -169,7 +177,7 @@ internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare>
     private List<SliceAsk> Collect()
     {
         var asks = new List<SliceAsk>();
-        var (now, milliseconds) = (new Instant(time.GetTimestamp() / time.TimestampFrequency, time.GetUtcNow().UtcTicks), Milliseconds);
+        var (now, milliseconds) = (Clock.Now(), Milliseconds);
         foreach (var (slice, _) in _listed)
         {
             if (slice.Meter.Ask(slice, now, milliseconds, _isEnding) is { } ask)
@@ -181,7 +189,8 @@ internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare>
         return asks;
     }
 
-    private async Task ExchangeAsync(List<SliceAsk> asks, CancellationToken cancellation)
+    /// <returns>False if the store could not be reached.</returns>
+    private async Task<bool> TryExchangeAsync(SliceAsk[] asks, CancellationToken cancellation)
     {
         try
         {
@@ -199,6 +208,8 @@ internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare>
                 _isCutOff = false;
                 Log.Back(logger);
             }
+
+            return true;
         }
         catch (Exception e) when (!cancellation.IsCancellationRequested)
         {
@@ -207,6 +218,8 @@ internal sealed partial class LimitSharing(ILimitStore? store, Func<CutOffShare>
                 _isCutOff = true;
                 Log.CutOff(logger, e, ExpirySeconds);
             }
+
+            return false;
         }
     }
 

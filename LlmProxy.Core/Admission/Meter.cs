@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace LlmProxy.Core.Admission;
 
 /// <summary>
@@ -6,13 +8,12 @@ namespace LlmProxy.Core.Admission;
 /// </summary>
 /// <param name="name">As in the ledger: <c>key/ID</c>, <c>group/NAME</c> or <c>user/GROUP/NAME</c>.</param>
 /// <param name="sharing">With other replicas; null where there are none.</param>
-internal sealed class Meter(string name, LimitSharing? sharing = null)
+internal sealed partial class Meter(string name, LimitSharing? sharing = null)
 {
     // In one piece: with many keys most of what a request costs here is waiting for memory.
-    private Pots _pots;
-    private RateWindow? _requests;
-    private RateWindow? _tokens;
     private RecentModels _answers;
+    private RateWindows _rates;
+    private Pots _pots;
     private Slice?[]? _slices;
 
     // Requests that have set something aside here and have not ended.
@@ -23,8 +24,20 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
 
     public string Name { get; } = name;
 
-    /// <summary>Held while anything of it is looked at. Who needs those of several takes a key's first, then its group's, then a user's.</summary>
-    public Lock Turn { get; } = new();
+    /// <summary>
+    /// Takes its turn, which is held while anything of it is looked at. Who needs those of several takes a key's first, then its group's,
+    /// then a user's. It is the object's own lock, and not one beside it, which would be one more place in memory to wait for.
+    /// </summary>
+    public void Enter() => Monitor.Enter(this);
+
+    public void Exit() => Monitor.Exit(this);
+
+    /// <summary>
+    /// Has the processor fetch all of it at once. Nothing that comes behind the lock is looked at before it is taken, and what a key has
+    /// is mostly in no cache: it would be waited for a second time.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public long Fetch() => LastTaken | PotOf(Dimension.Concurrent).Reserved | PotOf(Dimension.Total).Reserved;
 
     /// <summary>It was empty for long and nobody finds it any more: who still holds it looks for its successor.</summary>
     public bool IsForgotten { get; private set; }
@@ -37,35 +50,20 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
 
     /// <summary>Is there a limit that has no room for a claim? The turn is held.</summary>
     /// <remarks>Of several that are shared and have none the first is told, and all are asked for: a request asks only once.</remarks>
-    public bool IsShort(in Ceilings ceilings, in Claim claim, in Moment now, out Shortfall shortfall)
+    public bool IsShort(in Ceilings ceilings, in Claim claim, in Moment now, ref Shortfall shortfall)
     {
-        var isShort = false;
-        shortfall = default;
-        for (var i = 0; i < Ceilings.Count; i++)
+        if (sharing is not null)
         {
-            var dimension = (Dimension)i;
-            var limit = ceilings[dimension];
-            if (limit < 0)
-            {
-                continue;
-            }
-
-            var taken = Taken(dimension, now);
-            var amount = claim.Of(dimension);
-            if (amount > (sharing is null ? limit - taken : RoomIn(dimension, limit, now)) && amount > 0)
-            {
-                if (sharing is null)
-                {
-                    shortfall = new Shortfall(dimension, limit, amount, taken, _pots[i].Reserved, WindowOf(dimension)?.WaitFor(taken + amount - limit, now.Second) ?? 1);
-                    return true;
-                }
-
-                var found = ShortOf(SliceOf(dimension), limit, amount);
-                (shortfall, isShort) = (isShort ? shortfall : found, true);
-            }
+            return IsShortOfSlices(ceilings, claim, now, ref shortfall);
         }
 
-        return isShort;
+        // One after the other, as they come to most limits: a loop over what they have in common asks each which it is.
+        return (ceilings.HasRates && IsShortOfRates(ceilings, claim, now.Second, ref shortfall))
+            || (ceilings.Has(Dimension.Concurrent) && IsShortIn(Dimension.Concurrent, 0, ceilings, 1, ref shortfall))
+            || (ceilings.HasBudget && claim.Money > 0
+                && ((ceilings.Has(Dimension.Day) && IsShortIn(Dimension.Day, now.Day.Number, ceilings, claim.Money, ref shortfall))
+                    || (ceilings.Has(Dimension.Month) && IsShortIn(Dimension.Month, now.Day.Month, ceilings, claim.Money, ref shortfall))
+                    || (ceilings.Has(Dimension.Total) && IsShortIn(Dimension.Total, 0, ceilings, claim.Money, ref shortfall))));
     }
 
     /// <summary>Sets a claim aside, which was found to have room. The turn is held.</summary>
@@ -74,28 +72,35 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
         LastTaken = now.Second;
         _open++;
         _keepsTotal |= ceilings.Has(Dimension.Total);
-        for (var i = 0; i < Ceilings.Count; i++)
+        if (sharing is not null)
         {
-            var dimension = (Dimension)i;
-            if (!ceilings.Has(dimension))
-            {
-                continue;
-            }
+            TakeOfSlices(ceilings, claim, now);
+            return;
+        }
 
-            var amount = claim.Of(dimension);
-            if (WindowOf(dimension) is { } window)
-            {
-                window.Take(now.Second, amount);
-            }
-            else
-            {
-                _pots[i].Take(now.WindowOf(dimension), amount);
-                if (sharing is not null)
-                {
-                    SliceOf(dimension).Note(amount);
-                    sharing.List(SliceOf(dimension));
-                }
-            }
+        if (ceilings.HasRates)
+        {
+            _rates.Take(now.Second, ceilings.Has(Dimension.Requests) ? 1 : 0, ceilings.Has(Dimension.Tokens) ? claim.Tokens : 0);
+        }
+
+        if (ceilings.Has(Dimension.Concurrent))
+        {
+            PotOf(Dimension.Concurrent).Take(0, 1);
+        }
+
+        if (ceilings.Has(Dimension.Day))
+        {
+            PotOf(Dimension.Day).Take(now.Day.Number, claim.Money);
+        }
+
+        if (ceilings.Has(Dimension.Month))
+        {
+            PotOf(Dimension.Month).Take(now.Day.Month, claim.Money);
+        }
+
+        if (ceilings.Has(Dimension.Total))
+        {
+            PotOf(Dimension.Total).Take(0, claim.Money);
         }
     }
 
@@ -104,12 +109,12 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     /// <param name="claim">What was taken.</param>
     /// <param name="used">What was used; its money is counted whether or not there is a budget, for there may be one tomorrow.</param>
     /// <param name="isGivenBack">The request does not count either.</param>
-    /// <param name="then">When it was admitted.</param>
-    /// <param name="now">Now.</param>
+    /// <param name="then">When it was admitted: all of it belongs to that day.</param>
+    /// <param name="second">Now.</param>
     /// <returns>False if it is forgotten: what was used is its successor's. Nothing had been set aside here, or it would not be.</returns>
-    public bool TrySettle(in Ceilings ceilings, in Claim claim, in Claim used, bool isGivenBack, in Moment then, in Moment now)
+    public bool TrySettle(in Ceilings ceilings, in Claim claim, in Claim used, bool isGivenBack, in Moment then, long second)
     {
-        lock (Turn)
+        lock (this)
         {
             if (IsForgotten)
             {
@@ -117,29 +122,26 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
             }
 
             _open -= ceilings.HasAny ? 1 : 0;
-            for (var i = 0; i < Ceilings.Count; i++)
+            if (ceilings.Has(Dimension.Concurrent))
             {
-                var dimension = (Dimension)i;
-                var isLimited = ceilings.Has(dimension);
-                var reserved = isLimited ? claim.Of(dimension) : 0;
-                var spent = dimension == Dimension.Concurrent || (dimension == Dimension.Requests && isGivenBack) ? 0 : used.Of(dimension);
-                if (!isLimited && (dimension < Dimension.Day || spent == 0))
-                {
-                    continue;
-                }
+                PotOf(Dimension.Concurrent).Settle(0, 1, 0);
+            }
 
-                if (WindowOf(dimension) is { } window)
-                {
-                    window.Settle(then.Second, reserved, spent, now.Second);
-                }
-                else
-                {
-                    _pots[i].Settle(then.WindowOf(dimension), reserved, spent, now.WindowOf(dimension));
-                    if (_slices?[i] is { } slice)
-                    {
-                        sharing!.List(slice);
-                    }
-                }
+            if (ceilings.HasBudget || used.Money != 0)
+            {
+                PotOf(Dimension.Day).Settle(then.Day.Number, ceilings.Has(Dimension.Day) ? claim.Money : 0, used.Money);
+                PotOf(Dimension.Month).Settle(then.Day.Month, ceilings.Has(Dimension.Month) ? claim.Money : 0, used.Money);
+                PotOf(Dimension.Total).Settle(0, ceilings.Has(Dimension.Total) ? claim.Money : 0, used.Money);
+            }
+
+            if (sharing is not null)
+            {
+                SettleSlices(ceilings, claim, used, isGivenBack, then);
+            }
+            else if (ceilings.HasRates)
+            {
+                var requests = ceilings.Has(Dimension.Requests) && isGivenBack ? -1 : 0;
+                _rates.Settle(then.Second, requests, ceilings.Has(Dimension.Tokens) ? used.Tokens - claim.Tokens : 0, second);
             }
 
             return true;
@@ -150,14 +152,14 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     /// <returns>False if it is forgotten.</returns>
     public bool TryAdd(Dimension dimension, long window, long money)
     {
-        lock (Turn)
+        lock (this)
         {
             if (IsForgotten)
             {
                 return false;
             }
 
-            _pots[(int)dimension].Add(window, money);
+            PotOf(dimension).Add(window, money);
             if (_slices?[(int)dimension] is { } slice)
             {
                 sharing!.List(slice);
@@ -170,9 +172,9 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     /// <summary>What stands against a limit now, and what of that is only set aside; that by all replicas as far as it is known.</summary>
     public (long Taken, long Reserved) Look(Dimension dimension, in Moment now)
     {
-        lock (Turn)
+        lock (this)
         {
-            ref var pot = ref _pots[(int)dimension];
+            ref var pot = ref PotOf(dimension);
             var taken = Taken(dimension, now);
             return (_slices?[(int)dimension] is { } slice ? slice.UsedByAll(pot) + pot.Reserved : taken, pot.Reserved);
         }
@@ -186,40 +188,9 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
             return (Look(dimension, now.At(Calendar.Utc)).Taken, SecondsLeft(now.Ticks));
         }
 
-        lock (Turn)
+        lock (this)
         {
-            var window = WindowOf(dimension)!;
-            return window.Taken(now.Second) is > 0 and var taken ? (taken, window.WaitFor(taken, now.Second)) : (0, 0);
-        }
-    }
-
-    /// <summary>What a slice has to say to the store.</summary>
-    public SliceAsk? Ask(Slice slice, in Instant now, long milliseconds, bool isLast = false)
-    {
-        lock (Turn)
-        {
-            ref var pot = ref _pots[(int)slice.Dimension];
-            if (slice.Dimension <= Dimension.Tokens)
-            {
-                pot.Taken(now.Minute);
-            }
-
-            var ask = slice.Ask(pot, now.Second, milliseconds, isLast);
-            if (ask is null && slice.IsIdle(pot))
-            {
-                sharing!.Unlist(slice);
-            }
-
-            return ask;
-        }
-    }
-
-    /// <summary>What the store has answered.</summary>
-    public void Answer(in SliceAsk ask, long held, long usedByAll)
-    {
-        lock (Turn)
-        {
-            ask.Slice.Answer(ask, _pots[(int)ask.Slice.Dimension], held, usedByAll);
+            return _rates.Taken(dimension, now.Second) is > 0 and var taken ? (taken, _rates.WaitFor(dimension, taken, now.Second)) : (0, 0);
         }
     }
 
@@ -228,65 +199,63 @@ internal sealed class Meter(string name, LimitSharing? sharing = null)
     /// <param name="keepsTotal">What was spent since ever has to be known, whether or not anybody has asked for it here.</param>
     public bool TryForget(in Moment now, bool keepsTotal = false)
     {
-        lock (Turn)
+        lock (this)
         {
-            if (_open > 0)
+            if (_open > 0 || IsExchanged())
             {
                 return false;
             }
 
             for (var dimension = Dimension.Concurrent; dimension <= Dimension.Total; dimension++)
             {
-                if ((dimension != Dimension.Total || _keepsTotal || keepsTotal) && _pots[(int)dimension].HoldsAt(now.WindowOf(dimension)))
+                if ((dimension != Dimension.Total || _keepsTotal || keepsTotal) && PotOf(dimension).HoldsAt(now.WindowOf(dimension)))
                 {
                     return false;
                 }
             }
 
-            return IsForgotten = (_requests?.Taken(now.Second) ?? 0) == 0 && (_tokens?.Taken(now.Second) ?? 0) == 0;
+            return IsForgotten = _rates.IsEmpty(now.Second);
         }
     }
 
     private static long SecondsLeft(long ticks) => 60 - (ticks % TimeSpan.TicksPerMinute / TimeSpan.TicksPerSecond);
 
-    private long Taken(Dimension dimension, in Moment now) =>
-        WindowOf(dimension) is { } window ? window.Taken(now.Second) : _pots[(int)dimension].Taken(now.WindowOf(dimension));
-
-    /// <summary>Of a rate that is not shared; null for all others.</summary>
-    private RateWindow? WindowOf(Dimension dimension) => sharing is not null ? null : dimension switch
+    private bool IsShortOfRates(in Ceilings ceilings, in Claim claim, long second, ref Shortfall shortfall)
     {
-        Dimension.Requests => _requests ??= new RateWindow(),
-        Dimension.Tokens => _tokens ??= new RateWindow(),
-        _ => null,
-    };
+        _rates.MoveTo(second);
+        return (ceilings.Has(Dimension.Requests) && IsShortOfRate(Dimension.Requests, ceilings[Dimension.Requests], 1, _rates.Requests, second, ref shortfall))
+            || (ceilings.Has(Dimension.Tokens) && IsShortOfRate(Dimension.Tokens, ceilings[Dimension.Tokens], claim.Tokens, _rates.Tokens, second, ref shortfall));
+    }
 
-    private Slice SliceOf(Dimension dimension)
+    private bool IsShortOfRate(Dimension dimension, long limit, long amount, long taken, long second, ref Shortfall shortfall)
     {
-        _slices ??= new Slice?[Ceilings.Count];
-        ref var slice = ref _slices[(int)dimension];
-        if (slice is null)
+        if (amount <= limit - taken || amount <= 0)
         {
-            slice = new Slice(this, dimension);
-            slice.Begin(_pots[(int)dimension]);
+            return false;
         }
 
-        return slice;
+        shortfall = new Shortfall(dimension, limit, amount, taken, 0, _rates.WaitFor(dimension, taken + amount - limit, second));
+        return true;
     }
 
-    private long RoomIn(Dimension dimension, long limit, in Moment now)
+    private bool IsShortIn(Dimension dimension, long window, in Ceilings ceilings, long amount, ref Shortfall shortfall)
     {
-        var slice = SliceOf(dimension);
-        slice.Limit = limit;
-        return slice.IsExpired(now.Second) && sharing!.ServesUnlimited ? long.MaxValue : slice.Room(_pots[(int)dimension], now.Second);
+        ref var pot = ref PotOf(dimension);
+        var (limit, taken) = (ceilings[dimension], pot.Taken(window));
+        if (amount <= limit - taken)
+        {
+            return false;
+        }
+
+        shortfall = new Shortfall(dimension, limit, amount, taken, pot.Reserved, 1);
+        return true;
     }
 
-    /// <summary>What nobody has used is held by other replicas, or could not be asked for.</summary>
-    private Shortfall ShortOf(Slice slice, long limit, long amount)
-    {
-        ref var pot = ref _pots[(int)slice.Dimension];
-        var used = slice.UsedByAll(pot);
-        var isWorthAsking = amount <= limit && slice.Want(amount, sharing!.Milliseconds);
-        sharing!.List(slice);
-        return new Shortfall(slice.Dimension, limit, amount, Math.Max(used, limit), Math.Max(0, limit - used), SecondsLeft(sharing.Ticks)) { MayHaveMore = isWorthAsking };
-    }
+    private long Taken(Dimension dimension, in Moment now) =>
+        IsRate(dimension) ? _rates.Taken(dimension, now.Second) : PotOf(dimension).Taken(now.WindowOf(dimension));
+
+    /// <summary>It counts any 60 seconds. A rate that is shared counts the clock's minutes, on which replicas agree.</summary>
+    private bool IsRate(Dimension dimension) => dimension <= Dimension.Tokens && sharing is null;
+
+    private ref Pot PotOf(Dimension dimension) => ref _pots[(int)dimension];
 }

@@ -20,6 +20,8 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null, Fu
     private readonly ConcurrentDictionary<string, Meter> _byName = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, UserMeters> _users = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Calendar> _calendars = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, PoolLimits> _pools = new(StringComparer.Ordinal);
+    private readonly LimitClock _clock = sharing?.Clock ?? new(time);
     private int _count;
     private int _nextSweep = FirstSweep;
     private long _madeRoom = long.MinValue / 2;
@@ -43,15 +45,23 @@ internal sealed class Meters(TimeProvider time, LimitSharing? sharing = null, Fu
     /// <summary>The end users of a group.</summary>
     public UserMeters UsersOf(string group) => _users.GetOrAdd(group, static (name, all) => new UserMeters(name, all), this);
 
+    /// <summary>
+    /// What the keys of a group share: one object for all of them, that is mostly in a cache of the processor when the next key comes.
+    /// </summary>
+    /// <param name="group">Its name.</param>
+    /// <param name="made">What it is by the configuration; taken if what is known is not the same.</param>
+    public PoolLimits PoolOf(string group, PoolLimits made) =>
+        _pools.AddOrUpdate(group, static (_, made) => made, static (_, known, made) => known.IsSame(made) ? known : made, made);
+
     public Calendar CalendarOf(TimeZoneInfo zone) =>
         zone.Equals(TimeZoneInfo.Utc) ? Calendar.Utc : _calendars.GetOrAdd(zone.Id, static (_, place) => new Calendar(place), zone);
 
-    public Instant Now() => new(time.GetTimestamp() / time.TimestampFrequency, time.GetUtcNow().UtcTicks);
+    public Instant Now() => _clock.Now();
 
     /// <summary>Forgets who may be forgotten, for somebody who has no room. False if that was done a moment ago.</summary>
     public bool TryMakeRoom()
     {
-        var (now, last) = (time.GetTimestamp() / time.TimestampFrequency, Volatile.Read(ref _madeRoom));
+        var (now, last) = (Now().Second, Volatile.Read(ref _madeRoom));
         if (now - last < RoomSeconds || Interlocked.CompareExchange(ref _madeRoom, now, last) != last)
         {
             return false;

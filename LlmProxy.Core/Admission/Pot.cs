@@ -23,20 +23,24 @@ internal struct Pot
     }
 
     /// <summary>Sets something aside.</summary>
+    /// <param name="at">The window of the admission. If somebody has been in the next already, it is over, and nothing is set aside in that one: nobody would ever give it back.</param>
+    /// <param name="amount">Of what the pot counts.</param>
     public void Take(long at, long amount)
     {
         MoveTo(at);
-        Reserved = Math.Min(Money.Most, Reserved + amount);
+        if (at == Window)
+        {
+            Reserved = Math.Min(Money.Most, Reserved + amount);
+        }
     }
 
     /// <summary>Puts what was used in the place of what was set aside, in the window in which that was.</summary>
-    /// <param name="at">The window of the admission. If that is over, it is nobody's any more.</param>
+    /// <param name="at">The window of the admission. If it is over, it is nobody's any more; who looks at the next finds nothing of it.</param>
     /// <param name="reserved">As it was taken.</param>
     /// <param name="used">What became of it.</param>
-    /// <param name="now">The window that it is now.</param>
-    public void Settle(long at, long reserved, long used, long now)
+    public void Settle(long at, long reserved, long used)
     {
-        MoveTo(now);
+        MoveTo(at);
         if (at == Window)
         {
             Reserved = Math.Max(0, Reserved - reserved);

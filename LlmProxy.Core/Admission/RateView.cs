@@ -23,7 +23,7 @@ internal readonly record struct RateView(RateLeft Requests, RateLeft Tokens)
             Look(pool.Meter, pool.Ceilings, dimension, now, ref least);
             if (user is not null)
             {
-                Look(user, limits.UserCeilings, dimension, now, ref least);
+                Look(user, limits.Users!.Ceilings, dimension, now, ref least);
             }
         }
 

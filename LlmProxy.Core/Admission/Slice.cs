@@ -28,6 +28,9 @@ internal sealed class Slice(Meter meter, Dimension dimension)
     private long _keepUntil = long.MinValue / 2;
     private bool _isGrantedLess;
 
+    // Something was said, and whether the store has heard it nobody knows.
+    private bool _isUnanswered;
+
     public Meter Meter { get; } = meter;
 
     public Dimension Dimension { get; } = dimension;
@@ -86,7 +89,7 @@ internal sealed class Slice(Meter meter, Dimension dimension)
     {
         if (pot.Window != _window)
         {
-            (_window, _granted, _base, _told, _usedByAll) = (pot.Window, 0, 0, 0, 0);
+            (_window, _granted, _base, _told, _usedByAll, _isUnanswered) = (pot.Window, 0, 0, 0, 0, false);
         }
 
         // By the clock: while somebody waits there are many exchanges in a moment.
@@ -109,13 +112,15 @@ internal sealed class Slice(Meter meter, Dimension dimension)
         var hold = Math.Max(pot.Reserved + ahead, milliseconds < _keepUntil ? held : 0);
         var used = Dimension == Dimension.Concurrent ? 0 : pot.Used - _base;
         var isDue = second >= _expires - (LimitSharing.ExpirySeconds * 2 / 3);
-        if (used == _told - _base && hold == held && !(isDue && hold > 0))
+        if (used == _told - _base && hold == held && !_isUnanswered && !(isDue && hold > 0))
         {
+            // Whoever waits finds it here by now: held for them once more, and not for ever.
+            _wanted = 0;
             return null;
         }
 
         _granted = Math.Min(_granted, pot.Used + hold);
-        _lastAsked = milliseconds;
+        (_lastAsked, _isUnanswered) = (milliseconds, true);
         return new SliceAsk(this, _window, pot.Used, used, hold, second + LimitSharing.ExpirySeconds, _wanted);
     }
 
@@ -132,11 +137,12 @@ internal sealed class Slice(Meter meter, Dimension dimension)
         _told = ask.UsedHere;
         _usedByAll = usedByAll;
         _isGrantedLess = held < ask.Hold;
+        _isUnanswered = false;
         _wanted = Math.Max(0, _wanted - ask.Wanted);
     }
 
     /// <summary>Nothing is held or waits to be told: it need not be looked at until it is used again.</summary>
-    public bool IsIdle(in Pot pot) => pot.Reserved == 0 && _pace == 0 && _wanted == 0 && _recent == 0 && (pot.Window != _window || (_granted <= pot.Used && _told == pot.Used));
+    public bool IsIdle(in Pot pot) => pot.Reserved == 0 && _pace == 0 && _wanted == 0 && _recent == 0 && !_isUnanswered && (pot.Window != _window || (_granted <= pot.Used && _told == pot.Used));
 }
 
 /// <summary>What is told and asked of a slice.</summary>

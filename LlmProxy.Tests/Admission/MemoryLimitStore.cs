@@ -14,6 +14,9 @@ internal sealed class MemoryLimitStore(TimeProvider time) : ILimitStore
     /// <summary>The exchanges so far.</summary>
     public int Exchanges { get; private set; }
 
+    /// <summary>The most that it was asked for at once.</summary>
+    public int Largest { get; private set; }
+
     /// <summary>Used and held by all, at any time: the most that there ever was.</summary>
     public Dictionary<string, decimal> Most { get; } = new(StringComparer.Ordinal);
 
@@ -22,6 +25,7 @@ internal sealed class MemoryLimitStore(TimeProvider time) : ILimitStore
         lock (_lock)
         {
             Exchanges++;
+            Largest = Math.Max(Largest, asks.Count);
             return IsDown ? throw new IOException("no route to host") : new([.. asks.Select(ask => Grant(replica, ask))]);
         }
     }

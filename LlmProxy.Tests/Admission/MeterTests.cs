@@ -12,6 +12,19 @@ internal sealed class MeterTests
 {
     private readonly Admitting _admitting = new();
 
+    /// <summary>Two threads whose readings of the clock cross midnight the other way round than they come to the lock.</summary>
+    [Test]
+    public void What_is_taken_of_a_day_that_is_over_stays_set_aside_in_no_other()
+    {
+        var pot = default(Pot);
+        pot.Take(2, 100);
+        pot.Take(1, 30);
+        pot.Settle(1, 30, 20);
+        Assert.That((pot.Used, pot.Reserved), Is.EqualTo((0L, 100L)));
+        pot.Settle(2, 100, 40);
+        Assert.That((pot.Used, pot.Reserved), Is.EqualTo((40L, 0L)));
+    }
+
     [Test]
     public void End_users_who_hold_nothing_are_forgotten_and_those_who_spent_are_not()
     {
@@ -59,7 +72,7 @@ internal sealed class MeterTests
         Meter former = _admitting.Admitter.LimitsOf(caller).Meter;
         ProxyError? error = ProxyErrors.Internal;
         var request = new Thread(() => error = _admitting.Reserve(caller));
-        former.Turn.Enter();
+        former.Enter();
         try
         {
             request.Start();
@@ -68,7 +81,7 @@ internal sealed class MeterTests
         }
         finally
         {
-            former.Turn.Exit();
+            former.Exit();
         }
 
         Assert.That(request.Join(10_000));
@@ -139,16 +152,30 @@ internal sealed class MeterTests
     }
 
     [Test]
+    public void Keys_of_a_group_share_what_is_known_of_its_limits_until_these_change()
+    {
+        Caller Of(string id, int requests, int each) =>
+            Admitting.CallerOf(pool: new GroupOptions { RequestsPerMinute = requests, EndUser = new EndUserOptions { Header = "X-User", Concurrent = each } }, id: id);
+        PoolLimits known = _admitting.Admitter.LimitsOf(Of("anna", 1, 5)).Pool!;
+        Assert.That(_admitting.Admitter.LimitsOf(Of("ben", 1, 5)).Pool, Is.SameAs(known));
+        Assert.That(_admitting.Admitter.LimitsOf(Of("ben", 1, 6)).Pool, Is.Not.SameAs(known), "another limit of each end user");
+
+        Caller before = Of("anna", 1, 5), after = Of("anna", 2, 5);
+        Assert.That((_admitting.Reserve(before), _admitting.Reserve(after)), Is.EqualTo(((ProxyError?)null, (ProxyError?)null)), "what was taken before counts for both");
+        Assert.That((_admitting.Reserve(before)?.Status, _admitting.Reserve(after)?.Status), Is.EqualTo(((int?)429, (int?)429)));
+    }
+
+    [Test]
     public void A_key_s_models_are_remembered_after_any_number_of_them()
     {
-        object boxed = default(RecentModels);
-        typeof(RecentModels).GetField("_next", System.Reflection.BindingFlags.NonPublic | System.Reflection.BindingFlags.Instance)!.SetValue(boxed, int.MaxValue - 3);
-        var recent = (RecentModels)boxed;
+        var recent = default(RecentModels);
         for (int i = 0; i < 40; i++)
         {
-            ModelAnswers added = recent.Add(new ModelAnswers($"m{i}", new AnswerSizes()));
+            ModelAnswers added = recent.Add(new ModelAnswers($"m{i}", new AllAnswers()));
             Assert.That(recent.Find($"m{i}"), Is.SameAs(added));
         }
+
+        Assert.That(Enumerable.Range(0, 40).Where(i => recent.Find($"m{i}") is not null), Is.EqualTo(Enumerable.Range(24, 16)), "the newest, and no more than these");
     }
 
     [Test]
