@@ -13,10 +13,10 @@ namespace LlmProxy.Core;
 /// <summary>An answer, from the choice of a target to the books.</summary>
 internal sealed partial class LlmProxyMiddleware
 {
-    private static void Note(Exchange exchange, Endpoints.Endpoint endpoint, in ReadRequest request)
+    private static void Note(Exchange exchange, EndpointMatch match, in ReadRequest request)
     {
         exchange.RequestBytes = request.Body.Length;
-        exchange.Model = endpoint.HasId ? null : DisplayText.Name(request.Fields.Model);
+        exchange.Model = match.Endpoint!.HasId ? null : DisplayText.Name(request.Fields.Model);
     }
 
     private static void Note(Exchange exchange, in RouteMatch route)
@@ -47,13 +47,13 @@ internal sealed partial class LlmProxyMiddleware
         clock.LimitTotal(answering.First.Timeouts.Total);
         exchange.Streamed = forward.WantsStream;
         exchange.SentUpstream = time.GetTimestamp();
-        answering.Part = route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, snapshot.Options.Limits, answering.Note) : null;
+        answering.Part = route.Route.Coalesces ? coalescing.Join(exchange.Id, forward, snapshot.Options.Limits, answering) : null;
         return answering;
     }
 
     private ValueTask<Result<UpstreamAnswer>> SendAsync(Answering answering) => answering.Part is { } part
         ? ShareAsync(part, answering.Request, answering.Caller, answering.Clock, answering.Exchange)
-        : forwarder.SendAsync(answering.Request, answering.Limits, answering.Clock, answering.Note);
+        : forwarder.SendAsync(answering.Request, answering.Limits, answering.Clock, answering);
 
     /// <param name="answering">The answer.</param>
     /// <param name="result">How it ended, or why there was none.</param>
@@ -102,7 +102,7 @@ internal sealed partial class LlmProxyMiddleware
     /// <summary>An answer on its way: what the stages that bring it have to tell is written down here.</summary>
     private sealed class Answering(
         LlmProxyMiddleware proxy, HttpContext http, ExchangeClock clock, ForwardRequest request, Caller caller, LlmProxySnapshot snapshot, Exchange exchange)
-        : RelayPlan(http, clock, request, request.Selection.First, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact), IDisposable
+        : RelayPlan(http, clock, request, request.Selection.First, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact), IAttemptBooks, IDisposable
     {
         public Caller Caller => caller;
 
@@ -111,7 +111,7 @@ internal sealed partial class LlmProxyMiddleware
         /// <summary>What is shared with others who ask the same; null for a call of its own.</summary>
         public SharedPart? Part { get; set; }
 
-        public void Note(AttemptNote attempt) => proxy.Note(exchange, Request, caller, attempt);
+        public void Note(in AttemptNote happened) => proxy.Note(exchange, Request, caller, happened);
 
         public override ResponseHeaders Headers() => proxy.HeadersOf(exchange, caller, Request.Endpoint.Dialect);
 

@@ -100,7 +100,7 @@ internal sealed partial class LlmProxyMiddleware(
             return error;
         }
 
-        Note(exchange, endpoint, request);
+        Note(exchange, match, request);
         try
         {
             // 4. Where does the model lead, for this caller? What an upstream keeps leads back to it.
@@ -117,7 +117,7 @@ internal sealed partial class LlmProxyMiddleware(
             }
 
             // 5. May it run now? What it may use is set aside.
-            if (await AdmitAsync(http, endpoint, caller, request, route, snapshot, exchange) is { } refused)
+            if (await AdmitAsync(http, match.Endpoint!, caller, request, route, snapshot, exchange) is { } refused)
             {
                 return refused;
             }

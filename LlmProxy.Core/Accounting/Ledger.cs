@@ -26,6 +26,9 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     [ThreadStatic]
     private static byte[]? _frame;
 
+    [ThreadStatic]
+    private static RowCourses? _courses;
+
     private readonly ILedgerStore? _store;
     private readonly LedgerSettings _settings;
     private readonly ProxyMetrics _metrics;
@@ -111,7 +114,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     public void Append(LedgerRow row, ReadOnlySpan<byte> rawUsage)
     {
         var frame = _frame ??= new byte[JournalSegment.FrameHead + RowCodec.Longest];
-        var length = JournalSegment.FrameHead + RowCodec.Write(row, rawUsage, frame.AsSpan(JournalSegment.FrameHead));
+        var length = JournalSegment.FrameHead + RowCodec.Write(row, rawUsage, frame.AsSpan(JournalSegment.FrameHead), _courses ??= new RowCourses());
         JournalSegment.Close(frame.AsSpan(0, length));
         var kept = _journal.Append(frame.AsSpan(0, length));
         if (kept != KeptIn.File)

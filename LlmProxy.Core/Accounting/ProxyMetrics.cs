@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Label = LlmProxy.Core.Accounting.MetricNames.Label;
 
@@ -14,15 +13,14 @@ internal sealed class ProxyMetrics
     // More than any request costs: what the counts of a broken upstream come to must not end the sum of all others.
     private const decimal MostDollars = 1_000_000;
 
-    private static readonly KeyValuePair<string, object?> InputTokens = new(Label.TokenType, "input");
-    private static readonly KeyValuePair<string, object?> OutputTokens = new(Label.TokenType, "output");
-
     private readonly TimeProvider _time;
     private readonly Histogram<long> _tokens;
     private readonly Histogram<double> _duration;
     private readonly Histogram<double> _firstToken;
     private readonly Histogram<double> _perToken;
     private readonly Histogram<double> _overhead;
+
+    private readonly RequestLabelSets _labels = new();
 
     private readonly Tally _attempts = new(Label.Upstream, Label.ErrorType);
     private readonly Tally _failovers = new(Label.Upstream, Label.ErrorType);
@@ -133,60 +131,36 @@ internal sealed class ProxyMetrics
 
     private void Record(Exchange exchange, long ended)
     {
-        var tags = default(TagList);
-        AddIfKnown(ref tags, Label.Operation, exchange.GenAiOperation);
+        var labels = _labels.Of(exchange);
         if (exchange.SentUpstream != 0)
         {
-            _overhead.Record(Seconds(exchange.Started, exchange.SentUpstream), tags);
+            _overhead.Record(Seconds(exchange.Started, exchange.SentUpstream), labels.Operation);
         }
 
-        AddIfKnown(ref tags, Label.Provider, exchange.Provider);
-        AddIfKnown(ref tags, Label.RequestModel, exchange.Route);
-        AddIfKnown(ref tags, Label.ResponseModel, exchange.ResponseModel);
         if (exchange.Usage.Input >= 0)
         {
-            RecordTokens(tags, InputTokens, exchange.Usage.Input, exchange.IsEstimate);
+            _tokens.Record(exchange.Usage.Input, exchange.IsEstimate ? labels.EstimatedInput : labels.Input);
         }
 
         if (exchange.Usage.Output >= 0)
         {
-            RecordTokens(tags, OutputTokens, exchange.Usage.Output, exchange.IsEstimate);
+            _tokens.Record(exchange.Usage.Output, exchange.IsEstimate ? labels.EstimatedOutput : labels.Output);
         }
 
         if (exchange.Streamed && exchange.FirstEvent != 0)
         {
-            RecordPace(tags, exchange);
+            RecordPace(labels.Request, exchange);
         }
 
-        AddIfKnown(ref tags, Label.ErrorType, exchange.ErrorType);
-        _duration.Record(Seconds(exchange.Started, ended), tags);
+        _duration.Record(Seconds(exchange.Started, ended), exchange.ErrorType is { } error ? labels.Failed(error) : labels.Request);
     }
 
-    private void RecordPace(in TagList tags, Exchange exchange)
+    private void RecordPace(KeyValuePair<string, object?>[] labels, Exchange exchange)
     {
-        _firstToken.Record(Seconds(exchange.Started, exchange.FirstEvent), tags);
+        _firstToken.Record(Seconds(exchange.Started, exchange.FirstEvent), labels);
         if (exchange.ErrorType is null && exchange.Usage.Output > 1 && exchange.LastEvent > exchange.FirstEvent)
         {
-            _perToken.Record(Seconds(exchange.FirstEvent, exchange.LastEvent) / (exchange.Usage.Output - 1), tags);
-        }
-    }
-
-    private void RecordTokens(TagList tags, in KeyValuePair<string, object?> type, long count, bool isEstimate)
-    {
-        tags.Add(type);
-        if (isEstimate)
-        {
-            tags.Add(Label.UsageSource, "estimate");
-        }
-
-        _tokens.Record(count, tags);
-    }
-
-    private static void AddIfKnown(ref TagList tags, string label, string? value)
-    {
-        if (value is not null)
-        {
-            tags.Add(label, value);
+            _perToken.Record(Seconds(exchange.FirstEvent, exchange.LastEvent) / (exchange.Usage.Output - 1), labels);
         }
     }
 

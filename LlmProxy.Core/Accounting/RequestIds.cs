@@ -12,13 +12,14 @@ internal static class RequestIds
     public const int Length = 26;
 
     // No I, L, O and U: nothing that is misread, in ascending order of the characters.
-    private const string Alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    private static ReadOnlySpan<byte> Alphabet => "0123456789ABCDEFGHJKMNPQRSTVWXYZ"u8;
 
     private const int Half = 12;
 
     public static string Create(DateTimeOffset now)
     {
-        Span<byte> random = stackalloc byte[sizeof(ulong) + sizeof(ushort)];
+        // Whole words of the generator: what is left of one is copied byte by byte.
+        Span<byte> random = stackalloc byte[2 * sizeof(ulong)];
         Random.Shared.NextBytes(random);
         var high = ((ulong)now.ToUnixTimeMilliseconds() << 16) | BinaryPrimitives.ReadUInt16LittleEndian(random[sizeof(ulong)..]);
         return string.Create(Length, new UInt128(high, BinaryPrimitives.ReadUInt64LittleEndian(random)), static (text, value) =>
@@ -32,9 +33,10 @@ internal static class RequestIds
 
     private static void Write(Span<char> text, ulong value)
     {
-        for (var i = text.Length - 1; i >= 0; i--)
+        var alphabet = Alphabet;
+        for (var i = text.Length - 1; (uint)i < (uint)text.Length; i--)
         {
-            text[i] = Alphabet[(int)(value & 31)];
+            text[i] = (char)alphabet[(int)(value & 31)];
             value >>= 5;
         }
     }

@@ -13,28 +13,29 @@ internal static class RowCodec
     /// <param name="row">What has no room in <paramref name="output"/> goes without its raw usage, and then without its attempts.</param>
     /// <param name="rawUsage">Its raw usage, in the place of its own.</param>
     /// <param name="output">At least <see cref="Longest"/> bytes.</param>
+    /// <param name="known">Of the rows that the same thread wrote before.</param>
     /// <returns>How long it is.</returns>
-    public static int Write(LedgerRow row, ReadOnlySpan<byte> rawUsage, Span<byte> output)
+    public static int Write(LedgerRow row, ReadOnlySpan<byte> rawUsage, Span<byte> output, RowCourses known)
     {
         var writer = new RowWriter(output);
-        Write(row, rawUsage, row.Tried, ref writer);
+        Write(row, rawUsage, row.Tried, known, ref writer);
         if (writer.IsFull)
         {
             writer = new RowWriter(output);
-            Write(row, default, row.Tried, ref writer);
+            Write(row, default, row.Tried, known, ref writer);
         }
 
         if (writer.IsFull)
         {
             writer = new RowWriter(output);
-            Write(row, default, [], ref writer);
+            Write(row, default, [], known, ref writer);
         }
 
         return writer.Length;
     }
 
     /// <param name="bytes">The row.</param>
-    /// <param name="known">The texts of the row before; null: none.</param>
+    /// <param name="known">What rows before had; null: nothing.</param>
     /// <exception cref="InvalidDataException">It is none, or one of a later version.</exception>
     public static LedgerRow Read(ReadOnlySpan<byte> bytes, KnownTexts? known = null)
     {
@@ -44,25 +45,25 @@ internal static class RowCodec
             throw new InvalidDataException($"A row has the version {other}, which is not known here.");
         }
 
-        var key = "";
+        RowCourse course;
         return new LedgerRow
         {
-            Id = reader.Text()!,
-            ClientId = reader.Text(),
+            Id = reader.OwnText()!,
+            ClientId = reader.OwnText(),
             Started = new DateTimeOffset(reader.Number(), TimeSpan.Zero),
             Duration = TimeSpan.FromTicks(reader.Number()),
             FirstEvent = reader.Count() is { } ticks ? TimeSpan.FromTicks(ticks) : null,
-            Operation = reader.Text()!,
-            Key = key = reader.Text()!,
-            KeyName = reader.Text() ?? key,
-            Group = reader.Text(),
-            EndUser = reader.Text(),
-            Model = reader.Text()!,
-            Upstream = reader.Text(),
-            UpstreamModel = reader.Text(),
-            Status = (int)reader.Number(),
-            Streamed = reader.Byte() != 0,
-            End = reader.Text()!,
+            Operation = (course = reader.Course()).Operation,
+            Key = course.Key,
+            KeyName = course.KeyName,
+            Group = course.Group,
+            EndUser = course.EndUser,
+            Model = course.Model,
+            Upstream = course.Upstream,
+            UpstreamModel = course.UpstreamModel,
+            Status = course.Status,
+            Streamed = course.Streamed,
+            End = course.End,
             InputTokens = reader.Count(),
             CachedInputTokens = reader.Count(),
             CacheWriteTokens = reader.Count(),
@@ -81,7 +82,7 @@ internal static class RowCodec
         };
     }
 
-    private static void Write(LedgerRow row, ReadOnlySpan<byte> rawUsage, IReadOnlyList<AttemptRecord> tried, ref RowWriter writer)
+    private static void Write(LedgerRow row, ReadOnlySpan<byte> rawUsage, IReadOnlyList<AttemptRecord> tried, RowCourses known, ref RowWriter writer)
     {
         writer.Byte(Version);
         writer.Text(row.Id);
@@ -89,17 +90,16 @@ internal static class RowCodec
         writer.Number(row.Started.UtcTicks);
         writer.Number(row.Duration.Ticks);
         writer.Count(row.FirstEvent?.Ticks);
-        writer.Text(row.Operation);
-        writer.Text(row.Key);
-        writer.Text(row.KeyName == row.Key ? null : row.KeyName);
-        writer.Text(row.Group);
-        writer.Text(row.EndUser);
-        writer.Text(row.Model);
-        writer.Text(row.Upstream);
-        writer.Text(row.UpstreamModel);
-        writer.Number(row.Status);
-        writer.Byte(row.Streamed ? (byte)1 : (byte)0);
-        writer.Text(row.End);
+        var course = known.PlaceOf(row);
+        if (course.IsOf(row))
+        {
+            writer.Bytes(course.Bytes);
+        }
+        else
+        {
+            course.Write(row, ref writer);
+        }
+
         writer.Count(row.InputTokens);
         writer.Count(row.CachedInputTokens);
         writer.Count(row.CacheWriteTokens);

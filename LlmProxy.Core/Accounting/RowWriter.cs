@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace LlmProxy.Core.Accounting;
@@ -8,7 +10,7 @@ internal ref struct RowWriter(Span<byte> output)
 {
     private const int ShortText = 0x7F;
 
-    private readonly Span<byte> _output = output;
+    private Span<byte> _output = output;
 
     /// <summary>Bytes written.</summary>
     public int Length { get; private set; }
@@ -25,16 +27,19 @@ internal ref struct RowWriter(Span<byte> output)
     }
 
     /// <summary>Seven bits to a byte, small numbers first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Number(long value)
     {
-        var rest = (ulong)value;
-        while (rest >= 0x80)
+        // Most are lengths and small counts: one byte.
+        var at = Length;
+        if ((ulong)value < 0x80 && (uint)at < (uint)_output.Length)
         {
-            Byte((byte)(rest | 0x80));
-            rest >>= 7;
+            _output[at] = (byte)value;
+            Length = at + 1;
+            return;
         }
 
-        Byte((byte)rest);
+        LongNumber((ulong)value);
     }
 
     /// <summary>A number from 0 on; null is 0, and all others one more.</summary>
@@ -49,10 +54,10 @@ internal ref struct RowWriter(Span<byte> output)
         }
 
         // Nearly all are short and plain: one pass, with their length in one byte before them.
-        if (value.Length < ShortText && Room(value.Length + 1)
-            && Ascii.FromUtf16(value, _output[(Length + 1)..], out var plain) == System.Buffers.OperationStatus.Done)
+        var free = _output[Length..];
+        if (value.Length < ShortText && value.Length < free.Length && Ascii.FromUtf16(value, free[1..], out var plain) == OperationStatus.Done)
         {
-            _output[Length] = (byte)(plain + 1);
+            free[0] = (byte)(plain + 1);
             Length += plain + 1;
             return;
         }
@@ -82,6 +87,19 @@ internal ref struct RowWriter(Span<byte> output)
         }
     }
 
+    /// <summary>What has been written before.</summary>
+    public void Bytes(ReadOnlySpan<byte> written)
+    {
+        if (Room(written.Length))
+        {
+            written.CopyTo(_output[Length..]);
+            Length += written.Length;
+        }
+    }
+
+    /// <summary>What has been written since some place.</summary>
+    public readonly ReadOnlySpan<byte> From(int place) => _output[place..Length];
+
     public void Money(decimal value)
     {
         Span<int> bits = stackalloc int[4];
@@ -96,9 +114,29 @@ internal ref struct RowWriter(Span<byte> output)
         }
     }
 
+    private void LongNumber(ulong rest)
+    {
+        var free = _output[Length..];
+        var count = 0;
+        for (; rest >= 0x80 && count < free.Length; rest >>= 7)
+        {
+            free[count++] = (byte)(rest | 0x80);
+        }
+
+        Length += count;
+        Byte((byte)rest);
+    }
+
     private bool Room(int count)
     {
-        IsFull |= _output.Length - Length < count;
-        return !IsFull;
+        if (_output.Length - Length >= count)
+        {
+            return true;
+        }
+
+        // Nothing smaller behind it either: it would be read in the place of what is missing.
+        IsFull = true;
+        _output = _output[..Length];
+        return false;
     }
 }

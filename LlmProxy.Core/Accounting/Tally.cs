@@ -13,19 +13,13 @@ internal sealed class Tally(string label, string? secondLabel = null)
 {
     private readonly ConcurrentDictionary<(string? First, string? Second), StrongBox<long>> _counts = new();
 
-    // Most requests count what the one before has counted, by the very same strings: that is found without hashing them.
-    private Recent? _recent;
+    private readonly RecentPairs<StrongBox<long>> _recent = new();
 
     public void Add(string? first, string? second = null, long count = 1)
     {
-        var recent = Volatile.Read(ref _recent);
-        if (recent is null || !ReferenceEquals(recent.First, first) || !ReferenceEquals(recent.Second, second))
-        {
-            recent = new Recent(first, second, _counts.GetOrAdd((first, second), static _ => new StrongBox<long>()));
-            Volatile.Write(ref _recent, recent);
-        }
-
-        Interlocked.Add(ref recent.Count.Value, count);
+        var box = _recent.Find(first, second)
+            ?? _recent.Keep(first, second, _counts.GetOrAdd((first, second), static _ => new StrongBox<long>()));
+        Interlocked.Add(ref box.Value, count);
     }
 
     /// <summary>What was counted, and 0 for each of the <paramref name="known"/> names without a count; never nothing at all.</summary>
@@ -42,15 +36,6 @@ internal sealed class Tally(string label, string? secondLabel = null)
         }
 
         return _counts.Select(count => new Measurement<long>(Volatile.Read(ref count.Value.Value), Labels(count.Key)));
-    }
-
-    private sealed class Recent(string? first, string? second, StrongBox<long> count)
-    {
-        public string? First { get; } = first;
-
-        public string? Second { get; } = second;
-
-        public StrongBox<long> Count { get; } = count;
     }
 
     private KeyValuePair<string, object?>[] Labels((string? First, string? Second) key) => key switch

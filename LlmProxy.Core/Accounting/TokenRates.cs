@@ -12,6 +12,7 @@ internal sealed class TokenRates
     private const int MostModels = 4096;
 
     private readonly ConcurrentDictionary<(string Upstream, string Model), TokenRate> _rates = new();
+    private readonly RecentPairs<TokenRate> _recent = new();
 
     public TokenRate? Of(string? upstream, string? model)
     {
@@ -20,6 +21,11 @@ internal sealed class TokenRates
             return null;
         }
 
+        return _recent.Find(upstream, model) ?? (Find(upstream, model) is { } rate ? _recent.Keep(upstream, model, rate) : null);
+    }
+
+    private TokenRate? Find(string upstream, string model)
+    {
         if (_rates.TryGetValue((upstream, model), out var rate))
         {
             return rate;

@@ -31,6 +31,9 @@ internal sealed class Caller(string id, string? group, ModelAllowance[] allowanc
     /// <summary>A place for what admission finds out about it once and needs with each request. Null until then.</summary>
     public object? Limits { get; set; }
 
+    /// <summary>A place for what admission counts of it; beside its limits, so that the processor waits for both at once. Null until then.</summary>
+    public object? Meter { get; set; }
+
     /// <summary>Answers to it say which upstream gave them.</summary>
     public bool Debug { get; } = debug;
 

@@ -9,23 +9,24 @@ using LlmProxy.Core.Routing;
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>Reads an upstream's answer as far as is needed to know whether it is one: the commit.</summary>
-internal sealed class AnswerReader(ForwardRequest request, Target target, StreamExpectation expectation, LimitOptions limits, bool isLast, TimeProvider time)
+/// <remarks>It is made by <see cref="AttemptSender.Prepare"/>, and owns the response until <see cref="Close"/>.</remarks>
+internal sealed class AnswerReader(ForwardRequest request, Target target, LimitOptions limits, Attempt attempt, bool isLast, TimeProvider time)
 {
     private const int FirstRead = 4096;
     private const int LongestError = 64 * 1024;
 
+    private HttpResponseMessage? _response;
     private FirstEvents? _events;
-    private Usage _usage = Usage.None;
+    private JsonAnswer? _json;
     private string _type = "";
     private string? _encoding;
     private int? _length;
 
-    /// <summary>What the upstream has said of its usage in what was read.</summary>
-    public Usage Usage => _events?.Usage ?? _usage;
-
-    /// <summary>Decides on a response. The answer, if there is one, owns it.</summary>
-    public async ValueTask<Result<UpstreamAnswer>> ReadAsync(HttpResponseMessage response, CancellationToken cancellation)
+    /// <summary>Decides on a response.</summary>
+    public async ValueTask<Result<UpstreamAnswer>> ReadAsync(HttpResponseMessage response)
     {
+        _response = response;
+        var cancellation = attempt.Token;
         var status = (int)response.StatusCode;
         if (status is >= 300 and < 400)
         {
@@ -33,7 +34,9 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
         }
 
         Look(response);
-        var body = Decode(await response.Content.ReadAsStreamAsync(cancellation));
+
+        // The HTTP client's own content has its stream at hand; that of an app's handler may have to wait for it.
+        var body = Decode(attempt.IsDirect ? response.Content.ReadAsStream(cancellation) : await response.Content.ReadAsStreamAsync(cancellation));
         if (body is null)
         {
             return ProxyErrors.UnsupportedUpstreamEncoding;
@@ -54,9 +57,59 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
         };
     }
 
+    /// <summary>What was read is the attempt's outcome, unless another was faster.</summary>
+    public Result<UpstreamAnswer> Settle(in Result<UpstreamAnswer> result)
+    {
+        if (result.Value is { } answer && !attempt.TryCommit())
+        {
+            answer.ReleaseRead();
+            return ProxyErrors.Superseded;
+        }
+
+        if (result.Value is not { } committed)
+        {
+            attempt.EndPhase();
+        }
+        else if (committed.HasOutput)
+        {
+            attempt.EndWait();
+        }
+        else
+        {
+            attempt.HandOverPhase();
+        }
+
+        return result;
+    }
+
+    /// <summary>What it means that sending or reading threw.</summary>
+    public ProxyError FailureOf(Exception fault)
+    {
+        // Who is asked once more because a kept connection was lost has no more time than who was asked once: it runs on.
+        var isLost = _response is null && attempt.WasLost && attempt.Reason == CutOff.None;
+        if (!isLost)
+        {
+            attempt.EndPhase();
+        }
+
+        return attempt.Reason != CutOff.None ? Faults.OfCutOff(attempt.Reason) ?? ProxyErrors.ClientGone
+            : _response is not null ? Faults.InAnswer(fault)
+            : Faults.BeforeAnswer(fault, attempt.HasConnected) with { MayRepeat = isLost };
+    }
+
+    /// <summary>The attempt has ended so: its answer, if there is one, owns the response from here on.</summary>
+    public void Close(in Result<UpstreamAnswer> result)
+    {
+        if (result.Error is not null)
+        {
+            attempt.Usage = _events?.Usage ?? _json?.Usage ?? Usage.None;
+            _response?.Dispose();
+        }
+    }
+
     private ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, Usage known, ReadOnlyMemory<byte> rawKnown, CancellationToken cancellation)
     {
-        _events = new FirstEvents(request, expectation, limits.Event, request.Selection.HasLarger(target));
+        _events = new FirstEvents(request, AttemptSender.Expect(request, target.Upstream), limits.Event, request.Selection.HasLarger(target));
         return _events.ReadAsync(response, body, known, rawKnown, cancellation);
     }
 
@@ -87,7 +140,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, Stream
                 return ProxyErrors.InvalidResponse;
             }
 
-            _usage = json.Usage;
+            _json = json;
             return json.HasError
                 ? ReportedFailure.InGoodStatus(buffer.Written, target.Upstream.Redactor)
                 : Commit(response, AnswerKind.Json, ref buffer, body, json.Id, json);

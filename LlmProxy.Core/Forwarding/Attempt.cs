@@ -79,6 +79,9 @@ internal sealed class Attempt : IDisposable
     /// </summary>
     public static Attempt? Current => _current;
 
+    /// <summary>No handler of an app's stands between it and its connection: what comes back is the HTTP client's own.</summary>
+    public bool IsDirect { get; private set; }
+
     /// <summary>A connection was opened for this attempt: what failed then failed on top of it.</summary>
     public bool HasConnected { get; private set; }
 
@@ -108,7 +111,8 @@ internal sealed class Attempt : IDisposable
         }
 
         // The options are a dictionary, which costs more than all else of the message: only where somebody may send a copy.
-        if (client is not UpstreamInvoker { IsPlain: true } || message is not AttemptMessage)
+        IsDirect = client is UpstreamInvoker { IsPlain: true };
+        if (!IsDirect || message is not AttemptMessage)
         {
             message.Options.Set(_key, this);
         }

@@ -19,6 +19,14 @@ internal enum AttemptStage
     Copied,
 }
 
+/// <summary>Whoever keeps the books on a request's attempts.</summary>
+/// <remarks>An interface and no delegate: that would be one more object for every request.</remarks>
+internal interface IAttemptBooks
+{
+    /// <summary>Something has happened to an attempt.</summary>
+    void Note(in AttemptNote happened);
+}
+
 /// <summary>Told to whoever keeps the books, while it happens.</summary>
 /// <param name="Stage">What happened.</param>
 /// <param name="Target">Who was asked.</param>

@@ -5,7 +5,7 @@ namespace LlmProxy.Core.Forwarding;
 
 /// <summary>What all attempts of one request share.</summary>
 internal sealed class AttemptSeries(
-    ForwardRequest request, LimitOptions limits, ExchangeClock clock, AttemptSender sender, Action<AttemptNote> note, TimeProvider time)
+    ForwardRequest request, LimitOptions limits, ExchangeClock clock, AttemptSender sender, IAttemptBooks books, TimeProvider time)
 {
     private readonly Lock? _noting = request.Selection.Route.Hedge is null ? null : new();
     private int _sent;
@@ -29,13 +29,13 @@ internal sealed class AttemptSeries(
     {
         if (_noting is null)
         {
-            note(happened);
+            books.Note(happened);
             return;
         }
 
         lock (_noting)
         {
-            note(happened);
+            books.Note(happened);
         }
     }
 

@@ -19,9 +19,9 @@ internal sealed class Coalescing(Forwarder forwarder, BodyBudget bodies, ClockWh
     /// <param name="id">Of the exchange.</param>
     /// <param name="request">Its body is still there.</param>
     /// <param name="limits">Sizes.</param>
-    /// <param name="note">Told of the attempts, if the call is begun.</param>
+    /// <param name="books">Told of the attempts, if the call is begun.</param>
     /// <returns>Its part in the call, which must be disposed; null if it is a call of its own.</returns>
-    public SharedPart? Join(string id, ForwardRequest request, LimitOptions limits, Action<AttemptNote> note)
+    public SharedPart? Join(string id, ForwardRequest request, LimitOptions limits, IAttemptBooks books)
     {
         if (!CallIdentity.Suits(request))
         {
@@ -55,7 +55,7 @@ internal sealed class Coalescing(Forwarder forwarder, BodyBudget bodies, ClockWh
             var own = call.TryJoin(id, request)!;
             if (_calls.TryAdd(identity, call))
             {
-                call.Begin(forwarder, limits, note);
+                call.Begin(forwarder, limits, books);
                 return own;
             }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Protocol;
 
@@ -12,8 +13,6 @@ internal sealed class Failover(AttemptSeries series)
     // It was led to a target that went out, or became another request's probe, before it got there.
     private static readonly ProxyError _turnedAway = ProxyErrors.NoHealthyUpstream(0);
 
-    private static readonly List<BodyPart> _none = [];
-
     private HedgedCall? _hedge;
     private ProxyError? _told;
     private int _toldContext;
@@ -21,11 +20,29 @@ internal sealed class Failover(AttemptSeries series)
     private bool _mayWait = true;
 
     /// <summary>Asks until somebody commits, nobody is left, or another would do no better. By then the request's body is needed no more.</summary>
-    public async ValueTask<Result<UpstreamAnswer>> RunAsync()
+    public static ValueTask<Result<UpstreamAnswer>> RunAsync(AttemptSeries series)
     {
         series.Selection.State.Extra.Count(series.Now);
+        var candidate = series.Selection.Next(out var standing);
+
+        // What a single target says is the outcome, and nothing here waits for that: each method that waits costs every request.
+        if (candidate is not null && series.Selection.Count == 1 && TryPlan(series, candidate, out var parts, out _) && candidate.State.Places.TryEnter())
+        {
+            if (Pass(series, candidate, standing, parts, racer: null) is { } only)
+            {
+                return only.RunAsync();
+            }
+
+            candidate.State.Places.Exit();
+        }
+
+        var failover = new Failover(series);
+        return failover.RunAsync(candidate ?? failover.Next(out standing), standing);
+    }
+
+    private async ValueTask<Result<UpstreamAnswer>> RunAsync(Candidate? candidate, Standing standing)
+    {
         _hedge = series.Selection.Route.Hedge is null ? null : HedgedCall.TryMake(series, AskAsync, Leave);
-        var candidate = Next(out var standing);
         while (candidate is not null)
         {
             var result = _hedge is { IsSpent: false } ? Take(await _hedge.RunAsync(candidate, standing), out candidate) : await AskAsync(candidate, standing, null);
@@ -165,37 +182,43 @@ internal sealed class Failover(AttemptSeries series)
     }
 
     // Waits for nothing itself: most targets have a place.
-    private ValueTask<Result<UpstreamAnswer>> AskAsync(Candidate candidate, Standing standing, Racer? racer)
+    private ValueTask<Result<UpstreamAnswer>> AskAsync(Candidate candidate, Standing standing, Racer? racer) =>
+        !TryPlan(series, candidate, out var parts, out var refused) ? TurnAway(candidate, standing, refused, racer)
+        : candidate.State.Places.TryEnter() ? CallAsync(candidate, standing, parts, racer)
+        : WaitAndCallAsync(candidate, standing, parts, racer);
+
+    private static bool TryPlan(AttemptSeries series, Candidate candidate, [NotNullWhen(true)] out BodyPart[]? parts, [NotNullWhen(false)] out ProxyError? refused)
     {
         var request = series.Request;
-        var parts = _none;
-        if (!request.Endpoint.IsBodyless)
+        if (request.Endpoint.IsBodyless)
         {
-            parts = RequestSplice.TryPlan(
-                request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(series.Selection.Star), request.Route.Route.Edits, out var refused,
-                request.AsksForUsage(candidate.Target.Upstream));
-            if (parts is null)
-            {
-                return TurnAway(candidate, standing, refused!, racer);
-            }
+            (parts, refused) = ([], null);
+            return true;
         }
 
-        return candidate.State.Places.TryEnter() ? CallAsync(candidate, standing, parts, racer) : WaitAndCallAsync(candidate, standing, parts, racer);
+        parts = RequestSplice.TryPlan(
+            request.Fields, request.Body.Length, candidate.Target.ModelJsonFor(series.Selection.Star), request.Route.Route.Edits, out refused,
+            request.AsksForUsage(candidate.Target.Upstream));
+        return refused is null;
     }
 
-    private async ValueTask<Result<UpstreamAnswer>> WaitAndCallAsync(Candidate candidate, Standing standing, List<BodyPart> parts, Racer? racer) =>
+    private async ValueTask<Result<UpstreamAnswer>> WaitAndCallAsync(Candidate candidate, Standing standing, BodyPart[] parts, Racer? racer) =>
         await WaitForPlaceAsync(candidate, racer) is { } full ? await TurnAway(candidate, standing, full, racer) : await CallAsync(candidate, standing, parts, racer);
 
-    private ValueTask<Result<UpstreamAnswer>> CallAsync(Candidate candidate, Standing standing, List<BodyPart> parts, Racer? racer)
+    private ValueTask<Result<UpstreamAnswer>> CallAsync(Candidate candidate, Standing standing, BodyPart[] parts, Racer? racer)
     {
-        if (candidate.State.Breaker.TryPass(standing.IsForced, out var pass))
+        if (Pass(series, candidate, standing, parts, racer) is { } call)
         {
-            return new TargetCall(series, candidate, standing.Right, parts, pass, racer).RunAsync();
+            return call.RunAsync();
         }
 
         candidate.State.Places.Exit();
         return TurnAway(candidate, standing, _turnedAway, racer);
     }
+
+    /// <summary>What may go now: it holds a place. Null where the breaker lets nobody through.</summary>
+    private static TargetCall? Pass(AttemptSeries series, Candidate candidate, in Standing standing, BodyPart[] parts, Racer? racer) =>
+        candidate.State.Breaker.TryPass(standing.IsForced, out var pass) ? new TargetCall(series, candidate, standing.Right, parts, pass, racer) : null;
 
     private ValueTask<Result<UpstreamAnswer>> TurnAway(Candidate candidate, in Standing standing, ProxyError error, Racer? racer)
     {

@@ -8,19 +8,19 @@ namespace LlmProxy.Core.Forwarding;
 internal sealed class Forwarder(AttemptSender sender, Mirroring mirroring, TimeProvider time)
 {
     /// <summary>Asks one target after another until one commits, nobody is left, or another would do no better.</summary>
-    /// <param name="request">What the client asks for, and whom to ask. Its body is given back here.</param>
+    /// <param name="request">What the client asks for, and whom to ask. Once somebody has committed, its body is given back; where nobody does, by who ends it.</param>
     /// <param name="limits">Sizes.</param>
     /// <param name="clock">The exchange's: bounds all attempts together.</param>
-    /// <param name="note">Told of every attempt as it happens.</param>
+    /// <param name="books">Told of every attempt as it happens.</param>
     public ValueTask<Result<UpstreamAnswer>> SendAsync(
-        ForwardRequest request, LimitOptions limits, ExchangeClock clock, Action<AttemptNote> note)
+        ForwardRequest request, LimitOptions limits, ExchangeClock clock, IAttemptBooks books)
     {
         // Before: once somebody has committed, the body is given back and nobody knows its places any more.
         if (request.Selection.Route.Mirror is not null)
         {
             if (mirroring.Offer(request, limits) is { } mirror)
             {
-                note(new AttemptNote(AttemptStage.Copied, mirror, null, 0));
+                books.Note(new AttemptNote(AttemptStage.Copied, mirror, null, 0));
             }
         }
 
@@ -29,6 +29,6 @@ internal sealed class Forwarder(AttemptSender sender, Mirroring mirroring, TimeP
             clock.LimitPatience(ClientTimeout.Of(request.Headers));
         }
 
-        return new Failover(new AttemptSeries(request, limits, clock, sender, note, time)).RunAsync();
+        return Failover.RunAsync(new AttemptSeries(request, limits, clock, sender, books, time));
     }
 }

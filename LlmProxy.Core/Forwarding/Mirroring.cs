@@ -125,7 +125,19 @@ internal sealed class Mirroring(
         var total = copied.Target.Timeouts.Total;
         clock.LimitTotal(total > TimeSpan.Zero && total < _longest ? total : _longest);
         using var attempt = new Attempt(clock, mayFollow: false);
-        var result = await sender.SendAsync(copied.Request, copied.Target, copied.Parts, copied.Limits, attempt, isLast: true);
+        var reader = sender.Prepare(copied.Request, copied.Target, copied.Limits, attempt, isLast: true);
+        Result<UpstreamAnswer> result;
+        try
+        {
+            var response = await sender.SendAsync(copied.Request, copied.Target, copied.Parts, attempt);
+            result = reader.Settle(await reader.ReadAsync(response));
+        }
+        catch (Exception e)
+        {
+            result = reader.FailureOf(e);
+        }
+
+        reader.Close(result);
         if (!result.TryGet(out var answer, out var error))
         {
             return error.Code;
@@ -168,5 +180,5 @@ internal sealed class Mirroring(
     }
 
     private sealed record Copied(
-        Mirroring Self, ForwardRequest Request, Target Target, List<BodyPart> Parts, LimitOptions Limits, Balancing.Places Places, RouteState State);
+        Mirroring Self, ForwardRequest Request, Target Target, BodyPart[] Parts, LimitOptions Limits, Balancing.Places Places, RouteState State);
 }

@@ -8,10 +8,10 @@ namespace LlmProxy.Core.Forwarding;
 internal sealed class RequestContent : HttpContent
 {
     private readonly RequestBody _body;
-    private readonly List<BodyPart> _parts;
+    private readonly BodyPart[] _parts;
     private readonly long _length;
 
-    public RequestContent(RequestBody body, List<BodyPart> parts)
+    public RequestContent(RequestBody body, BodyPart[] parts)
     {
         _body = body;
         _parts = parts;

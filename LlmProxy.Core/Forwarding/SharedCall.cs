@@ -8,7 +8,7 @@ namespace LlmProxy.Core.Forwarding;
 /// One call for several exchanges. It has a clock of its own and belongs to none of them: whoever leaves leaves the others theirs,
 /// and the upstream is let go when the last has gone.
 /// </summary>
-internal sealed class SharedCall : IDisposable
+internal sealed class SharedCall : IAttemptBooks, IDisposable
 {
     // What a whole answer's upstream may still say before its connection is given up; the same as without sharing.
     private static readonly TimeSpan _drain = TimeSpan.FromSeconds(1);
@@ -20,6 +20,7 @@ internal sealed class SharedCall : IDisposable
     private readonly ForwardRequest _request;
     private readonly ExchangeClock _clock;
     private Action? _closed;
+    private IAttemptBooks? _books;
     private SharedPart? _payer;
     private SharedAnswer? _answer;
     private Target? _target;
@@ -102,12 +103,18 @@ internal sealed class SharedCall : IDisposable
     }
 
     /// <summary>Sends it, for the first who is there.</summary>
-    public void Begin(Forwarder forwarder, LimitOptions limits, Action<AttemptNote> note) =>
-        _ = RunAsync(forwarder, limits, happened =>
-        {
-            Watch(happened);
-            note(happened);
-        });
+    public void Begin(Forwarder forwarder, LimitOptions limits, IAttemptBooks books)
+    {
+        _books = books;
+        _ = RunAsync(forwarder, limits);
+    }
+
+    /// <inheritdoc/>
+    public void Note(in AttemptNote happened)
+    {
+        Watch(happened);
+        _books!.Note(happened);
+    }
 
     /// <summary>It has ended, or is not going to be sent at all.</summary>
     public void Dispose()
@@ -203,11 +210,11 @@ internal sealed class SharedCall : IDisposable
         }
     }
 
-    private async Task RunAsync(Forwarder forwarder, LimitOptions limits, Action<AttemptNote> note)
+    private async Task RunAsync(Forwarder forwarder, LimitOptions limits)
     {
         try
         {
-            var result = await forwarder.SendAsync(_request, limits, _clock, note);
+            var result = await forwarder.SendAsync(_request, limits, _clock, this);
             if (!result.TryGet(out var answer, out var error))
             {
                 Close();

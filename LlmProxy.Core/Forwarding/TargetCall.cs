@@ -7,7 +7,7 @@ namespace LlmProxy.Core.Forwarding;
 /// One target, asked once, or twice if a kept connection was lost. It holds a place at the upstream, which the answer takes over, and
 /// was let through by its breaker. In one method, because each that waits for another costs every request.
 /// </summary>
-internal sealed class TargetCall(AttemptSeries series, Candidate candidate, ProbeRight right, List<BodyPart> parts, BreakerPass pass, Racer? racer)
+internal sealed class TargetCall(AttemptSeries series, Candidate candidate, ProbeRight right, BodyPart[] parts, BreakerPass pass, Racer? racer)
 {
     private long _began;
 
@@ -20,34 +20,35 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
         try
         {
             var isLast = !series.MayFollow();
-            var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
-            var isSent = TryBegin(attempt);
-            if (isSent)
+            for (var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer); ; attempt = Again(attempt, isLast))
             {
-                result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
-                isSent = Settle(result, attempt);
-            }
-
-            if (!isSent)
-            {
-                series.Refund(racer);
-            }
-
-            // The upstream closed a kept connection in the moment in which it was used again: on a new one it would not have happened.
-            if (result.Error is { MayRepeat: true } && series.TryTakeExtra())
-            {
-                attempt = Again(attempt, isLast);
                 result = ProxyErrors.Superseded;
-                isSent = TryBegin(attempt);
+                var isSent = TryBegin(attempt);
                 if (isSent)
                 {
-                    result = await series.Sender.SendAsync(series.Request, candidate.Target, parts, series.Limits, attempt, isLast);
+                    var reader = series.Sender.Prepare(series.Request, candidate.Target, series.Limits, attempt, isLast);
+                    try
+                    {
+                        var response = await series.Sender.SendAsync(series.Request, candidate.Target, parts, attempt);
+                        result = reader.Settle(await reader.ReadAsync(response));
+                    }
+                    catch (Exception e)
+                    {
+                        result = reader.FailureOf(e);
+                    }
+
+                    reader.Close(result);
                     isSent = Settle(result, attempt);
                 }
 
                 if (!isSent)
                 {
-                    series.GiveExtraBack();
+                    GiveBack(attempt);
+                }
+
+                if (!MayRepeat(attempt, result))
+                {
+                    break;
                 }
             }
 
@@ -71,11 +72,28 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
         return result;
     }
 
+    /// <summary>Once: the upstream closed a kept connection in the moment in which it was used again; on a new one it would not have happened.</summary>
+    private bool MayRepeat(Attempt attempt, in Result<UpstreamAnswer> result) =>
+        !attempt.IsTimed && result.Error is { MayRepeat: true } && series.TryTakeExtra();
+
     private Attempt Again(Attempt lost, bool isLast)
     {
         var attempt = new Attempt(series.Clock, mayFollow: !isLast, racer);
         attempt.GoOnFrom(lost);
         return attempt;
+    }
+
+    /// <summary>Nothing of it was sent: what was paid for it is another's.</summary>
+    private void GiveBack(Attempt attempt)
+    {
+        if (attempt.IsTimed)
+        {
+            series.GiveExtraBack();
+        }
+        else
+        {
+            series.Refund(racer);
+        }
     }
 
     private ValueTask EndAsync(AttemptEnd end, in Result<UpstreamAnswer> result)

@@ -65,7 +65,7 @@ internal sealed record ForwardRequest(
 /// <summary>Builds the request that one attempt sends. Nothing of another attempt is in it.</summary>
 internal static class UpstreamRequest
 {
-    public static AttemptMessage Build(ForwardRequest request, Target target, List<BodyPart> parts)
+    public static AttemptMessage Build(ForwardRequest request, Target target, BodyPart[] parts)
     {
         var upstream = target.Upstream;
         var message = new AttemptMessage(HttpMethod.Parse(request.Endpoint.Method), target.AddressOf(request.Endpoint, request.Id, request.Query, request.Route.Star))

@@ -224,8 +224,21 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
         passed = 0;
         var outputs = 0;
         var stop = Stop.NeedMore;
-        while (_scanner.TryRead(bytes[passed..], out var found))
+        while (true)
         {
+            if (plan.Filter is null && _scanner.IsBetweenEvents && _inspector.InspectLike(bytes[passed..]) is > 0 and var length)
+            {
+                outputs++;
+                _sawData = true;
+                passed += length;
+                continue;
+            }
+
+            if (!_scanner.TryRead(bytes[passed..], out var found))
+            {
+                break;
+            }
+
             var kind = _inspector.Inspect(bytes.Slice(passed, found.Length), found);
             outputs += kind == StreamEventKind.Output && !_inspector.IsOurs ? 1 : 0;
             _sawData |= found.HasData;

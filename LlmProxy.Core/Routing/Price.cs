@@ -7,13 +7,21 @@ namespace LlmProxy.Core.Routing;
 internal sealed class Price
 {
     private const decimal Million = 1_000_000m;
+    private const decimal Trillion = Million * Million;
+
+    // 2^24 tokens at 2^36 each, of both kinds, and a request of 2^60: less than 2^62. That is 68,000 dollars per million tokens.
+    private const ulong MostTokens = 1UL << 24;
+    private const long MostPerToken = 1L << 36;
+    private const long MostPerRequest = 1L << 60;
 
     private readonly Scale _usual;
+    private readonly long _wholeRequest;
     private readonly Dictionary<string, Scale> _tiers = new(StringComparer.OrdinalIgnoreCase);
 
     public Price(PriceOptions options)
     {
         Options = options;
+        _wholeRequest = Whole(options.Request, MostPerRequest);
         _usual = new Scale(options, null);
         foreach (var (tier, rates) in options.Tiers)
         {
@@ -45,9 +53,29 @@ internal sealed class Price
         return sum + Options.Request;
     }
 
+    /// <summary>
+    /// What a request will cost that uses no cache, in whole trillionths of a dollar and without decimals, which are most of what such
+    /// a question costs.
+    /// </summary>
+    /// <returns>False if the rates are no such numbers, or a sum may not fit: then <see cref="CostOf"/> tells.</returns>
+    public bool TryPredict(long input, long output, out long trillionths)
+    {
+        ref readonly var rates = ref _usual.RatesFor(input);
+        trillionths = (input * rates.WholeInput) + (output * rates.WholeOutput) + _wholeRequest;
+        return (rates.WholeInput | rates.WholeOutput | _wholeRequest) >= 0 && (ulong)input < MostTokens && (ulong)output < MostTokens;
+    }
+
+    // Below 0: not a whole number of them, or so many that a sum with the most tokens might not fit.
+    private static long Whole(decimal dollars, long most) =>
+        dollars >= 0 && dollars <= most / Trillion && decimal.IsInteger(dollars * Trillion) ? (long)(dollars * Trillion) : -1;
+
     /// <summary>US dollars for one token.</summary>
     private readonly record struct Rates(decimal Input, decimal CachedInput, decimal CacheWrite, decimal CacheWrite1h, decimal Output)
     {
+        public long WholeInput { get; } = Whole(Input, MostPerToken);
+
+        public long WholeOutput { get; } = Whole(Output, MostPerToken);
+
         /// <summary>Of several that say something, the first that does counts.</summary>
         public static Rates Of(params ReadOnlySpan<RateOptions?> from)
         {

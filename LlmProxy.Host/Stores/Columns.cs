@@ -15,10 +15,10 @@ internal static class Columns
 
     public static object Number(long? number) => number is { } some ? some : DBNull.Value;
 
-    public static object Span(TimeSpan? span) => span is { } some ? some.Ticks / TicksPerMicrosecond : DBNull.Value;
+    public static long? Microseconds(TimeSpan? span) => span is { } some ? some.Ticks / TicksPerMicrosecond : null;
 
     // Nearly all rows that are written are of one day or two.
-    public static object Day(DateOnly day)
+    public static string Day(DateOnly day)
     {
         var known = _lastDay;
         if (known?.Day != day)

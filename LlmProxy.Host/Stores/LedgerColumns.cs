@@ -20,17 +20,44 @@ internal static class LedgerColumns
 
     public static readonly string List = string.Join(", ", Names);
 
-    public static object[] Values(LedgerRow row, IColumnTypes types) =>
-    [
-        Columns.Text(row.Id), Columns.Text(row.ClientId), types.Time(row.Started), Columns.Span(row.Duration), Columns.Span(row.FirstEvent),
-        Columns.Text(row.Operation), Columns.Text(row.Key), Columns.Text(row.KeyName), Columns.Text(row.Group), Columns.Text(row.EndUser),
-        Columns.Text(row.Model), Columns.Text(row.Upstream), Columns.Text(row.UpstreamModel), (long)row.Status, types.Flag(row.Streamed), Columns.Text(row.End),
-        Tokens(row.InputTokens), Tokens(row.CachedInputTokens), Tokens(row.CacheWriteTokens), Tokens(row.CacheWrite1hTokens),
-        Tokens(row.OutputTokens), Tokens(row.ReasoningTokens),
-        Columns.Text(row.UsageSource), Columns.Text(row.RawUsage), Columns.Text(row.ServiceTier),
-        row.Cost is { } cost ? types.Money(cost) : DBNull.Value, types.Money(row.OperatorCost),
-        Columns.Text(row.CoalescedWith), Columns.Text(AttemptsJson.Write(row.Tried)), Columns.Day(row.KeyDay), Columns.Day(row.GroupDay),
-    ];
+    /// <summary>Writes a row.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="to">Gets as many values as there are <see cref="Names"/>. Structs, so that the runtime makes this anew for each of them.</param>
+    public static void Write<T>(LedgerRow row, T to)
+        where T : struct, IColumnTarget
+    {
+        to.Text(row.Id);
+        to.Text(row.ClientId);
+        to.Time(row.Started);
+        to.Number(Columns.Microseconds(row.Duration));
+        to.Number(Columns.Microseconds(row.FirstEvent));
+        to.Text(row.Operation);
+        to.Text(row.Key);
+        to.Text(row.KeyName);
+        to.Text(row.Group);
+        to.Text(row.EndUser);
+        to.Text(row.Model);
+        to.Text(row.Upstream);
+        to.Text(row.UpstreamModel);
+        to.Number(row.Status);
+        to.Flag(row.Streamed);
+        to.Text(row.End);
+        to.Number(Tokens(row.InputTokens));
+        to.Number(Tokens(row.CachedInputTokens));
+        to.Number(Tokens(row.CacheWriteTokens));
+        to.Number(Tokens(row.CacheWrite1hTokens));
+        to.Number(Tokens(row.OutputTokens));
+        to.Number(Tokens(row.ReasoningTokens));
+        to.Text(row.UsageSource);
+        to.Text(row.RawUsage);
+        to.Text(row.ServiceTier);
+        to.Money(row.Cost);
+        to.Money(row.OperatorCost);
+        to.Text(row.CoalescedWith);
+        to.Text(AttemptsJson.Write(row.Tried));
+        to.Text(Columns.Day(row.KeyDay));
+        to.Text(Columns.Day(row.GroupDay));
+    }
 
     public static LedgerRow Read(DbDataReader row, IColumnTypes types) => new()
     {
@@ -67,5 +94,5 @@ internal static class LedgerColumns
         GroupDay = Columns.ReadDay(row, 30),
     };
 
-    private static object Tokens(long? tokens) => tokens is { } some ? Math.Clamp(some, 0, MostTokens) : DBNull.Value;
+    private static long? Tokens(long? tokens) => tokens is { } some ? Math.Clamp(some, 0, MostTokens) : null;
 }

@@ -129,7 +129,9 @@ internal sealed class PostgresLedgerStore(PostgresDatabase database) : ILedgerSt
             var inOrder = rows.OrderBy(static row => row.Id, StringComparer.Ordinal).ToArray();
             foreach (var row in inOrder)
             {
-                batch.BatchCommands.Add(PostgresText.BatchCommand(_insert, LedgerColumns.Values(row, Types)));
+                var command = new NpgsqlBatchCommand(_insert);
+                LedgerColumns.Write(row, new PostgresColumns(command.Parameters));
+                batch.BatchCommands.Add(command);
             }
 
             await batch.ExecuteNonQueryAsync(cancellationToken);

@@ -5,13 +5,13 @@ namespace LlmProxy.Host.Stores;
 /// <summary>
 /// The tables in PostgreSQL, and the way from each version to the next. The thousands of a version are its major number, which changes
 /// when an older program could no longer work with it; several versions of the program work on one database during an upgrade, so
-/// within a major number a step only adds.
+/// within a major number a step only adds, or takes away an index that no statement of an older program reads by.
 /// </summary>
 /// <remarks>They stand where the connection's search path leads, beside whatever else is there. Text is compared by its bytes, as everywhere here.</remarks>
 internal static class PostgresSchema
 {
     /// <summary>What this program makes.</summary>
-    public const int Current = 1001;
+    public const int Current = 1002;
 
     private const int Major = 1000;
 
@@ -55,6 +55,12 @@ internal static class PostgresSchema
                 used numeric NOT NULL, held numeric NOT NULL, expires timestamptz NOT NULL,
                 PRIMARY KEY(meter, period, replica));
             CREATE INDEX llmproxy_slices_expires ON llmproxy_slices(expires);
+            """),
+
+        // As in SQLite: written for each row and never read. Where a report runs on for longer than this waits, it stays, and does no harm.
+        (1001, 1002, """
+            SET LOCAL lock_timeout = '2s';
+            DO $$ BEGIN DROP INDEX IF EXISTS llmproxy_requests_key; EXCEPTION WHEN lock_not_available THEN NULL; END $$;
             """),
     ];
 

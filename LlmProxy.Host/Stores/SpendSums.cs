@@ -11,13 +11,18 @@ internal sealed class SpendSums
     // By caller and day first: those are few, and each stands for up to nine windows whose names would have to be made for every row.
     private readonly Dictionary<(string Key, string? Group, string? EndUser, DateOnly KeyDay, DateOnly GroupDay), (LedgerRow Row, decimal Cost)> _sums = [];
 
-    public bool IsEmpty => _sums.Count == 0;
+    // Of rows one after another, whose caller is looked up once.
+    private LedgerRow? _last;
+    private decimal _cost;
+
+    public bool IsEmpty => _last is null && _sums.Count == 0;
 
     /// <summary>In the order in which they are to be written. The end user is that of a user's own window, else null.</summary>
     public IEnumerable<(string Meter, string Window, decimal Cost, string? EndUser)> All
     {
         get
         {
+            AddLast();
             var windows = new SortedDictionary<(string Meter, string Window), (decimal Cost, string? EndUser)>(
                 Comparer<(string Meter, string Window)>.Create(static (a, b) =>
                     string.CompareOrdinal(a.Meter, b.Meter) is not 0 and var order ? order : string.CompareOrdinal(a.Window, b.Window)));
@@ -45,8 +50,30 @@ internal sealed class SpendSums
             return;
         }
 
+        if (_last is null || !IsSameCaller(_last, row))
+        {
+            AddLast();
+            _last = row;
+        }
+
+        _cost += cost;
+    }
+
+    /// <summary>By their texts' places: a row from the journal shares those that are the same in the row before.</summary>
+    private static bool IsSameCaller(LedgerRow one, LedgerRow other) =>
+        ReferenceEquals(one.Key, other.Key) && ReferenceEquals(one.Group, other.Group) && ReferenceEquals(one.EndUser, other.EndUser)
+        && one.KeyDay == other.KeyDay && one.GroupDay == other.GroupDay;
+
+    private void AddLast()
+    {
+        if (_last is not { } row)
+        {
+            return;
+        }
+
         var caller = (row.Key, row.Group, row.EndUser, row.KeyDay, row.GroupDay);
         _sums.TryGetValue(caller, out var sum);
-        _sums[caller] = (row, sum.Cost + cost);
+        _sums[caller] = (row, sum.Cost + _cost);
+        (_last, _cost) = (null, 0);
     }
 }

@@ -20,6 +20,7 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
     private SqliteConnection? _read;
     private volatile bool _isEnding;
     private SqliteConnection? _connection;
+    private IDisposable? _kept;
 
     public string Path => path;
 
@@ -63,6 +64,10 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
     public Task<T> WriteAsync<T>(Func<SqliteConnection, T> work, CancellationToken cancellationToken) =>
         _thread.RunAsync(() => Run(work, isWriting: true, CancellationToken.None), cancellationToken);
 
+    /// <summary>What is made once for the connection, and goes before it does. For what is being done with that connection.</summary>
+    public T Kept<T>(Func<SqliteConnection, T> make)
+        where T : class, IDisposable => (T)(_kept ??= make(_connection!));
+
     /// <summary>What is being read is interrupted, what waits to be is not begun; what is to be written is written still.</summary>
     public void Dispose()
     {
@@ -70,7 +75,7 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
         Interrupt();
         // Again: what has not quite begun is not interrupted.
         _thread.Dispose(Interrupt);
-        _connection?.Dispose();
+        Close();
     }
 
     /// <summary>What is wrong with a database file, for people.</summary>
@@ -133,14 +138,10 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
             connection.Open();
             // Before anything is changed in it.
             SqliteSchema.Read(connection, path);
-            using (var settings = connection.CreateCommand())
-            {
-                // NORMAL: a power cut may take the last transactions, never the file; a killed process takes nothing. What is deleted or moved within
-                // the file is overwritten, so that a name that was erased is in no unused part of it.
-                settings.CommandText = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON";
-                settings.ExecuteNonQuery();
-            }
 
+            // NORMAL: a power cut may take the last transactions, never the file; a killed process takes nothing. What is deleted or moved within
+            // the file is overwritten, so that a name that was erased is in no unused part of it.
+            connection.ExecuteAll("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON");
             SqliteSchema.Migrate(connection, path);
             return connection;
         }
@@ -182,8 +183,7 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
         {
             // Where it could not even be opened it cannot be read either.
             health?.Failed(e, isWriting && _connection is not null);
-            _connection?.Dispose();
-            _connection = null;
+            Close();
             throw;
         }
     }
@@ -212,6 +212,14 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
                 _read = null;
             }
         }
+    }
+
+    private void Close()
+    {
+        _kept?.Dispose();
+        _kept = null;
+        _connection?.Dispose();
+        _connection = null;
     }
 
     /// <summary>Ends what is being read, if anything is.</summary>

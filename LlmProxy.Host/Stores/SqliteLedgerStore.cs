@@ -9,9 +9,6 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     /// <summary>In one transaction, between which others get their turn.</summary>
     private const int Step = 1000;
 
-    private static readonly string _insert =
-        $"INSERT INTO llmproxy_requests({LedgerColumns.List}) VALUES({SqliteText.Places(LedgerColumns.Names.Length)}) ON CONFLICT(id) DO NOTHING";
-
     private readonly SqliteDatabase _writing = new(path, "sqlite ledger", health);
     private readonly SqliteDatabase _reading = new(path, "sqlite reports", health);
 
@@ -143,7 +140,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
     }
 
     // Codes that speak of a value, and not of the file, the disk or somebody else's lock.
-    private static int WriteOrRefuse(SqliteConnection connection, IReadOnlyList<LedgerRow> rows)
+    private int WriteOrRefuse(SqliteConnection connection, IReadOnlyList<LedgerRow> rows)
     {
         try
         {
@@ -159,26 +156,36 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
         }
     }
 
-    private static int Write(SqliteConnection connection, IReadOnlyList<LedgerRow> rows)
+    private int Write(SqliteConnection connection, IReadOnlyList<LedgerRow> rows)
     {
-        var (added, sums) = (0, new SpendSums());
-        using var transaction = connection.BeginTransaction();
-        using (var insert = new SqliteInsert(connection, _insert))
+        SqliteLedgerInsert insert;
+        using (var transaction = connection.BeginTransaction())
         {
-            foreach (var row in rows)
+            insert = _writing.Kept(static connection => new SqliteLedgerInsert(connection));
+            if (insert.TryWrite(rows))
             {
-                if (insert.Execute(LedgerColumns.Values(row, Types)) > 0)
-                {
-                    added++;
-                    // As it will be read again: what was spent is the sum of the rows.
-                    sums.Add(row, Rounded(row.Cost) ?? 0);
-                }
+                return Commit(connection, transaction, rows);
             }
+        }
+
+        // What was in the database already, after a crash or where two bring the same, each row says for itself.
+        using var again = connection.BeginTransaction();
+        return Commit(connection, again, [.. rows.Where(insert.Write)]);
+    }
+
+    /// <summary>Ends it with what the rows add to spend.</summary>
+    private static int Commit(SqliteConnection connection, SqliteTransaction transaction, IReadOnlyList<LedgerRow> added)
+    {
+        var sums = new SpendSums();
+        foreach (var row in added)
+        {
+            // As it will be read again: what was spent is the sum of the rows.
+            sums.Add(row, Rounded(row.Cost) ?? 0);
         }
 
         AddSpend(connection, sums);
         transaction.Commit();
-        return added;
+        return added.Count;
     }
 
     private static int Reprice(SqliteConnection connection, CostChange[] changes)
@@ -207,7 +214,7 @@ internal sealed class SqliteLedgerStore(string path, StoreHealth? health = null)
         return changed;
     }
 
-    private static decimal? Rounded(decimal? cost) => cost is { } some ? SqliteTypes.Dollars(SqliteTypes.Units(some)) : null;
+    private static decimal? Rounded(decimal? cost) => cost is { } some ? SqliteTypes.Rounded(some) : null;
 
     private static void AddSpend(SqliteConnection connection, SpendSums sums)
     {

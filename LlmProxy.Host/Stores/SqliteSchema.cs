@@ -8,12 +8,12 @@ namespace LlmProxy.Host.Stores;
 /// </summary>
 /// <remarks>
 /// During an upgrade two versions of the program work on one database. So within a major number a step only adds: tables, indexes,
-/// columns with a default.
+/// columns with a default. Or it takes away an index that no statement of an older program reads by.
 /// </remarks>
 internal static class SqliteSchema
 {
     /// <summary>What this program makes.</summary>
-    public const int Current = 1001;
+    public const int Current = 1002;
 
     /// <summary>"LLMP": tells our databases from those of other programs.</summary>
     public const int ApplicationId = 0x4C4C4D50;
@@ -51,6 +51,15 @@ internal static class SqliteSchema
             ) STRICT, WITHOUT ROWID;
             CREATE INDEX llmproxy_spend_end_user ON llmproxy_spend(end_user) WHERE end_user IS NOT NULL;
             """),
+
+        // Whose rows are asked for by id or name, and no index has the names: this one was written for each row and never read. It had no
+        // end users in it, so that its pages need not be overwritten, which would take seconds where there are many rows. Somebody may have
+        // seen that before.
+        (1001, 1002, """
+            PRAGMA secure_delete = OFF;
+            DROP INDEX IF EXISTS llmproxy_requests_key;
+            PRAGMA secure_delete = ON;
+            """),
     ];
 
     /// <summary>The version of a database; 0 for one that is empty.</summary>
@@ -77,12 +86,12 @@ internal static class SqliteSchema
         {
             if (version == from && to <= target)
             {
-                Execute(connection, sql);
+                connection.ExecuteAll(sql);
                 version = to;
             }
         }
 
-        Execute(connection, $"PRAGMA application_id = {ApplicationId}; PRAGMA user_version = {version}");
+        connection.ExecuteAll($"PRAGMA application_id = {ApplicationId}; PRAGMA user_version = {version}");
         transaction.Commit();
     }
 
@@ -112,12 +121,5 @@ internal static class SqliteSchema
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         return (long)command.ExecuteScalar()!;
-    }
-
-    private static void Execute(SqliteConnection connection, string sql)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        command.ExecuteNonQuery();
     }
 }

@@ -46,6 +46,20 @@ internal static class SqliteText
         return command.ExecuteNonQuery();
     }
 
+    /// <summary>
+    /// Runs several statements, of which some may answer with rows, as many a PRAGMA does. ExecuteNonQuery says nothing of one that fails
+    /// behind such a one, and leaves out the rest.
+    /// </summary>
+    public static void ExecuteAll(this SqliteConnection connection, string sql)
+    {
+        using var command = connection.Command(sql);
+        using var reader = command.ExecuteReader();
+        while (reader.NextResult())
+        {
+            // Each is run as it is come to.
+        }
+    }
+
     /// <summary>Texts as one parameter, for <c>IN (SELECT value FROM json_each($0))</c>.</summary>
     public static string Json(IReadOnlyCollection<string> texts)
     {
@@ -64,6 +78,6 @@ internal static class SqliteText
         return Encoding.UTF8.GetString(buffer.WrittenSpan);
     }
 
-    /// <summary><c>$0, $1, …</c></summary>
-    public static string Places(int count) => string.Join(", ", Enumerable.Range(0, count).Select(static i => $"${i}"));
+    /// <summary><c>$0, $1, …</c>, or from another number on.</summary>
+    public static string Places(int count, int first = 0) => string.Join(", ", Enumerable.Range(first, count).Select(static i => $"${i}"));
 }

@@ -9,6 +9,7 @@ namespace LlmProxy.Host.Stores;
 internal sealed class SqliteTypes : IColumnTypes
 {
     private const decimal UnitsPerDollar = 10_000_000_000m;
+    private const int Decimals = 10;
     private const decimal Most = 900_000_000m;
     private const long TicksPerMicrosecond = TimeSpan.TicksPerMillisecond / 1000;
 
@@ -16,9 +17,13 @@ internal sealed class SqliteTypes : IColumnTypes
 
     public object Money(decimal dollars) => Units(dollars);
 
-    public static long Units(decimal dollars) => (long)decimal.Round(Math.Clamp(dollars, -Most, Most) * UnitsPerDollar);
+    // Most rows cost their operator nothing.
+    public static long Units(decimal dollars) => dollars == 0 ? 0 : (long)decimal.Round(Math.Clamp(dollars, -Most, Most) * UnitsPerDollar);
 
     public static decimal Dollars(long units) => units / UnitsPerDollar;
+
+    /// <summary>Money as it will be read again.</summary>
+    public static decimal Rounded(decimal dollars) => dollars.Scale <= Decimals && Math.Abs(dollars) < Most ? dollars : Dollars(Units(dollars));
 
     public decimal ReadMoney(DbDataReader row, int column) => Dollars(row.GetInt64(column));
 

@@ -24,6 +24,40 @@ internal sealed partial class JournalTests
         Assert.That(other.Model, Is.SameAs(one.Model), "made once");
     }
 
+    /// <summary>What both have the same way is copied, so all that may differ does here, one after another and back.</summary>
+    [Test]
+    public void A_row_that_differs_from_the_one_before_in_one_thing_has_its_own()
+    {
+        var known = new KnownTexts();
+        LedgerRow row = Row(1) with { Group = "group", EndUser = "user" };
+        LedgerRow[] others =
+        [
+            row with { Operation = "embeddings" }, row with { Key = "other" }, row with { KeyName = "Other" }, row with { Group = null }, row with { Group = "grouq" },
+            row with { EndUser = null }, row with { Model = "modem" }, row with { Upstream = null }, row with { UpstreamModel = "n" }, row with { UpstreamModel = null },
+            row with { Status = 499 }, row with { Streamed = false }, row with { End = "no" }, row with { KeyName = "", Group = "" },
+        ];
+        foreach (var other in others)
+        {
+            foreach (var next in new[] { row, other, other with { Id = row.Id + "1" }, row })
+            {
+                byte[] bytes = Encode(next);
+                byte[] anew = new byte[RowCodec.Longest];
+                Assert.That(bytes, Is.EqualTo(anew[..RowCodec.Write(next, default, anew, new RowCourses())]), "as nothing but itself");
+                Assert.That(RowCodec.Read(bytes, known) with { Tried = next.Tried }, Is.EqualTo(next));
+            }
+        }
+    }
+
+    /// <summary>Where there is no more room, no part of a row is taken for the whole of it by the next.</summary>
+    [Test]
+    public void A_row_after_one_that_had_no_room_is_whole()
+    {
+        LedgerRow row = Row(1) with { Model = new string('m', 100) };
+        RowCodec.Write(row, default, new byte[60], _courses);
+        Assert.That(RowCodec.Read(Encode(row)) with { Tried = row.Tried }, Is.EqualTo(row));
+        Assert.That(() => RowCodec.Read(Encode(row).AsSpan(0, 60), new KnownTexts()), Throws.InstanceOf<InvalidDataException>());
+    }
+
     [Test]
     public void What_waits_in_memory_is_brought_though_files_always_have_rows()
     {

@@ -9,6 +9,7 @@ internal sealed partial class JournalTests
     private const long Segment = 64 * 1024;
 
     private readonly List<string> _faults = [];
+    private static readonly RowCourses _courses = new();
     private string _directory = "";
 
     [SetUp]
@@ -227,7 +228,7 @@ internal sealed partial class JournalTests
     private static byte[] Encode(LedgerRow row)
     {
         byte[] bytes = new byte[RowCodec.Longest];
-        return bytes[..RowCodec.Write(row, System.Text.Encoding.UTF8.GetBytes(row.RawUsage ?? ""), bytes)];
+        return bytes[..RowCodec.Write(row, System.Text.Encoding.UTF8.GetBytes(row.RawUsage ?? ""), bytes, _courses)];
     }
 
     private static string[] Ids(IEnumerable<LedgerRow> rows) => [.. rows.Select(row => row.Id)];

@@ -45,6 +45,50 @@ internal sealed class MetricsTests
         });
     }
 
+    /// <summary>Labels are made once for all requests that have the same, and are told apart by the texts' places.</summary>
+    [Test]
+    public void A_request_that_differs_from_the_one_before_in_one_label_has_its_own()
+    {
+        using var tokens = _books.Collect<long>(MetricNames.TokenUsage);
+        Action<Exchange>[] differences =
+        [
+            static e => e.GenAiOperation = "embeddings", static e => e.Provider = null, static e => e.Route = "other", static e => e.UpstreamModel = "other",
+            static e => e.TargetModel = "third", static e => e.Route = null, static e => e.IsEstimate = true,
+            // Those that have one place with what they differ from.
+            static e => e.Provider = "azenai", static e => e.Route = "gpx-fast", static e => e.UpstreamModel = "gpx-5-mini", static e => e.Route = new string("gpt-fast"),
+        ];
+        foreach (var differ in differences.Append(static _ => { }).Concat(differences))
+        {
+            var exchange = Stream();
+            differ(exchange);
+            _books.Accountant.Complete(exchange);
+            var labels = new Dictionary<string, object?>
+            {
+                ["gen_ai.operation.name"] = exchange.GenAiOperation,
+                ["gen_ai.provider.name"] = exchange.Provider,
+                ["gen_ai.request.model"] = exchange.Route,
+                ["gen_ai.response.model"] = exchange.ResponseModel,
+                ["llmproxy.usage.source"] = exchange.IsEstimate ? "estimate" : null,
+                ["gen_ai.token.type"] = "output",
+            };
+            Assert.That(tokens.LastMeasurement!.Tags, Is.EquivalentTo(labels.Where(static label => label.Value is not null)));
+        }
+    }
+
+    [Test]
+    public void Equal_names_are_one_count_whatever_string_they_stand_in()
+    {
+        foreach (var name in new[] { "a", new string("a"), "b", "a" })
+        {
+            _books.Accountant.Attempted(name);
+            _books.Accountant.Attempted(name, new string("boom"));
+        }
+
+        Assert.That(
+            _books.Observe<long>(MetricNames.UpstreamAttempts).Select(at => (at.Key, at.Value)),
+            Is.EquivalentTo(new[] { ("a", 3L), ("a boom", 3L), ("b", 1L), ("b boom", 1L) }));
+    }
+
     [Test]
     public void A_failure_carries_its_code_and_no_time_per_token()
     {

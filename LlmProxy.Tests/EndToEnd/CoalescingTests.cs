@@ -62,6 +62,7 @@ public sealed class CoalescingTests : CoalescingFixture
         await Upstream.WaitForAsync(2);
         Gate.SetResult();
         Assert.That(((await first).Status, (await second).Status), Is.EqualTo((200, 200)));
+        await Deadline.Until(() => Proxy.Records.Count == 2);
         Assert.That(Proxy.Records.Select(r => r.CoalescedWith), Is.All.Null);
     }
 

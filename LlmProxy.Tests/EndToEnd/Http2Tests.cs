@@ -81,6 +81,7 @@ public sealed class Http2Tests : ProxyFixture
         }
 
         await Deadline.Until(() => _frames.Streams().Count(s => s.Reset is not null) == Times, what: "RST_STREAM of every stream");
+        await Deadline.Until(() => Proxy.Records.Count == Times);
         Assert.That(Proxy.Records.Select(r => r.End), Is.All.EqualTo(ending.End));
         return _frames.Streams();
     }

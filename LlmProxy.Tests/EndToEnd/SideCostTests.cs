@@ -23,8 +23,14 @@ public sealed class SideCostTests : CoalescingFixture
         Setup.Services = services => services.AddSingleton<ILedgerStore>(_store).AddLlmProxyLedger(ledger => ledger.Directory = _journal);
     }
 
-    [TearDown]
-    public void RemoveJournal() => Directory.Delete(_journal, recursive: true);
+    protected override void RemoveFiles()
+    {
+        // A test that is skipped has none.
+        if (_journal.Length > 0)
+        {
+            Directory.Delete(_journal, recursive: true);
+        }
+    }
 
     [Test]
     public async Task Who_shares_anothers_call_pays_nothing_and_names_who_does()

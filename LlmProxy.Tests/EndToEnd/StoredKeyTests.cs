@@ -24,8 +24,7 @@ public sealed class StoredKeyTests : ProxyFixture
         Setup.Services = services => services.AddSingleton<IKeyStore>(_store);
     }
 
-    [TearDown]
-    public void RemoveFolders()
+    protected override void RemoveFiles()
     {
         _folders.ForEach(static folder => Directory.Delete(folder, recursive: true));
         _folders.Clear();

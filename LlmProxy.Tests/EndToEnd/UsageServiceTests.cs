@@ -89,7 +89,8 @@ public sealed class UsageServiceTests : LedgerFixture
         };
         Repricing done = await Usage.RepriceAsync(new UsageQuery(), isTrial: false, CancellationToken.None);
         Assert.That((done.Changed, done.After), Is.EqualTo((20_000L, 20m)));
-        Assert.That(kept, Is.GreaterThan(0).And.LessThan(8 << 20), "when all are read and the first are about to be changed");
+        Assert.That(calls, Is.GreaterThanOrEqualTo(2));
+        Assert.That(kept, Is.LessThan(8 << 20), "when all are read and the first are about to be changed");
         Meters meters = App.Services.GetRequiredService<Meters>();
         Assert.That(meters.Find("user/team/anna")!.Look(Dimension.Total, meters.Now().At(Calendar.Utc)).Taken, Is.EqualTo(Money.FromDollars(20)));
     }

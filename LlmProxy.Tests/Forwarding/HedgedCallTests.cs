@@ -98,7 +98,7 @@ internal sealed class HedgedCallTests
     /// <summary>A first that is silent, and a second beside it.</summary>
     private async Task<(Task<(Result<UpstreamAnswer> Result, Candidate Asked)> Running, Racer Behind)> HedgeAsync()
     {
-        var series = new AttemptSeries(_request, new LimitOptions(), _clock, null!, static _ => { }, _choosing.Clock);
+        var series = new AttemptSeries(_request, new LimitOptions(), _clock, null!, new NoBooks(), _choosing.Clock);
         HedgedCall call = HedgedCall.TryMake(series, AskAsync, static (_, _) => { })!;
         Task<(Result<UpstreamAnswer> Result, Candidate Asked)> running = call.RunAsync(_request.Selection.Next(out _)!, Standing.Ready).AsTask();
         _choosing.Clock.Advance(TimeSpan.FromSeconds(1));
@@ -114,5 +114,13 @@ internal sealed class HedgedCallTests
 
         _behind.SetResult(racer);
         return new(_second.Task);
+    }
+
+    private sealed class NoBooks : IAttemptBooks
+    {
+        public void Note(in AttemptNote happened)
+        {
+            // Nobody reads them.
+        }
     }
 }

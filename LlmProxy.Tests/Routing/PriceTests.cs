@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using CsCheck;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Routing;
@@ -40,6 +42,40 @@ internal sealed class PriceTests
         var reader = new Utf8JsonReader(Encoding.UTF8.GetBytes(usage));
         reader.Read();
         Assert.That(_sonnet.CostOf(UsageReader.Read(ref reader), tier), Is.EqualTo((decimal)cost));
+    }
+
+    [Test]
+    public void A_prediction_without_decimals_is_what_decimals_say() =>
+        Gen.Select(Gen.Int[0, 400_000], Gen.Int[0, 400_000], Gen.Int[0, 9], Gen.Int[0, 5_000], Gen.Long[0, 1L << 25], Gen.Long[0, 1L << 25]).Sample(
+            (input, output, digits, request, read, written) =>
+            {
+                var price = new Price(new PriceOptions
+                {
+                    Input = new decimal(input, 0, 0, isNegative: false, (byte)digits),
+                    Output = new decimal(output, 0, 0, isNegative: false, 3),
+                    Request = new decimal(request, 0, 0, isNegative: false, (byte)digits),
+                    Above = { [200_000] = new TierOptions { Input = 7 } },
+                });
+                if (price.TryPredict(read, written, out long trillionths))
+                {
+                    Assert.That(trillionths / 1_000_000_000_000m, Is.EqualTo(price.CostOf(new Usage(read, -1, written), null)));
+                }
+                else
+                {
+                    // A rate of less than a trillionth of a dollar for a token, or one of 68,000 dollars per million, or very many tokens.
+                    Assert.That(digits > 6 || input > 68_000 || read >= 1L << 24 || written >= 1L << 24);
+                }
+            },
+            iter: 20_000);
+
+    [TestCase("79228162514264337593543950335", 100)]
+    [TestCase("0.0000001", 100)]
+    [TestCase("3", long.MaxValue)]
+    [TestCase("3", -1)]
+    public void What_may_not_fit_is_left_to_decimals(string perMillion, long tokens)
+    {
+        var price = new Price(new PriceOptions { Input = decimal.Parse(perMillion, CultureInfo.InvariantCulture), Output = 1 });
+        Assert.That(price.TryPredict(tokens, 1, out _), Is.False);
     }
 
     [Test]

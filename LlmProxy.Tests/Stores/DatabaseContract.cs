@@ -28,6 +28,32 @@ internal abstract class DatabaseContract : LedgerContract
     }
 
     [Test]
+    public async Task Of_many_rows_none_is_written_where_one_is_refused_and_each_once_where_some_are_there()
+    {
+        // More than go by one statement, and not a multiple of that.
+        LedgerRow[] rows = [.. Enumerable.Range(0, 93).Select(static i => LedgerRows.Row($"{i:D2}", 0.01m))];
+        Assert.That(await ReadAsync(new UsageQuery()), Is.Empty, "and the tables are there");
+        await ExecuteAsync(
+            sqlite: "ALTER TABLE llmproxy_requests ADD COLUMN poison TEXT CHECK (model <> 'poison')",
+            postgres: "ALTER TABLE llmproxy_requests ADD CHECK (model <> 'poison')");
+        foreach (var at in (int[])[0, 30, 92])
+        {
+            LedgerRow[] poisoned = [.. rows];
+            poisoned[at] = rows[at] with { Model = "poison" };
+            Assert.ThrowsAsync<LedgerRowRefusedException>(async () => await Store.WriteAsync(poisoned, None));
+            Assert.That(await ReadAsync(new UsageQuery()), Is.Empty, $"none of them, with that at {at}");
+        }
+
+        foreach (var (first, count) in ((int, int)[])[(0, 20), (10, 45), (80, 13), (0, 93)])
+        {
+            await Store.WriteAsync([rows[first], .. rows.Skip(first).Take(count)], None);
+        }
+
+        Assert.That(await ReadAsync(new UsageQuery()), Is.EquivalentTo(rows).Using<LedgerRow>(static (a, b) => a with { Tried = b.Tried } == b));
+        Assert.That((await Store.ReadSpendAsync(["total"], None)).Select(static s => s.Cost), Is.EqualTo(new[] { 0.93m, 0.93m }), "of key and group");
+    }
+
+    [Test]
     public async Task What_is_no_text_holds_up_no_row()
     {
         // Not as cases: a test's name cannot hold them either.

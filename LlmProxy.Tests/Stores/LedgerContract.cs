@@ -49,6 +49,8 @@ internal abstract class LedgerContract
         [
             LedgerRows.Row("a"), LedgerRows.Full("b"), LedgerRows.Row("c", null, group: null), LedgerRows.Full("d", "other"),
             LedgerRows.Row("e", 0m, key: "日本"), LedgerRows.Full("f"), LedgerRows.Full("g") with { KeyDay = new DateOnly(2026, 1, 1) },
+            // Those of a statement that has many, in turns of as many.
+            .. Enumerable.Range(0, 80).Select(static i => i / 20 % 2 == 0 ? LedgerRows.Full($"h{i:D2}") : LedgerRows.Row($"h{i:D2}", null, group: null)),
         ];
         await _store.WriteAsync(written, None);
         var rows = await ReadAsync(new UsageQuery());

@@ -136,7 +136,39 @@ internal sealed class PostgresServerTests
     {
         var connection = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
         await PostgresServer.ExecuteAsync(connection, "CREATE TABLE llmproxy_schema(version integer NOT NULL); INSERT INTO llmproxy_schema VALUES(2000)");
-        Assert.That(await RefusalAsync(connection), Does.StartWith("The PostgreSQL database was made by a newer version of llmproxy (schema 2.0, this one knows 1.1). Nothing was changed in it."));
+        Assert.That(await RefusalAsync(connection), Does.StartWith("The PostgreSQL database was made by a newer version of llmproxy (schema 2.0, this one knows 1.2). Nothing was changed in it."));
+    }
+
+    [TestCase(false, false)]
+    [TestCase(true, false)]
+    [TestCase(false, true)]
+    public async Task P12_A_database_of_before_is_brought_forward_even_while_a_report_runs(bool isRead, bool isIndexGone)
+    {
+        var connection = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync();
+        await using var source = NpgsqlDataSource.Create(connection);
+        await PostgresSchema.MigrateAsync(source, None, target: 1001);
+        if (isIndexGone)
+        {
+            await PostgresServer.ExecuteAsync(connection, "DROP INDEX llmproxy_requests_key");
+        }
+
+        await using var report = await source.OpenConnectionAsync();
+        await using var transaction = await report.BeginTransactionAsync();
+        Assert.That(await NumberAsync("SELECT COUNT(*) FROM pg_indexes WHERE indexname = 'llmproxy_requests_key'"), Is.EqualTo(isIndexGone ? 0 : 1));
+        if (isRead)
+        {
+            await NumberAsync("SELECT COUNT(*) FROM llmproxy_requests");
+        }
+
+        await Deadline.In(PostgresSchema.MigrateAsync(source, None));
+        Assert.That(await PostgresSchema.ReadAsync(report, None), Is.EqualTo(PostgresSchema.Current));
+        Assert.That(await NumberAsync("SELECT COUNT(*) FROM pg_indexes WHERE indexname = 'llmproxy_requests_key'"), Is.EqualTo(isRead ? 1 : 0));
+
+        async Task<long> NumberAsync(string sql)
+        {
+            await using var command = new NpgsqlCommand(sql, report);
+            return (long)(await command.ExecuteScalarAsync())!;
+        }
     }
 
     [Test]

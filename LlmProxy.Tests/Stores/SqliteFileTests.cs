@@ -77,6 +77,43 @@ internal sealed class SqliteFileTests
         Assert.That(Number("SELECT COUNT(*) FROM llmproxy_revision"), Is.EqualTo(1));
     }
 
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task P12_A_database_of_before_is_brought_forward_while_its_program_still_writes(bool isIndexGone)
+    {
+        using (var before = new SqliteConnection($"Data Source={_folder.File};Pooling=False"))
+        {
+            before.Open();
+            SqliteSchema.Migrate(before, _folder.File, target: 1001);
+            Assert.That(Number("PRAGMA user_version"), Is.EqualTo(1001));
+            if (isIndexGone)
+            {
+                before.Execute("DROP INDEX llmproxy_requests_key");
+            }
+
+            Write(before, "a");
+            var ledger = _folder.Ledger();
+            await ledger.WriteAsync([LedgerRows.Row("b", 0.5m)], None);
+            Write(before, "c");
+            Assert.That(Number("PRAGMA user_version"), Is.EqualTo(SqliteSchema.Current));
+            Assert.That(await ledger.CheckAsync(thoroughly: true, None), Is.Empty);
+            Assert.That((await ledger.SumAsync(new UsageQuery { Keys = ["key_1"], Since = LedgerRows.Noon }, None)).Single().Requests, Is.EqualTo(3));
+        }
+
+        // All that are there but those that keep rows and windows apart are there to be read by: an index that nothing reads is work for each row.
+        Assert.That(Number("SELECT COUNT(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'llmproxy_requests' AND sql IS NOT NULL"), Is.EqualTo(2));
+
+        static void Write(SqliteConnection connection, string id)
+        {
+            using var insert = connection.Command(
+                "INSERT INTO llmproxy_requests(id, started, operation, key_id, key_name, model, status, streamed, ended, usage_source, operator_cost, key_day, group_day) "
+                + "VALUES($0, $1, 'chat', 'key_1', 'key_1', 'm', 200, 0, 'ok', 'none', 0, '2026-11-25', '2026-11-25') ON CONFLICT(id) DO NOTHING",
+                id,
+                SqliteTypes.Microseconds(LedgerRows.Noon));
+            Assert.That(insert.ExecuteNonQuery(), Is.EqualTo(1));
+        }
+    }
+
     [Test]
     public async Task P12_A_damaged_page_is_told_and_the_rest_goes_on()
     {

@@ -20,6 +20,10 @@ internal static class Leaks
     public static UpstreamState StateOf(InProcessProxy app, string upstream) =>
         app.Services.GetRequiredService<LiveStates>().Of(app.Services.GetRequiredService<LlmProxySnapshots>().Current.Routes.Upstreams.First(u => u.Name == upstream));
 
+    /// <summary>What is live of a model's targets.</summary>
+    public static Pool PoolOf(InProcessProxy app, string model) => app.Services.GetRequiredService<LiveStates>().Of(
+        app.Services.GetRequiredService<LlmProxySnapshots>().Current.Routes.Resolve(model, new("leaks", null, [], false), false).Value.Route);
+
     private static string[] Held(InProcessProxy app)
     {
         IServiceProvider services = app.Services;
@@ -34,7 +38,7 @@ internal static class Leaks
 
         foreach (string name in routes.NamesFor(new("leaks", null, [], false)))
         {
-            Pool pool = states.Of(routes.Resolve(name, new("leaks", null, [], false), false).Value.Route);
+            Pool pool = PoolOf(app, name);
             Add($"copies of {name}", pool.State.Mirrored);
             foreach (Candidate candidate in pool.Candidates)
             {

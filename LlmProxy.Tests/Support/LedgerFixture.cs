@@ -26,8 +26,8 @@ public abstract class LedgerFixture : ProxyFixture
             .AddLlmProxyLedger(ledger => ledger.Directory = JournalPath);
     }
 
-    [TearDown]
-    public void RemoveJournal()
+    /// <summary>Not before: a proxy that runs makes files there.</summary>
+    protected override void RemoveFiles()
     {
         if (JournalPath is not null)
         {

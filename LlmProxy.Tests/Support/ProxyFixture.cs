@@ -65,9 +65,15 @@ public abstract class ProxyFixture
         finally
         {
             await DisposeServersAsync();
+            RemoveFiles();
         }
 
         await Invariants.AssertSocketsAsync(_socketsBefore);
+    }
+
+    /// <summary>Removes what a proxy has left, once it has ended.</summary>
+    protected virtual void RemoveFiles()
+    {
     }
 
     /// <summary>Starts the proxy as <see cref="Setup"/> says; the test is skipped where that cannot be.</summary>
