@@ -34,9 +34,9 @@ internal sealed partial class LlmProxyMiddleware
     }
 
     /// <summary>What is refused whatever it asks for.</summary>
-    private ProxyError? RefuseUnread(HttpRequest request, ClientHeaders seen, LimitOptions limits) =>
+    private ProxyError? RefuseUnread(HttpRequest request, ClientHeaders seen, LimitOptions limits, Exchange exchange) =>
         lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping
-        : limits.Concurrent > 0 && accountant.Active > limits.Concurrent ? ProxyErrors.Busy
+        : !(exchange.HasEntered = gate.TryEnter(limits.Concurrent)) ? ProxyErrors.Busy
         : (seen & ClientHeaders.Via) != 0 && loops.IsLoop(request.Headers) ? ProxyErrors.LoopDetected
         : HttpEdge.Check(request);
 

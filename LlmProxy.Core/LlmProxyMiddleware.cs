@@ -19,6 +19,7 @@ internal sealed partial class LlmProxyMiddleware(
     FailedAttempts failures,
     RequestReader requests,
     StoredResponses stored,
+    ConcurrencyGate gate,
     Admitter admitter,
     Balancer balancer,
     Forwarder forwarder,
@@ -44,7 +45,7 @@ internal sealed partial class LlmProxyMiddleware(
         try
         {
             match = EndpointTable.Match(http.Request, path);
-            if ((RefuseUnread(http.Request, seen, snapshot.Options.Limits) ?? match.Error ?? await ServeAsync(http, seen, match, snapshot, exchange)) is { } error)
+            if ((RefuseUnread(http.Request, seen, snapshot.Options.Limits, exchange) ?? match.Error ?? await ServeAsync(http, seen, match, snapshot, exchange)) is { } error)
             {
                 await RefuseAsync(http, match.Dialect, error, snapshot, exchange);
             }
@@ -64,6 +65,11 @@ internal sealed partial class LlmProxyMiddleware(
         }
         finally
         {
+            if (exchange.HasEntered)
+            {
+                gate.Leave();
+            }
+
             // What an app listens with may fail: the configuration must not be kept for ever by that.
             try
             {

@@ -127,6 +127,7 @@ internal static class LlmProxyServices
                 group => snapshots.Current.Keys.FindGroup(group)?.Options.EndUser?.Budget?.Total is not null);
         });
         services.AddSingleton(provider => new LlmProxyLimits(provider.GetRequiredService<LlmProxySnapshots>(), new LimitStates(provider.GetRequiredService<Meters>())));
+        services.AddSingleton<ConcurrencyGate>();
         services.AddSingleton<AnswerBook>();
         services.AddSingleton<Admitter>();
         services.AddSingleton<IHostedService, SpendBefore>();

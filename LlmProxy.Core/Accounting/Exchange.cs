@@ -164,6 +164,9 @@ internal sealed class Exchange
     /// <summary>The trace's activity, if anybody listens.</summary>
     public Activity? Activity { get; init; }
 
+    /// <summary>It is one of those that are served at one time.</summary>
+    public bool HasEntered { get; set; }
+
     /// <summary>Set by <see cref="Accountant.Complete"/>, so that no way out counts twice.</summary>
     public bool IsComplete { get; set; }
 

@@ -105,6 +105,10 @@ internal sealed class HostProcess : IAsyncDisposable
         return this;
     }
 
+    /// <summary>Whether SIGINT has no effect on this process and therefore on what it starts.</summary>
+    public static bool IgnoresInterrupts() => OperatingSystem.IsLinux() && (Convert.ToUInt64(
+        Regex.Match(File.ReadAllText("/proc/self/status"), @"^SigIgn:\s+(\S+)$", RegexOptions.Multiline).Groups[1].Value, 16) & 2) != 0;
+
     public Task<Match> SaysAsync(string pattern) => _people.WaitAsync(pattern, _deadline);
 
     public Task<Match> ResultsInAsync(string pattern) => _results.WaitAsync(pattern, _deadline);

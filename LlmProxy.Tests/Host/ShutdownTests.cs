@@ -88,11 +88,18 @@ internal sealed class ShutdownTests : HostTest
         });
     }
 
-    [TestCase(false)]
-    [TestCase(true)]
-    public async Task P19_what_still_runs_at_the_deadline_or_a_second_signal_ends_visibly_broken(bool second)
+    [TestCase(null)]
+    [TestCase("TERM")]
+    [TestCase("INT")]
+    public async Task P19_what_still_runs_at_the_deadline_or_a_second_signal_ends_visibly_broken(string? second)
     {
-        var host = await StartAsync(second ? """{ "Pause": "1m", "Deadline": "10m" }""" : """{ "Deadline": "1s" }""");
+        // A shell has what it starts in the background ignore it, and whatever that starts.
+        if (second == "INT" && HostProcess.IgnoresInterrupts())
+        {
+            Assert.Ignore("These tests were started by something that has them ignore SIGINT.");
+        }
+
+        var host = await StartAsync(second is not null ? """{ "Pause": "1m", "Deadline": "10m" }""" : """{ "Deadline": "1s" }""");
         var clients = new List<RawClient>();
         var streams = new List<RawResponse>();
         for (var i = 0; i < 3; i++)
@@ -103,10 +110,10 @@ internal sealed class ShutdownTests : HostTest
 
         var began = Stopwatch.GetTimestamp();
         await host.SignalAsync("TERM");
-        if (second)
+        if (second is not null)
         {
             await host.SaysAsync("Stopping, requests in flight: 3");
-            await host.SignalAsync("INT");
+            await host.SignalAsync(second);
         }
 
         Assert.That(await host.ExitedAsync(), Is.Zero);
@@ -120,7 +127,7 @@ internal sealed class ShutdownTests : HostTest
         {
             Assert.That(took, Is.LessThan(TimeSpan.FromSeconds(10)), "3 s, but for a busy machine");
             Assert.That(Ends(host), Is.EqualTo(Enumerable.Repeat("server_shutting_down", 3)));
-            Assert.That(host.People, Does.Contain("Ending all requests in flight, 3: " + (second ? "a second signal came" : "the deadline has passed")));
+            Assert.That(host.People, Does.Contain("Ending all requests in flight, 3: " + (second is not null ? "a second signal came" : "the deadline has passed")));
         });
         foreach (var client in clients)
         {
