@@ -40,7 +40,7 @@ internal abstract class AnswerSizes
 
         if (_total >= Least)
         {
-            Volatile.Write(ref _usual, Find(counts));
+            Volatile.Write(ref _usual, Find(counts, _total));
         }
     }
 
@@ -56,18 +56,12 @@ internal abstract class AnswerSizes
         _total = total;
     }
 
-    private static long Find(ushort[] counts)
+    private static long Find(ushort[] counts, int total)
     {
-        var above = 0;
-        foreach (var count in counts)
-        {
-            above += count;
-        }
-
         // From the largest down: the first with which more than 5 of 100 are passed.
-        var allowed = above / 20;
+        var allowed = total / 20;
         var passed = 0;
-        for (var size = Sizes - 1; size > 0; size--)
+        for (var size = counts.AsSpan().LastIndexOfAnyExcept((ushort)0); size > 0; size--)
         {
             passed += counts[size];
             if (passed > allowed)

@@ -75,17 +75,28 @@ internal struct RateWindows
     public long WaitFor(Dimension dimension, long amount, long now)
     {
         MoveTo(now);
-        var gone = 0L;
-        for (var second = _newest - Length + 1; gone < amount && second <= _newest; second++)
+        if (amount <= 0)
         {
-            gone += second == _newest ? Of(dimension, _slot) : _seconds is null ? 0 : Of(dimension, _seconds[IndexOf(second)]);
-            if (gone >= amount)
+            return 0;
+        }
+
+        var mayStay = (dimension == Dimension.Requests ? _requests : _tokens) - amount;
+        if (mayStay < 0)
+        {
+            return Length;
+        }
+
+        // From the newest back: who asks for all of it, as each answer's headers do, has it at the first second with something in it.
+        for (var second = _newest; second > _newest - Length; second--)
+        {
+            mayStay -= second == _newest ? Of(dimension, _slot) : _seconds is null ? 0 : Of(dimension, _seconds[IndexOf(second)]);
+            if (mayStay < 0)
             {
                 return second + Length - now;
             }
         }
 
-        return gone >= amount ? 0 : Length;
+        return 0;
     }
 
     /// <summary>Forgets what does not count any more in a second. It never goes back.</summary>

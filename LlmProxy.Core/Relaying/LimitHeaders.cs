@@ -7,8 +7,8 @@ namespace LlmProxy.Core.Relaying;
 /// <summary>What is left of the caller's own limits, as OpenAI's clients look for it, and Anthropic's where they ask.</summary>
 internal static class LimitHeaders
 {
-    // Most limits are of a minute.
-    private static readonly string[] _seconds = [.. Enumerable.Range(0, 60).Select(static s => string.Create(CultureInfo.InvariantCulture, $"{s}s"))];
+    // Limits are of a minute, and no window is longer.
+    private static readonly string[] _durations = [.. Enumerable.Range(0, RateWindows.Length + 1).Select(static seconds => Words(seconds))];
 
     /// <param name="headers">Of the answer.</param>
     /// <param name="rates">What is left.</param>
@@ -58,8 +58,10 @@ internal static class LimitHeaders
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private static string Duration(long seconds) => (ulong)seconds < (ulong)_seconds.Length
-        ? _seconds[seconds]
+    private static string Duration(long seconds) => (ulong)seconds < (ulong)_durations.Length ? _durations[seconds] : Words(seconds);
+
+    private static string Words(long seconds) => seconds < 60
+        ? string.Create(CultureInfo.InvariantCulture, $"{seconds}s")
         : string.Create(CultureInfo.InvariantCulture, $"{seconds / 60}m{seconds % 60}s");
 
     private static string Time(DateTimeOffset now, long seconds) => now.UtcDateTime.AddSeconds(seconds).ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);

@@ -30,10 +30,32 @@ internal sealed class RateWindowsTests
                 windows.MoveTo(now);
                 Entry[] counted = [.. all.Where(e => e.Second > now - RateWindows.Length)];
                 Assert.That((windows.Requests, windows.Tokens), Is.EqualTo((counted.Sum(static e => e.Requests), counted.Sum(static e => e.Tokens))));
-                Assert.That(windows.WaitFor(Dimension.Tokens, 1, now), Is.EqualTo(
-                    counted.Where(static e => e.Tokens > 0).Select(e => e.Second + RateWindows.Length - now).DefaultIfEmpty(RateWindows.Length).Min()));
+                foreach (long amount in new[] { 0, 1, tokens, windows.Tokens, windows.Tokens + 1 })
+                {
+                    Assert.That(windows.WaitFor(Dimension.Tokens, amount, now), Is.EqualTo(WaitFor(amount, counted, now)), $"{amount}");
+                }
             }
         }, iter: 20_000);
+
+    // Entry by entry, the oldest first.
+    private static long WaitFor(long amount, Entry[] counted, long now)
+    {
+        foreach (Entry entry in counted.OrderBy(static e => e.Second))
+        {
+            if (amount <= 0)
+            {
+                break;
+            }
+
+            amount -= entry.Tokens;
+            if (amount <= 0)
+            {
+                return entry.Second + RateWindows.Length - now;
+            }
+        }
+
+        return amount <= 0 ? 0 : RateWindows.Length;
+    }
 
     // Of an entry more or less is used than was taken, and its request may be given back.
     private static void Settle(ref RateWindows windows, List<Entry> all, Entry entry, int used, long now)
