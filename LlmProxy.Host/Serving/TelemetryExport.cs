@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using LlmProxy.Core;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
@@ -16,7 +17,19 @@ internal static class TelemetryExport
     /// <summary>The server's own: connections, and by reason those that never became a request of ours.</summary>
     private const string ServerMeter = "Microsoft.AspNetCore.Server.Kestrel";
 
-    private const int OthersSeries = 200;
+    // Room for every series of an instrument is taken beforehand, 72 bytes for each of 2,000 unless fewer are said to come. What comes
+    // beyond is one series, marked as overflow.
+    private const int SeriesOfOthers = 100;
+
+    /// <summary>Our instruments that cannot have so many, by how their names begin.</summary>
+    private static readonly (string Name, int Series)[] _few =
+    [
+        // Without labels, or by operation alone.
+        ("llmproxy.ledger.", 20), ("llmproxy.records.", 20), ("llmproxy.config.", 20), ("llmproxy.requests.active", 20), ("llmproxy.overhead.duration", 20),
+
+        // By upstream, and by upstream and error.
+        ("llmproxy.streams.", 200), ("llmproxy.upstream.state", 200), ("llmproxy.upstream.auth_failures", 200), ("llmproxy.upstream.", 1000),
+    ];
 
     public static void Add(IServiceCollection services)
     {
@@ -29,8 +42,7 @@ internal static class TelemetryExport
         telemetry.WithMetrics(static metrics =>
         {
             metrics.AddMeter(LlmProxyTelemetry.MeterName, ServerMeter).AddRuntimeInstrumentation().AddPrometheusExporter();
-            // Room for every series is taken beforehand, 72 bytes for each: the runtime's and the server's are few.
-            metrics.AddView(static instrument => instrument.Meter.Name == LlmProxyTelemetry.MeterName ? null : new MetricStreamConfiguration { CardinalityLimit = OthersSeries });
+            metrics.AddView(static instrument => MostSeries(instrument) is { } most ? new MetricStreamConfiguration { CardinalityLimit = most } : null);
             if (IsReceived("METRICS"))
             {
                 metrics.AddOtlpExporter();
@@ -42,6 +54,24 @@ internal static class TelemetryExport
         {
             telemetry.WithTracing(static traces => traces.AddSource(LlmProxyTelemetry.ActivitySourceName).AddOtlpExporter());
         }
+    }
+
+    private static int? MostSeries(Instrument instrument)
+    {
+        if (instrument.Meter.Name != LlmProxyTelemetry.MeterName)
+        {
+            return SeriesOfOthers;
+        }
+
+        foreach (var (name, series) in _few)
+        {
+            if (instrument.Name.StartsWith(name, StringComparison.Ordinal))
+            {
+                return series;
+            }
+        }
+
+        return null;
     }
 
     private static bool IsReceived(string signal) => IsSet("OTEL_EXPORTER_OTLP_ENDPOINT") || IsSet($"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT");
