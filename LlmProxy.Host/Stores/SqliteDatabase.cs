@@ -141,7 +141,9 @@ internal sealed class SqliteDatabase(string path, string name, StoreHealth? heal
 
             // NORMAL: a power cut may take the last transactions, never the file; a killed process takes nothing. What is deleted or moved within
             // the file is overwritten, so that a name that was erased is in no unused part of it.
-            connection.ExecuteAll("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON");
+            // 4,000 pages: with 1,000, the usual, a busy ledger waits for the disk four times a second, to move pages that it goes on to change.
+            connection.ExecuteAll(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON");
             SqliteSchema.Migrate(connection, path);
             return connection;
         }

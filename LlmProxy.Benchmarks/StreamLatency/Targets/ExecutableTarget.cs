@@ -63,10 +63,14 @@ internal sealed class ExecutableTarget(string? given, IReadOnlyList<string>? pro
         [
             .. profiler ?? [], _program!, "--config", file, "--urls", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}"), "--log", "requests=off",
         ];
-        return new ProcessStartInfo(command[0], command[1..])
+        var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = folder };
+        if (profiler is not null)
         {
-            WorkingDirectory = folder,
-        };
+            // The collector reserves twice the machine's memory and more, for which a profiler may have no addresses left.
+            start.Environment["DOTNET_GCHeapHardLimit"] = "20000000";
+        }
+
+        return start;
     }
 
     /// <returns>Why that did not work; null: it did.</returns>
