@@ -33,7 +33,8 @@ internal abstract class AnswerSizes
             count++;
         }
 
-        if (++_total >= Most)
+        // One of all who add at once: twice faded, the counts would not be what they are said to be in all.
+        if (Interlocked.Increment(ref _total) == Most)
         {
             Fade(counts);
         }

@@ -96,7 +96,7 @@ internal struct RateWindows
             }
         }
 
-        return 0;
+        return Length;
     }
 
     /// <summary>Forgets what does not count any more in a second. It never goes back.</summary>

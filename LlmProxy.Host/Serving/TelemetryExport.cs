@@ -17,19 +17,22 @@ internal static class TelemetryExport
     /// <summary>The server's own: connections, and by reason those that never became a request of ours.</summary>
     private const string ServerMeter = "Microsoft.AspNetCore.Server.Kestrel";
 
-    // Room for every series of an instrument is taken beforehand, 72 bytes for each of 2,000 unless fewer are said to come. What comes
-    // beyond is one series, marked as overflow.
-    private const int SeriesOfOthers = 100;
-
-    /// <summary>Our instruments that cannot have so many, by how their names begin.</summary>
+    /// <summary>
+    /// How many series an instrument can have, by how its name begins. Room for all of them is taken
+    /// beforehand, 72 bytes for each of 2,000 unless fewer are said to come; what came beyond would be one series without labels.
+    /// </summary>
     private static readonly (string Name, int Series)[] _few =
     [
         // Without labels, or by operation alone.
-        ("llmproxy.ledger.", 20), ("llmproxy.records.", 20), ("llmproxy.config.", 20), ("llmproxy.requests.active", 20), ("llmproxy.overhead.duration", 20),
+        ("llmproxy.ledger.", 20), ("llmproxy.records.", 20), ("llmproxy.config.", 20), ("llmproxy.store.", 20),
+        ("llmproxy.requests.active", 20), ("llmproxy.overhead.duration", 20),
 
-        // By upstream, and by upstream and error.
-        ("llmproxy.streams.", 200), ("llmproxy.upstream.state", 200), ("llmproxy.upstream.auth_failures", 200), ("llmproxy.upstream.", 1000),
+        // By upstream alone.
+        ("llmproxy.streams.", 500), ("llmproxy.upstream.state", 500), ("llmproxy.upstream.auth_failures", 500),
     ];
+
+    private const int ServerSeries = 200;
+    private const int RuntimeSeries = 100;
 
     public static void Add(IServiceCollection services)
     {
@@ -56,23 +59,12 @@ internal static class TelemetryExport
         }
     }
 
-    private static int? MostSeries(Instrument instrument)
+    private static int? MostSeries(Instrument instrument) => instrument.Meter.Name switch
     {
-        if (instrument.Meter.Name != LlmProxyTelemetry.MeterName)
-        {
-            return SeriesOfOthers;
-        }
-
-        foreach (var (name, series) in _few)
-        {
-            if (instrument.Name.StartsWith(name, StringComparison.Ordinal))
-            {
-                return series;
-            }
-        }
-
-        return null;
-    }
+        LlmProxyTelemetry.MeterName => Array.Find(_few, few => instrument.Name.StartsWith(few.Name, StringComparison.Ordinal)) is { Series: > 0 and var series } ? series : null,
+        ServerMeter => ServerSeries,
+        _ => RuntimeSeries,
+    };
 
     private static bool IsReceived(string signal) => IsSet("OTEL_EXPORTER_OTLP_ENDPOINT") || IsSet($"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT");
 

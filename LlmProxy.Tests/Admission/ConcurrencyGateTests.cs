@@ -37,6 +37,43 @@ public sealed class ConcurrencyGateTests
     }
 
     [Test]
+    public async Task Who_is_refused_is_never_inside_and_keeps_nobody_out()
+    {
+        var gate = new ConcurrencyGate();
+        gate.TryEnter(0);
+        using var over = new CancellationTokenSource();
+        Task<bool> refused = Task.Factory.StartNew(
+            () =>
+            {
+                bool entered = false;
+                while (!over.IsCancellationRequested)
+                {
+                    entered |= gate.TryEnter(1);
+                }
+
+                return entered;
+            },
+            TaskCreationOptions.LongRunning);
+
+        // For them there is room for one more, and nobody but the refused comes meanwhile.
+        int keptOut = 0;
+        for (int i = 0; i < 1_000_000; i++)
+        {
+            if (gate.TryEnter(2))
+            {
+                gate.Leave();
+            }
+            else
+            {
+                keptOut++;
+            }
+        }
+
+        await over.CancelAsync();
+        Assert.That((await refused, keptOut, gate.Inside), Is.EqualTo((false, 0, 1)));
+    }
+
+    [Test]
     public void Without_a_limit_and_after_one_was_lowered_nobody_is_forgotten()
     {
         var gate = new ConcurrencyGate();

@@ -32,13 +32,17 @@ internal sealed class RateWindowsTests
                 Assert.That((windows.Requests, windows.Tokens), Is.EqualTo((counted.Sum(static e => e.Requests), counted.Sum(static e => e.Tokens))));
                 foreach (long amount in new[] { 0, 1, tokens, windows.Tokens, windows.Tokens + 1 })
                 {
-                    Assert.That(windows.WaitFor(Dimension.Tokens, amount, now), Is.EqualTo(WaitFor(amount, counted, now)), $"{amount}");
+                    Assert.That(windows.WaitFor(Dimension.Tokens, amount, now), Is.EqualTo(WaitFor(amount, counted, static e => e.Tokens, now)), $"{amount}");
+                    Assert.That(windows.WaitFor(Dimension.Requests, amount, now), Is.EqualTo(WaitFor(amount, counted, static e => e.Requests, now)), $"{amount}");
                 }
+
+                // Whoever has read the clock before somebody else.
+                Assert.That(windows.WaitFor(Dimension.Tokens, 1, now - 1), Is.EqualTo(WaitFor(1, counted, static e => e.Tokens, now - 1)));
             }
         }, iter: 20_000);
 
     // Entry by entry, the oldest first.
-    private static long WaitFor(long amount, Entry[] counted, long now)
+    private static long WaitFor(long amount, Entry[] counted, Func<Entry, long> of, long now)
     {
         foreach (Entry entry in counted.OrderBy(static e => e.Second))
         {
@@ -47,7 +51,7 @@ internal sealed class RateWindowsTests
                 break;
             }
 
-            amount -= entry.Tokens;
+            amount -= of(entry);
             if (amount <= 0)
             {
                 return entry.Second + RateWindows.Length - now;

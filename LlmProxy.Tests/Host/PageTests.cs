@@ -41,6 +41,19 @@ internal sealed class PageTests : HostTest
     }
 
     [Test]
+    public async Task Times_are_counted_in_buckets_of_their_own_and_not_in_those_of_the_library()
+    {
+        var host = await Start("--urls", "http://127.0.0.1:0").StartedAsync();
+        using var client = host.Client();
+        using var body = new StringContent("""{"model":"demo","messages":[]}""", System.Text.Encoding.UTF8, "application/json");
+        using var answer = await client.PostAsync(new Uri("/v1/chat/completions", UriKind.Relative), body);
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        await Support.Deadline.Until(
+            () => System.Text.RegularExpressions.Regex.IsMatch(client.GetStringAsync("/metrics").GetAwaiter().GetResult(), "llmproxy_overhead_duration_seconds_bucket\\{.*le=\"(0\\.00005|5E-05)\""),
+            what: "a bucket of 50 microseconds");
+    }
+
+    [Test]
     public async Task Where_other_machines_can_reach_it_metrics_stand_on_the_admin_port_alone_and_nothing_else_does()
     {
         await WriteAsync("llmproxy.json", Configuration("http://127.0.0.1:9/v1", Key, "\"Listen\": { \"Api\": \"http://0.0.0.0:0\", \"Admin\": \"http://127.0.0.1:0\" },"));

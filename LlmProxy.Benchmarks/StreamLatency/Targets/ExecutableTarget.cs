@@ -66,7 +66,7 @@ internal sealed class ExecutableTarget(string? given, IReadOnlyList<string>? pro
         var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = folder };
         if (profiler is not null)
         {
-            // The collector reserves twice the machine's memory and more, for which a profiler may have no addresses left.
+            // The collector reserves twice the machine's memory and more, for which a profiler may have no addresses left. Hexadecimal: 512 MB.
             start.Environment["DOTNET_GCHeapHardLimit"] = "20000000";
         }
 
