@@ -18,8 +18,8 @@ internal static class TelemetryExport
     private const string ServerMeter = "Microsoft.AspNetCore.Server.Kestrel";
 
     /// <summary>
-    /// How many series an instrument can have, by how its name begins. Room for all of them is taken
-    /// beforehand, 72 bytes for each of 2,000 unless fewer are said to come; what came beyond would be one series without labels.
+    /// How many series an instrument can have, by how its name begins. Room for all of them is taken beforehand, 72 bytes for each of
+    /// 2,000 unless fewer are said to come; what came beyond would be one series, marked as overflow, and of what is observed show the last.
     /// </summary>
     private static readonly (string Name, int Series)[] _few =
     [
