@@ -98,7 +98,7 @@ internal sealed partial class LlmProxyMiddleware(
             return await AnswerLocallyAsync(http, match, caller, snapshot, exchange);
         }
 
-        using var clock = new ExchangeClock(wheel, http.RequestAborted, key);
+        using var clock = wheel.Begin(http.RequestAborted, key);
 
         // 3. What does it ask for?
         if (!(await ReadAsync(http.Request, match, caller, snapshot, clock)).TryGet(out var request, out error))

@@ -15,40 +15,45 @@ internal static class AllocationRun
     /// <param name="events">Of each stream; 0 for whole answers.</param>
     public static int Run(int events)
     {
-        using var whole = new WholeRequest(events);
         var requests = events > 100 ? Requests / 20 : Requests;
-        Ask(whole, WarmUp);
         using var samples = new AllocationSamples();
-        Ask(whole, WarmUp / 10);
+        var proxied = Measure(samples, requests, events, null);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{proxied.Bytes:0} bytes per request, {proxied.Samples} samples"));
+        if (events > 0)
+        {
+            foreach (var (type, bytes) in proxied.Types.OrderByDescending(static t => t.Value).Take(Shown))
+            {
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{bytes,7:0}  {type}"));
+            }
+
+            return 0;
+        }
+
+        var server = Measure(samples, requests, events, static _ => BareApp.AnswerAsync);
+        var both = Measure(samples, requests, events, BareApp.ForwardTo);
+        Console.WriteLine("  bytes  of them the proxy's own");
+        foreach (var (type, bytes) in proxied.Types.OrderByDescending(static t => t.Value).Take(Shown))
+        {
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{bytes,7:0} {Math.Max(0, bytes - both.Types.GetValueOrDefault(type)),7:0}  {type}"));
+        }
+
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Without the proxy: {server.Bytes:0} by the server, {both.Bytes - server.Bytes:0} by the HTTP client. The proxy's own: {proxied.Bytes - both.Bytes:0}."));
+        return 0;
+    }
+
+    private static Measured Measure(AllocationSamples samples, int requests, int events, Func<Uri, RequestDelegate>? instead)
+    {
+        using var whole = new WholeRequest(events, instead);
+        Ask(whole, WarmUp);
         samples.Clear();
         var before = GC.GetTotalAllocatedBytes(precise: true);
         Ask(whole, requests);
         var each = (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)requests;
-        var counted = samples.Counts.ToArray();
-        var all = counted.Sum(static c => c.Value);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{each:0} bytes per request, {all} samples"));
-        foreach (var (type, count) in counted.OrderByDescending(static c => c.Value).Take(Shown))
-        {
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{each * count / all,7:0}  {type}"));
-        }
-
-        if (events == 0)
-        {
-            var server = BytesOf(static _ => BareApp.AnswerAsync);
-            var both = BytesOf(BareApp.ForwardTo);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Without the proxy: {server:0} by the server, {both - server:0} by the HTTP client. The proxy's own: {each - both:0}."));
-        }
-
-        return 0;
-    }
-
-    private static double BytesOf(Func<Uri, RequestDelegate> instead)
-    {
-        using var whole = new WholeRequest(events: 0, instead);
-        Ask(whole, WarmUp);
-        var before = GC.GetTotalAllocatedBytes(precise: true);
-        Ask(whole, WarmUp);
-        return (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)WarmUp;
+        var counts = samples.Counts.ToArray();
+        var all = counts.Sum(static c => c.Value);
+        return new Measured(each, all, counts.ToDictionary(static c => c.Key, c => each * c.Value / all));
     }
 
     private static void Ask(WholeRequest whole, int times)
@@ -58,6 +63,11 @@ internal static class AllocationRun
             whole.Proxied();
         }
     }
+
+    /// <param name="Bytes">Per request.</param>
+    /// <param name="Samples">What the types are told from.</param>
+    /// <param name="Types">Bytes per request of each type.</param>
+    private sealed record Measured(double Bytes, int Samples, Dictionary<string, double> Types);
 
     // One event for each 100 KB that a thread has allocated, with the type of the object that passed them.
     private sealed class AllocationSamples : EventListener

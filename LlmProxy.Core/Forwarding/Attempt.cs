@@ -28,6 +28,7 @@ internal sealed class Attempt : IDisposable
     private UpstreamConnection? _connection;
     private bool _wasUsedBefore;
     private bool _wasTaken;
+    private bool _isPlain;
     private StrongBox<Usage>? _usage;
 
     /// <param name="clock">The exchange's.</param>
@@ -50,8 +51,11 @@ internal sealed class Attempt : IDisposable
     /// <summary>Something of it has to be ended with its answer.</summary>
     public bool HasOwnClock => _own is not null;
 
-    /// <summary>Cancelled when this attempt is to end.</summary>
-    public CancellationToken Token => _own?.Token ?? _clock.Token;
+    /// <summary>
+    /// Cancelled when this attempt is to end. The HTTP client's own HTTP/1.1 has no use for it once an answer has been read to its end, and
+    /// its request is not being written any more; for HTTP/2 and an app's handlers nobody knows.
+    /// </summary>
+    public CancellationToken Token => _own?.Token ?? (_isPlain ? _clock.OwnToken : _clock.Token);
 
     /// <summary>Why it was ended; the exchange's reason goes before its own, but for a race that was lost before.</summary>
     public CutOff Reason
@@ -99,7 +103,7 @@ internal sealed class Attempt : IDisposable
         message is AttemptMessage { Attempt: { } known } ? known : message.Options.TryGetValue(_key, out var attempt) ? attempt : null;
 
     /// <summary>Sends a request as this attempt.</summary>
-    public Task<HttpResponseMessage> SendAsync(HttpMessageInvoker client, AttemptMessage message, CancellationToken cancellation)
+    public Task<HttpResponseMessage> SendAsync(HttpMessageInvoker client, AttemptMessage message)
     {
         if (message is AttemptMessage own)
         {
@@ -112,6 +116,7 @@ internal sealed class Attempt : IDisposable
 
         // The options are a dictionary, which costs more than all else of the message: only where somebody may send a copy.
         IsDirect = client is UpstreamInvoker { IsPlain: true };
+        _isPlain = IsDirect && message.Version.Major == 1;
         if (!IsDirect || message is not AttemptMessage)
         {
             message.Options.Set(_key, this);
@@ -121,7 +126,7 @@ internal sealed class Attempt : IDisposable
         _current = this;
         try
         {
-            return client.SendAsync(message, cancellation);
+            return client.SendAsync(message, Token);
         }
         finally
         {

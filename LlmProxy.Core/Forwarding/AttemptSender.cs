@@ -39,7 +39,7 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
     {
         var message = UpstreamRequest.Build(request, target, parts);
         message.Headers.TryAddWithoutValidation(LoopGuard.Header, (request.Seen & ClientHeaders.Via) != 0 ? loops.Next(request.Headers) : loops.Instance);
-        return attempt.SendAsync(clients.For(target.Upstream), message, attempt.Token);
+        return attempt.SendAsync(clients.For(target.Upstream), message);
     }
 
     /// <summary>What the stream must fulfil to be called whole.</summary>

@@ -1,10 +1,12 @@
+using LlmProxy.Core.Authentication;
+
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>
 /// One coarse timer that drives the clocks of all exchanges: no timer is made for a request or an event. It runs only while
 /// something is watched.
 /// </summary>
-internal sealed class ClockWheel : IDisposable
+internal sealed partial class ClockWheel : IDisposable
 {
     /// <summary>How late a clock may be seen to have run out.</summary>
     public const int StepMs = 100;
@@ -46,23 +48,30 @@ internal sealed class ClockWheel : IDisposable
     /// <summary>Called now and then while something is watched, for what may end exchanges besides their clocks. Must not throw.</summary>
     public Action? Look { get; set; }
 
+    /// <summary>Begins a clock for an exchange: one that has served another, if there is one, for its token's source and what is registered there are dear.</summary>
+    /// <param name="clientGone">Cuts it off.</param>
+    /// <param name="key">What let it in.</param>
+    public ExchangeClock Begin(CancellationToken clientGone, in KeyHold key)
+    {
+        Volatile.Write(ref _now, Measure());
+        var clock = StripeHere().Begin(this, key);
+        Watch();
+        clock.CutOffBy(clientGone);
+        return clock;
+    }
+
     public void Add(ExchangeClock clock)
     {
         Volatile.Write(ref _now, Measure());
-        var stripe = _stripes[(uint)Environment.CurrentManagedThreadId % (uint)_stripes.Length];
-        clock.Stripe = stripe;
-        stripe.Add(clock);
-        Interlocked.Increment(ref _watched);
-        if (Volatile.Read(ref _running) == 0)
-        {
-            Run();
-        }
+        StripeHere().Add(clock);
+        Watch();
     }
 
-    public void Remove(ExchangeClock clock)
+    /// <returns>It is the wheel's again, and may be somebody else's by now; false if it ends here.</returns>
+    public bool Remove(ExchangeClock clock)
     {
-        clock.Stripe!.Remove(clock);
         Interlocked.Decrement(ref _watched);
+        return clock.Stripe!.Remove(clock);
     }
 
     /// <summary>Cuts off every exchange that is watched now.</summary>
@@ -92,6 +101,17 @@ internal sealed class ClockWheel : IDisposable
     }
 
     public void Dispose() => _timer.Dispose();
+
+    private Stripe StripeHere() => _stripes[(uint)Environment.CurrentManagedThreadId % (uint)_stripes.Length];
+
+    private void Watch()
+    {
+        Interlocked.Increment(ref _watched);
+        if (Volatile.Read(ref _running) == 0)
+        {
+            Run();
+        }
+    }
 
     private long Measure() => (long)_time.GetElapsedTime(_origin).TotalMilliseconds;
 
@@ -131,79 +151,6 @@ internal sealed class ClockWheel : IDisposable
             {
                 Run();
             }
-        }
-    }
-
-    internal sealed class Stripe
-    {
-        private readonly Lock _lock = new();
-        private ExchangeClock?[] _clocks = new ExchangeClock?[16];
-        private int _count;
-
-        public void Add(ExchangeClock clock)
-        {
-            lock (_lock)
-            {
-                if (_count == _clocks.Length)
-                {
-                    Array.Resize(ref _clocks, 2 * _count);
-                }
-
-                clock.Slot = _count;
-                _clocks[_count++] = clock;
-            }
-        }
-
-        public void Remove(ExchangeClock clock)
-        {
-            lock (_lock)
-            {
-                var last = _clocks[--_count]!;
-                _clocks[clock.Slot] = last;
-                last.Slot = clock.Slot;
-                _clocks[_count] = null;
-            }
-        }
-
-        public ExchangeClock[] ToArray()
-        {
-            lock (_lock)
-            {
-                return [.. _clocks.AsSpan(0, _count)!];
-            }
-        }
-
-        public void FindKeysDue(long state, DateTimeOffset now, ref List<ExchangeClock>? due)
-        {
-            lock (_lock)
-            {
-                for (var i = 0; i < _count; i++)
-                {
-                    if (_clocks[i]!.Key.IsDue(state, now))
-                    {
-                        (due ??= []).Add(_clocks[i]!);
-                    }
-                }
-            }
-        }
-
-        public void Fire(long now)
-        {
-            // Its own for each step: one that sets off much may still be at it when the next comes.
-            List<ExchangeClock>? due = null;
-            lock (_lock)
-            {
-                for (var i = 0; i < _count; i++)
-                {
-                    if (_clocks[i]!.IsDue(now))
-                    {
-                        (due ??= []).Add(_clocks[i]!);
-                    }
-                }
-            }
-
-            // Outside the lock: what a clock sets off may end its exchange and come back here to remove it.
-            due?.ForEach(clock => clock.Fire(now));
         }
     }
 }

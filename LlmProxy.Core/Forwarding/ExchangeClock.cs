@@ -41,44 +41,33 @@ internal interface ISleeper
 /// All clocks of one exchange, and the one token that everything it waits for takes. The first reason to cut it off wins and
 /// is remembered.
 /// </summary>
-internal sealed class ExchangeClock : IBodyClock, IDisposable
+internal sealed partial class ExchangeClock : IBodyClock, IDisposable
 {
     public const long Never = long.MaxValue;
 
     private readonly ClockWheel _wheel;
     private readonly CancellationTokenSource _source = new();
-    private readonly CancellationTokenRegistration _client;
-    private long _phaseEnd = Never;
-    private CutOff _phase;
-    private long _totalEnd = Never;
-    private long _patienceEnd = Never;
-    private long _idle;
-    private long _lastRead;
-    private long _heartbeat;
-    private long _lastSign;
-    private ISleeper? _sleeper;
-    private long _stall;
-    private object? _reader;
-    private Func<object, long>? _progress;
-    private long _taken;
-    private Action? _abort;
-    private long _waitingForReader = Never;
-    private int _reason;
-    private KeyHold _key;
+    private readonly bool _mayServeAgain;
+    private CancellationTokenRegistration _client;
+    private Course _course = new();
 
-    // At most two at once: an attempt and its hedge.
-    private Attempt? _first;
-    private Attempt? _second;
-
+    /// <summary>A clock for one exchange alone, whoever else comes to hold it.</summary>
     /// <param name="wheel">Drives it.</param>
     /// <param name="clientGone">Cuts it off.</param>
     /// <param name="key">What let it in; nothing where no key can end it.</param>
     public ExchangeClock(ClockWheel wheel, CancellationToken clientGone, KeyHold key = default)
     {
         _wheel = wheel;
-        _key = key;
-        _wheel.Add(this);
-        _client = clientGone.UnsafeRegister(static state => ((ExchangeClock)state!).Cut(CutOff.ClientGone), this);
+        Key = key;
+        wheel.Add(this);
+        CutOffBy(clientGone);
+    }
+
+    /// <summary>A clock of the wheel's own, which may serve one exchange after another: see <see cref="ClockWheel.Begin"/>.</summary>
+    internal ExchangeClock(ClockWheel wheel)
+    {
+        _wheel = wheel;
+        _mayServeAgain = true;
     }
 
     /// <summary>Its place in the wheel, the wheel's own.</summary>
@@ -86,71 +75,82 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
 
     internal int Slot { get; set; }
 
-    public CancellationToken Token => _source.Token;
+    /// <summary>Cancelled when the exchange is cut off. For anybody: the clock ends with the exchange, for nobody knows who still looks at it.</summary>
+    public CancellationToken Token
+    {
+        get
+        {
+            _course.IsHandedOut = true;
+            return _source.Token;
+        }
+    }
 
-    public CutOff Reason => (CutOff)Volatile.Read(ref _reason);
+    /// <summary>The same for who is known to have let go of it when the exchange ends.</summary>
+    public CancellationToken OwnToken => _source.Token;
+
+    public CutOff Reason => (CutOff)Volatile.Read(ref _course.Reason);
 
     /// <summary>The key that let it in.</summary>
-    public ref KeyHold Key => ref _key;
+    public ref KeyHold Key => ref _course.Key;
 
     /// <summary>Cuts the exchange off when <paramref name="after"/> has passed, unless another phase begins before. Zero: never.</summary>
     public void Begin(CutOff phase, TimeSpan after)
     {
-        _phase = phase;
-        Volatile.Write(ref _phaseEnd, EndOf(after));
+        _course.Phase = phase;
+        Volatile.Write(ref _course.PhaseEnd, EndOf(after));
     }
 
     /// <summary>The same, at a time of the wheel.</summary>
     public void BeginUntil(CutOff phase, long end)
     {
-        _phase = phase;
-        Volatile.Write(ref _phaseEnd, end);
+        _course.Phase = phase;
+        Volatile.Write(ref _course.PhaseEnd, end);
     }
 
     /// <summary>A phase has begun and not ended.</summary>
-    public bool IsInPhase => Volatile.Read(ref _phaseEnd) != Never;
+    public bool IsInPhase => Volatile.Read(ref _course.PhaseEnd) != Never;
 
     public void BeginBody(TimeSpan longest) => Begin(CutOff.Body, longest);
 
     public void EndBody() => EndPhase();
 
-    public void EndPhase() => Volatile.Write(ref _phaseEnd, Never);
+    public void EndPhase() => Volatile.Write(ref _course.PhaseEnd, Never);
 
-    public void LimitTotal(TimeSpan after) => Volatile.Write(ref _totalEnd, EndOf(after));
+    public void LimitTotal(TimeSpan after) => Volatile.Write(ref _course.TotalEnd, EndOf(after));
 
     /// <summary>How long the client waits for the first output. Zero: as long as we do.</summary>
-    public void LimitPatience(TimeSpan after) => Volatile.Write(ref _patienceEnd, EndOf(after));
+    public void LimitPatience(TimeSpan after) => Volatile.Write(ref _course.PatienceEnd, EndOf(after));
 
-    public void EndPatience() => Volatile.Write(ref _patienceEnd, Never);
+    public void EndPatience() => Volatile.Write(ref _course.PatienceEnd, Never);
 
     /// <summary>An attempt's own clock runs beside the exchange's.</summary>
     public void Watch(Attempt attempt)
     {
-        if (Interlocked.CompareExchange(ref _first, attempt, null) is not null)
+        if (Interlocked.CompareExchange(ref _course.First, attempt, null) is not null)
         {
-            Interlocked.Exchange(ref _second, attempt);
+            Interlocked.Exchange(ref _course.Second, attempt);
         }
     }
 
     public void Unwatch(Attempt attempt)
     {
-        Interlocked.CompareExchange(ref _first, null, attempt);
-        Interlocked.CompareExchange(ref _second, null, attempt);
+        Interlocked.CompareExchange(ref _course.First, null, attempt);
+        Interlocked.CompareExchange(ref _course.Second, null, attempt);
     }
 
     /// <summary>From now on two reads may be at most this far apart.</summary>
     public void WatchIdle(TimeSpan idle)
     {
-        Volatile.Write(ref _lastRead, _wheel.Now);
-        Volatile.Write(ref _idle, (long)idle.TotalMilliseconds);
+        Volatile.Write(ref _course.LastRead, _wheel.Now);
+        Volatile.Write(ref _course.Idle, (long)idle.TotalMilliseconds);
     }
 
     /// <summary>From now on the sleeper is woken when nothing was read and no heartbeat sent for this long.</summary>
     public void WatchQuiet(TimeSpan heartbeat, ISleeper sleeper)
     {
-        _sleeper = sleeper;
-        Volatile.Write(ref _lastSign, _wheel.Now);
-        Volatile.Write(ref _heartbeat, (long)heartbeat.TotalMilliseconds);
+        _course.Sleeper = sleeper;
+        Volatile.Write(ref _course.LastSign, _wheel.Now);
+        Volatile.Write(ref _course.Heartbeat, (long)heartbeat.TotalMilliseconds);
     }
 
     /// <summary>From now on a client may take at most this long to take what it was sent.</summary>
@@ -159,39 +159,39 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
     /// <param name="progress">Says of a connection how many bytes it has taken, or -1.</param>
     public void WatchReader(TimeSpan stalled, object? reader = null, Func<object, long>? progress = null)
     {
-        (_reader, _progress) = (reader, progress);
-        Volatile.Write(ref _stall, (long)stalled.TotalMilliseconds);
+        (_course.Reader, _course.Progress) = (reader, progress);
+        Volatile.Write(ref _course.Stall, (long)stalled.TotalMilliseconds);
     }
 
-    private long TakenByReader() => _reader is not null && _progress is not null ? _progress(_reader) : -1;
+    private long TakenByReader() => _course.Reader is not null && _course.Progress is not null ? _course.Progress(_course.Reader) : -1;
 
     /// <summary>Something was read from the upstream.</summary>
     public void Touch()
     {
         var now = _wheel.Now;
-        Volatile.Write(ref _lastRead, now);
-        Volatile.Write(ref _lastSign, now);
+        Volatile.Write(ref _course.LastRead, now);
+        Volatile.Write(ref _course.LastSign, now);
     }
 
     /// <summary>A heartbeat went out. The upstream's idle clock goes on.</summary>
-    public void TouchQuiet() => Volatile.Write(ref _lastSign, _wheel.Now);
+    public void TouchQuiet() => Volatile.Write(ref _course.LastSign, _wheel.Now);
 
     /// <summary>A heartbeat is due.</summary>
-    public bool IsQuiet => Volatile.Read(ref _heartbeat) is > 0 and var heartbeat && _wheel.Now - Volatile.Read(ref _lastSign) >= heartbeat;
+    public bool IsQuiet => Volatile.Read(ref _course.Heartbeat) is > 0 and var heartbeat && _wheel.Now - Volatile.Read(ref _course.LastSign) >= heartbeat;
 
     /// <param name="abort">Called when the client has stalled: nothing else ends a write that nobody takes.</param>
     public void BeginWaitForReader(Action? abort = null)
     {
-        Volatile.Write(ref _abort, abort);
-        _taken = TakenByReader();
-        Volatile.Write(ref _waitingForReader, _wheel.Now);
+        Volatile.Write(ref _course.Abort, abort);
+        _course.Taken = TakenByReader();
+        Volatile.Write(ref _course.WaitingForReader, _wheel.Now);
     }
 
-    public void EndWaitForReader() => Volatile.Write(ref _waitingForReader, Never);
+    public void EndWaitForReader() => Volatile.Write(ref _course.WaitingForReader, Never);
 
     public void Cut(CutOff reason)
     {
-        if (Interlocked.CompareExchange(ref _reason, (int)reason, 0) == 0)
+        if (Interlocked.CompareExchange(ref _course.Reason, (int)reason, 0) == 0)
         {
             try
             {
@@ -203,92 +203,68 @@ internal sealed class ExchangeClock : IBodyClock, IDisposable
                 // all others were called, and an exception here would end the process.
             }
 
-            Volatile.Read(ref _sleeper)?.Wake();
+            Volatile.Read(ref _course.Sleeper)?.Wake();
         }
     }
 
+    /// <summary>The exchange is over. What may be used again is with the next before this returns.</summary>
     public void Dispose()
     {
+        // Returns once the callback does, if that is running: nobody cuts it off for this client any more.
         _client.Dispose();
-        _wheel.Remove(this);
-        _source.Dispose();
-    }
-
-    /// <summary>The time of the wheel that is this far away; zero is never.</summary>
-    internal long EndOf(TimeSpan after) => after > TimeSpan.Zero ? _wheel.Now + (long)after.TotalMilliseconds : Never;
-
-    internal bool IsDue(long now) =>
-        Expired(now) != CutOff.None || IsQuietAt(now)
-        || Volatile.Read(ref _first)?.IsDue(now) == true || Volatile.Read(ref _second)?.IsDue(now) == true;
-
-    internal void Fire(long now)
-    {
-        Volatile.Read(ref _first)?.Fire(now);
-        Volatile.Read(ref _second)?.Fire(now);
-        if (Expired(now) is not CutOff.None and var reason)
+        if (!_wheel.Remove(this))
         {
-            Cut(reason);
-            if (reason == CutOff.StalledReader)
-            {
-                Volatile.Read(ref _abort)?.Invoke();
-            }
-        }
-        else if (IsQuietAt(now))
-        {
-            _sleeper?.Wake();
+            _source.Dispose();
         }
     }
 
-    private bool IsQuietAt(long now) => Volatile.Read(ref _heartbeat) is > 0 and var heartbeat && now - Volatile.Read(ref _lastSign) >= heartbeat;
+    internal void CutOffBy(CancellationToken clientGone) =>
+        _client = clientGone.UnsafeRegister(static state => ((ExchangeClock)state!).Cut(CutOff.ClientGone), this);
 
-    private CutOff Expired(long now)
+    /// <summary>It has been taken out of the wheel's stripe to be looked at: who did that may hold it for longer than the exchange lasts.</summary>
+    internal void NoteListed() => _course.IsListed = true;
+
+    /// <summary>
+    /// Makes it as new, if nobody can hold it or its token any more: the wheel has taken it out of no stripe, its client's callback is
+    /// gone, its token went to nobody who might keep it, and it was not cut off.
+    /// </summary>
+    /// <returns>False: it ends with its exchange.</returns>
+    internal bool TryRenew()
     {
-        // What was cut off may still be saying so to a client that does not read.
-        if (Volatile.Read(ref _reason) != 0)
+        if (!_mayServeAgain || _course.IsListed || _course.IsHandedOut || _course.Reason != 0 || !_source.TryReset())
         {
-            return StalledAt(now);
+            return false;
         }
 
-        if (now >= Volatile.Read(ref _phaseEnd))
-        {
-            return _phase;
-        }
-
-        if (now >= Volatile.Read(ref _patienceEnd))
-        {
-            return CutOff.Impatience;
-        }
-
-        if (now >= Volatile.Read(ref _totalEnd))
-        {
-            return CutOff.Total;
-        }
-
-        if (Volatile.Read(ref _idle) is > 0 and var idle && now - Volatile.Read(ref _lastRead) >= idle)
-        {
-            // What waits for its client cannot read: that is not the upstream's silence.
-            return Volatile.Read(ref _waitingForReader) == Never ? CutOff.Idle : StalledAt(now);
-        }
-
-        return StalledAt(now);
+        (_client, _course) = (default, new Course());
+        return true;
     }
 
-    private CutOff StalledAt(long now)
+    /// <summary>All that is of one exchange: who serves again begins with a new one, so that nothing can be left of the last.</summary>
+    private struct Course()
     {
-        if (Volatile.Read(ref _stall) is not (> 0 and var stall)
-            || Volatile.Read(ref _waitingForReader) is var since && (since == Never || now - since < stall))
-        {
-            return CutOff.None;
-        }
+        public long PhaseEnd = Never;
+        public CutOff Phase;
+        public long TotalEnd = Never;
+        public long PatienceEnd = Never;
+        public long Idle;
+        public long LastRead;
+        public long Heartbeat;
+        public long LastSign;
+        public ISleeper? Sleeper;
+        public long Stall;
+        public object? Reader;
+        public Func<object, long>? Progress;
+        public long Taken;
+        public Action? Abort;
+        public long WaitingForReader = Never;
+        public int Reason;
+        public KeyHold Key;
 
-        // Slow but moving: never cut.
-        if (TakenByReader() is var taken && taken > _taken)
-        {
-            _taken = taken;
-            Interlocked.CompareExchange(ref _waitingForReader, now, since);
-            return CutOff.None;
-        }
-
-        return CutOff.StalledReader;
+        // At most two at once: an attempt and its hedge.
+        public Attempt? First;
+        public Attempt? Second;
+        public bool IsHandedOut;
+        public bool IsListed;
     }
 }

@@ -36,7 +36,7 @@ internal sealed class RequestReader(IEnumerable<IRequestFilter> filters, BodyBud
         }
 
         clock.BeginBody(limits.BodyTime);
-        if (!(await BodyReader.ReadAsync(request, limits, budget, clock.Token)).TryGet(out var body, out var error))
+        if (!(await BodyReader.ReadAsync(request, limits, budget, clock.OwnToken)).TryGet(out var body, out var error))
         {
             return error;
         }

@@ -5,7 +5,6 @@ namespace LlmProxy.Tests.Forwarding;
 
 internal sealed class AttemptTests
 {
-    private readonly CancellationToken _cancelled = new(canceled: true);
     private ClockWheel _wheel = null!;
     private ExchangeClock _clock = null!;
 
@@ -31,7 +30,7 @@ internal sealed class AttemptTests
         using var client = new UpstreamInvoker(copies);
         using var attempt = new Attempt(_clock, mayFollow: false);
         using var message = new AttemptMessage(HttpMethod.Get, new Uri("http://upstream.test"));
-        await attempt.SendAsync(client, message, CancellationToken.None);
+        await attempt.SendAsync(client, message);
         Assert.That((Attempt.Of(message), Attempt.Of(end.Sent!)), Is.EqualTo((attempt, attempt)));
         Assert.That((client.IsPlain, end.Sent), Is.EqualTo((false, end.Sent)).And.Not.EqualTo((false, message)));
     }
@@ -44,7 +43,8 @@ internal sealed class AttemptTests
         using var bare = new UpstreamInvoker(sockets);
         using var message = new AttemptMessage(HttpMethod.Get, new Uri("http://127.0.0.1:1"));
         using var attempt = new Attempt(_clock, mayFollow: false);
-        _ = attempt.SendAsync(bare, message, _cancelled);
+        _clock.Cut(CutOff.ClientGone);
+        _ = attempt.SendAsync(bare, message);
         Assert.That((client.IsPlain, bare.IsPlain, message.Options.Count()), Is.EqualTo((false, true, 0)));
         Assert.That(Attempt.Of(message), Is.Not.Null);
     }
