@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
@@ -83,6 +84,7 @@ internal sealed partial class LlmProxyMiddleware(
     }
 
     /// <returns>The error that is to be answered; null once an answer has begun.</returns>
+    [AsyncMethodBuilder(typeof(ReusingMethodBuilder<>))]
     private async ValueTask<ProxyError?> ServeAsync(
         HttpContext http, ClientHeaders seen, EndpointMatch match, LlmProxySnapshot snapshot, Exchange exchange)
     {

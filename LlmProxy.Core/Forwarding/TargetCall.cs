@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Protocol;
 
@@ -12,6 +13,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
     private long _began;
 
     /// <summary>Asks, and tells what is known of the upstream by it.</summary>
+    [AsyncMethodBuilder(typeof(ReusingMethodBuilder<>))]
     public async ValueTask<Result<UpstreamAnswer>> RunAsync()
     {
         var end = AttemptEnd.Unknown;
