@@ -25,10 +25,11 @@ internal sealed partial class LlmProxyMiddleware
         exchange.Model ??= route.Asked.Length > 0 ? DisplayText.Name(route.Asked) : null;
     }
 
+    /// <summary>Chooses who is asked, and makes what it takes for that. What the body asks for is that one's from here on: a stream lets go of it at its commit.</summary>
     /// <returns>Null if none of the route's targets may serve this request.</returns>
     private Answering? Select(
         HttpContext http, ClientHeaders seen, EndpointMatch match, Caller caller, LlmProxySnapshot snapshot,
-        in ReadRequest request, in RouteMatch route, ExchangeClock clock, Exchange exchange)
+        ref ReadRequest request, in RouteMatch route, ExchangeClock clock, Exchange exchange)
     {
         var endpoint = match.Endpoint!;
         if (!balancer.TrySelect(route, endpoint.Operation, caller, request, http.Request.Headers, out var selection))
@@ -43,6 +44,7 @@ internal sealed partial class LlmProxyMiddleware
             Seen = seen,
             WantsUsage = accountant.WantsUsage(exchange, route),
         };
+        request = request with { Fields = RequestFields.Gone };
         var answering = new Answering(this, http, clock, forward, caller, snapshot, exchange);
         clock.LimitTotal(answering.First.Timeouts.Total);
         exchange.Streamed = forward.WantsStream;

@@ -148,7 +148,7 @@ internal sealed partial class LlmProxyMiddleware
             }
 
             Remember(forward, caller, answer.Target, answer);
-            forward.Fields.ForgetPlaces();
+            forward.ForgetFields();
         }
 
         return result;

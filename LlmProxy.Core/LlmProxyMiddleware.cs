@@ -131,7 +131,7 @@ internal sealed partial class LlmProxyMiddleware(
             }
 
             // 6. Which target now?
-            using var answering = Select(http, seen, match, caller, snapshot, request, route, clock, exchange);
+            using var answering = Select(http, seen, match, caller, snapshot, ref request, route, clock, exchange);
 
             // 7. and 8. Ask until somebody commits, or wait for who asks the same; bring the answer to the client. 9. What happened?
             return answering is null ? NoTarget(match, request.Fields, route, caller, snapshot)

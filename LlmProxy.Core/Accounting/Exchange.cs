@@ -16,6 +16,7 @@ internal sealed class Exchange
     /// <summary>What it has set aside of its caller's limits. A field: it is used where it stands.</summary>
     public Lease Lease;
 
+    private readonly long _startedTicks;
     private StrongBox<RateView>? _rates;
 
     public required string Id { get; init; }
@@ -29,7 +30,11 @@ internal sealed class Exchange
     public long Started { get; init; }
 
     /// <summary>When it began, by the wall clock.</summary>
-    public DateTimeOffset StartedAt { get; init; }
+    public DateTimeOffset StartedAt
+    {
+        get => new(_startedTicks, TimeSpan.Zero);
+        init => _startedTicks = value.UtcTicks;
+    }
 
     /// <summary>When the first attempt was sent; later attempts do not move it.</summary>
     public long SentUpstream { get; set; }

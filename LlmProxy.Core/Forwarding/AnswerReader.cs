@@ -177,7 +177,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
         }
 
         var events = new ArrayBufferWriter<byte>(buffer.Length);
-        return isLast && request.Endpoint.Dialect.TryWriteAsStream(buffer.WrittenMemory, request.Fields.IncludesUsage, events)
+        return isLast && request.Endpoint.Dialect.TryWriteAsStream(buffer.WrittenMemory, request.IncludesUsage, events)
             ? await ReadEventsAsync(response, new MemoryStream(events.WrittenMemory.ToArray(), writable: false), json.Usage, json.RawUsage.In(buffer.Written).ToArray(), cancellation)
             : ProxyErrors.NotStreaming;
     }

@@ -44,7 +44,7 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
 
     /// <summary>What the stream must fulfil to be called whole.</summary>
     public static StreamExpectation Expect(ForwardRequest request, Upstream upstream) => new(
-        request.Fields.Choices,
+        request.Choices,
         upstream.Options.RequireFinishReason,
         request.Route.Route.PutsModelBack && request.Route.Asked.Length > 0 ? Target.Encode(request.Route.Asked) : default,
         upstream.MapsFinishReasons,

@@ -21,6 +21,9 @@ namespace LlmProxy.Core.Forwarding;
 internal sealed record ForwardRequest(
     Endpoint Endpoint, string Id, string Query, Selection Selection, RequestFields Fields, RequestBody Body, IHeaderDictionary Headers, string? TraceParent, string? TraceState)
 {
+    /// <summary>What the body asks for; nothing once that is forgotten.</summary>
+    public RequestFields Fields { get; private set; } = Fields;
+
     /// <summary>Whom to ask. A field, because it is no value: each choice changes it.</summary>
     public Selection Selection = Selection;
 
@@ -30,20 +33,33 @@ internal sealed record ForwardRequest(
     /// <summary>Which of the client's headers may matter.</summary>
     public ClientHeaders Seen { get; init; } = ClientHeaders.Unknown;
 
-    public bool WantsStream => Endpoint.CanStream && Fields.Stream;
+    public bool WantsStream { get; } = Endpoint.CanStream && Fields.Stream;
+
+    /// <summary>The client asks for usage in its stream.</summary>
+    public bool IncludesUsage { get; } = Fields.IncludesUsage;
+
+    /// <summary>How many choices are asked for, from 1.</summary>
+    public int Choices { get; } = Fields.Choices;
 
     /// <summary>Somebody counts what it uses, and its client did not ask for that.</summary>
     public bool WantsUsage { get; init; }
 
     /// <summary>Is that upstream asked for usage in the client's place?</summary>
     public bool AsksForUsage(Upstream upstream) =>
-        WantsUsage && WantsStream && !Fields.IncludesUsage && Endpoint.Dialect.AsksForUsage && upstream.Options.IncludeUsage;
+        WantsUsage && WantsStream && !IncludesUsage && Endpoint.Dialect.AsksForUsage && upstream.Options.IncludeUsage;
 
     /// <summary>It is about something that the upstream keeps: that this is not found says nothing about the model.</summary>
     public bool NamesStored => Endpoint.HasId || (Endpoint.IsStored && (Fields.PreviousResponse ?? Fields.Conversation) is not null);
 
     /// <summary>Asks for events that are held; null where they are held until the commit.</summary>
     public HeldEvents? Held { get; } = Endpoint.CanStream && Fields.Stream && Endpoint.Dialect.ReleasesHeldEvents ? new HeldEvents() : null;
+
+    /// <summary>Nobody builds a request of them any more. A call that is shared has them as well: of its body there is nothing left either.</summary>
+    public void ForgetFields()
+    {
+        Fields.ForgetPlaces();
+        Fields = RequestFields.Gone;
+    }
 
     /// <summary>Past the commit no stream keeps its request: lets go of what only another attempt would need.</summary>
     public void Forget(UpstreamAnswer answer)
@@ -54,7 +70,7 @@ internal sealed record ForwardRequest(
             return;
         }
 
-        Fields.ForgetPlaces();
+        ForgetFields();
         if (Body.IsGivenBack)
         {
             answer.ForgetRequest(Body);

@@ -9,6 +9,8 @@ namespace LlmProxy.Core.Protocol;
 internal sealed partial class RequestFields
 {
     // Visible ASCII and the space, without quote and backslash.
+    private static readonly RecentTexts _models = new();
+
     private static readonly SearchValues<byte> _plainText =
         SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(static c => (byte)c).Where(static c => c is not ((byte)'"' or (byte)'\\'))]);
 
@@ -128,7 +130,7 @@ internal sealed partial class RequestFields
             return false;
         }
 
-        Model = Encoding.ASCII.GetString(text[1..^1]);
+        Model = _models.Of(text[1..^1]);
         return true;
     }
 

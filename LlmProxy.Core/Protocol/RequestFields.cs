@@ -57,6 +57,9 @@ internal sealed partial class RequestFields
     /// <param name="stream">It asks for a stream by other means.</param>
     public static RequestFields Bodyless(bool stream) => new() { Names = FieldNames.Standard, Stream = stream };
 
+    /// <summary>What is left of fields that nobody needs any more.</summary>
+    public static RequestFields Gone { get; } = Bodyless(stream: false);
+
     /// <summary>Reads a body.</summary>
     /// <param name="body">All of it.</param>
     /// <param name="names">What to look for.</param>

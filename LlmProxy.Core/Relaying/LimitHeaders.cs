@@ -10,6 +10,8 @@ internal static class LimitHeaders
     // Limits are of a minute, and no window is longer.
     private static readonly string[] _durations = [.. Enumerable.Range(0, RateWindows.Length + 1).Select(static seconds => Words(seconds))];
 
+    private static readonly NumberTexts _limits = new();
+
     /// <param name="headers">Of the answer.</param>
     /// <param name="rates">What is left.</param>
     /// <param name="now">For Anthropic's form, which names a time; null where nobody looks for that form.</param>
@@ -17,14 +19,14 @@ internal static class LimitHeaders
     {
         if (rates.Requests.Limit > 0)
         {
-            headers["x-ratelimit-limit-requests"] = Text(rates.Requests.Limit);
+            headers["x-ratelimit-limit-requests"] = _limits.Of(rates.Requests.Limit);
             headers["x-ratelimit-remaining-requests"] = Text(rates.Requests.Remaining);
             headers["x-ratelimit-reset-requests"] = Duration(rates.Requests.ResetSeconds);
         }
 
         if (rates.Tokens.Limit > 0)
         {
-            headers["x-ratelimit-limit-tokens"] = Text(rates.Tokens.Limit);
+            headers["x-ratelimit-limit-tokens"] = _limits.Of(rates.Tokens.Limit);
             headers["x-ratelimit-remaining-tokens"] = Text(rates.Tokens.Remaining);
             headers["x-ratelimit-reset-tokens"] = Duration(rates.Tokens.ResetSeconds);
         }
@@ -43,14 +45,14 @@ internal static class LimitHeaders
     {
         if (rates.Requests.Limit > 0)
         {
-            headers["anthropic-ratelimit-requests-limit"] = Text(rates.Requests.Limit);
+            headers["anthropic-ratelimit-requests-limit"] = _limits.Of(rates.Requests.Limit);
             headers["anthropic-ratelimit-requests-remaining"] = Text(rates.Requests.Remaining);
             headers["anthropic-ratelimit-requests-reset"] = Time(now, rates.Requests.ResetSeconds);
         }
 
         if (rates.Tokens.Limit > 0)
         {
-            headers["anthropic-ratelimit-tokens-limit"] = Text(rates.Tokens.Limit);
+            headers["anthropic-ratelimit-tokens-limit"] = _limits.Of(rates.Tokens.Limit);
             headers["anthropic-ratelimit-tokens-remaining"] = Text(rates.Tokens.Remaining);
             headers["anthropic-ratelimit-tokens-reset"] = Time(now, rates.Tokens.ResetSeconds);
         }

@@ -59,7 +59,8 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         sending = default;
         if (!result.TryGet(out var events, out var failure))
         {
-            return await FailAsync(plan, client, failure);
+            // Where a heartbeat has sent the status, the failure is told in the stream.
+            return client.HasBegun && failure.Status != 499 ? await FailAsync(plan, client, failure) : failure;
         }
 
         using (events)
@@ -167,14 +168,8 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         }
     }
 
-    /// <summary>Nothing committed. If a heartbeat has sent the status, the failure is told in the stream.</summary>
-    private async ValueTask<Result<RelayOutcome>> FailAsync(RelayPlan plan, ClientStream client, ProxyError error)
+    private async ValueTask<RelayOutcome> FailAsync(RelayPlan plan, ClientStream client, ProxyError error)
     {
-        if (!client.HasBegun || error.Status == 499)
-        {
-            return error;
-        }
-
         var output = new System.Buffers.ArrayBufferWriter<byte>(512);
         CreateInspector(plan, plan.First).WriteErrorEvent(error, ErrorText.Compose(error, plan.Contact), plan.Headers().RequestId, output);
         client.Write(output.WrittenSpan);
