@@ -1,5 +1,6 @@
 using LlmProxy.Core.Accounting;
 using LlmProxy.Core.Authentication;
+using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Forwarding;
 using LlmProxy.Core.Protocol;
@@ -104,8 +105,14 @@ internal sealed partial class LlmProxyMiddleware
     /// <summary>An answer on its way: what the stages that bring it have to tell is written down here.</summary>
     private sealed class Answering(
         LlmProxyMiddleware proxy, HttpContext http, ExchangeClock clock, ForwardRequest request, Caller caller, LlmProxySnapshot snapshot, Exchange exchange)
-        : RelayPlan(http, clock, request, request.Selection.First, caller.Id, snapshot.Options.Limits, snapshot.Options.Contact), IAttemptBooks, IDisposable
+        : RelayPlan(http, clock, request, request.Selection.First), IAttemptBooks, IDisposable
     {
+        public override string CallerId => caller.Id;
+
+        public override LimitOptions Limits => snapshot.Options.Limits;
+
+        public override string? Contact => snapshot.Options.Contact;
+
         public Caller Caller => caller;
 
         public Exchange Exchange => exchange;

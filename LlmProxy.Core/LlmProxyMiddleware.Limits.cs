@@ -27,7 +27,7 @@ internal sealed partial class LlmProxyMiddleware
             return found;
         }
 
-        (exchange.Caller, exchange.Group, exchange.Key) = (caller.Id, caller.Group, caller);
+        exchange.Key = caller;
         return endpoint.IsLocal || (caller.Operations & endpoint.Operation) != 0 ? found : ProxyErrors.OperationNotAllowed(endpoint.Name);
     }
 

@@ -61,7 +61,6 @@ public class LedgerBenchmarks : IDisposable
             StartedAt = DateTimeOffset.UnixEpoch,
             Operation = "chat",
             Key = _caller,
-            Group = "engineering",
             Route = "claude-*",
             Upstream = "anthropic",
             UpstreamModel = "claude-sonnet-4-6",

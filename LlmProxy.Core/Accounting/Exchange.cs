@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using LlmProxy.Core.Admission;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Protocol;
@@ -17,11 +16,15 @@ internal sealed class Exchange
     public Lease Lease;
 
     private readonly long _startedTicks;
-    private StrongBox<RateView>? _rates;
+    private Seldom? _seldom;
 
     public required string Id { get; init; }
 
-    public string? ClientId { get; set; }
+    public string? ClientId
+    {
+        get => _seldom?.ClientId;
+        init => _ = value is null ? null : Box().ClientId = value;
+    }
 
     /// <summary>Of the configuration.</summary>
     public long Generation { get; set; }
@@ -50,9 +53,9 @@ internal sealed class Exchange
     /// <summary>The operation in the words of the GenAI conventions.</summary>
     public string? GenAiOperation { get; set; }
 
-    public string? Caller { get; set; }
+    public string? Caller => Key?.Id;
 
-    public string? Group { get; set; }
+    public string? Group => Key?.Group;
 
     public string? Model { get; set; }
 
@@ -77,20 +80,24 @@ internal sealed class Exchange
     /// <summary>A limit of its caller's has stopped it.</summary>
     public bool IsRefused { get; set; }
 
-    /// <summary>What its caller's limits have left, where it was refused for one of them. In a box, for few are.</summary>
+    /// <summary>What its caller's limits have left, where it was refused for one of them.</summary>
     public RateView Rates
     {
-        get => _rates?.Value ?? default;
-        set => _rates = new StrongBox<RateView>(value);
+        get => _seldom?.Rates ?? default;
+        set => Box().Rates = value;
     }
 
     public int Attempts { get; set; }
 
     /// <summary>The attempts that have ended, once there is more to tell than that the first has answered; null before.</summary>
-    public IReadOnlyList<AttemptRecord>? Tried { get; private set; }
+    public IReadOnlyList<AttemptRecord>? Tried => _seldom?.Tried;
 
     /// <summary>The exchange that answers for the call that this one shared; null if it is this one, or none was shared.</summary>
-    public string? CoalescedWith { get; set; }
+    public string? CoalescedWith
+    {
+        get => _seldom?.CoalescedWith;
+        set => _ = value is null && _seldom is null ? null : Box().CoalescedWith = value;
+    }
 
     public int Status { get; set; }
 
@@ -137,7 +144,11 @@ internal sealed class Exchange
     public decimal? Cost { get; set; }
 
     /// <summary>What is paid for it beside its own answer.</summary>
-    public SideCosts? Side { get; set; }
+    public SideCosts? Side
+    {
+        get => _seldom?.Side;
+        set => Box().Side = value;
+    }
 
     /// <summary>Tokens of its prompt as estimated; 0 if that was not asked for.</summary>
     public long PromptTokens { get; set; }
@@ -167,7 +178,11 @@ internal sealed class Exchange
     public int ClientRetries { get; set; }
 
     /// <summary>The trace's activity, if anybody listens.</summary>
-    public Activity? Activity { get; init; }
+    public Activity? Activity
+    {
+        get => _seldom?.Activity;
+        init => _ = value is null ? null : Box().Activity = value;
+    }
 
     /// <summary>It is one of those that are served at one time.</summary>
     public bool HasEntered { get; set; }
@@ -176,5 +191,19 @@ internal sealed class Exchange
     public bool IsComplete { get; set; }
 
     /// <summary>An attempt has ended. A new list each time: a call that others share may still be noted when this exchange is complete.</summary>
-    public void NoteTried(AttemptRecord attempt) => Tried = [.. Tried ?? [], attempt];
+    public void NoteTried(AttemptRecord attempt) => Box().Tried = [.. Tried ?? [], attempt];
+
+    // Two may need it at one moment: the exchange, and a call that it shares with others.
+    private Seldom Box() => Volatile.Read(ref _seldom) ?? Interlocked.CompareExchange(ref _seldom, new Seldom(), null) ?? _seldom;
+
+    /// <summary>What few have: no other makes room for it.</summary>
+    private sealed class Seldom
+    {
+        public string? ClientId;
+        public RateView Rates;
+        public IReadOnlyList<AttemptRecord>? Tried;
+        public string? CoalescedWith;
+        public SideCosts? Side;
+        public Activity? Activity;
+    }
 }

@@ -12,12 +12,7 @@ namespace LlmProxy.Core.Relaying;
 /// <param name="clock">The exchange's.</param>
 /// <param name="request">What was asked for.</param>
 /// <param name="first">The first who may answer: its clocks and rules hold until somebody does.</param>
-/// <param name="callerId">For the filters.</param>
-/// <param name="limits">Sizes.</param>
-/// <param name="contact">Whom a refused caller should ask.</param>
-internal abstract class RelayPlan(
-    HttpContext http, ExchangeClock clock, ForwardRequest request, Target first, string callerId, LimitOptions limits, string? contact)
-    : IRelayBooks
+internal abstract class RelayPlan(HttpContext http, ExchangeClock clock, ForwardRequest request, Target first) : IRelayBooks
 {
     public HttpContext Http => http;
 
@@ -27,11 +22,14 @@ internal abstract class RelayPlan(
 
     public Target First => first;
 
-    public string CallerId => callerId;
+    /// <summary>For the filters.</summary>
+    public abstract string CallerId { get; }
 
-    public LimitOptions Limits => limits;
+    /// <summary>Sizes.</summary>
+    public abstract LimitOptions Limits { get; }
 
-    public string? Contact => contact;
+    /// <summary>Whom a refused caller should ask.</summary>
+    public abstract string? Contact { get; }
 
     /// <summary>Makes our headers, at the moment they are sent.</summary>
     public abstract ResponseHeaders Headers();

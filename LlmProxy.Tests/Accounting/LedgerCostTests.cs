@@ -57,7 +57,6 @@ internal sealed class LedgerCostTests
         StartedAt = DateTimeOffset.UnixEpoch,
         Operation = "chat",
         Key = caller,
-        Group = "engineering",
         Route = "claude-*",
         Upstream = "anthropic",
         UpstreamModel = "claude-sonnet-4-6",

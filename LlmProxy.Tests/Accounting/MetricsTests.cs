@@ -1,4 +1,5 @@
 using LlmProxy.Core.Accounting;
+using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Protocol;
 using NUnit.Framework;
 
@@ -145,7 +146,7 @@ internal sealed class MetricsTests
         _books.Accountant.AuthFailed("b");
         var exchange = _books.Accountant.Begin();
         (exchange.Upstream, exchange.Truncated, exchange.MissingDone, exchange.DoneWithoutFinish) = ("b", true, true, true);
-        (exchange.Group, exchange.ClientRetries) = ("team", 2);
+        (exchange.Key, exchange.ClientRetries) = (new Caller("app", "team", [], debug: false), 2);
         _books.Accountant.Complete(exchange);
 
         Assert.Multiple(() =>

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using LlmProxy.Core.Authentication;
 using LlmProxy.Core.Balancing;
 using LlmProxy.Core.Configuration;
@@ -17,10 +18,11 @@ internal static class Asked
     /// <param name="path">Of the endpoint, as the table has it.</param>
     /// <param name="stream">A stream is asked for.</param>
     /// <param name="id">What stands in the path where it has an id.</param>
-    public static ForwardRequest For(string path, bool stream = true, string id = "")
+    /// <param name="json">The body; null for one with nothing but a model.</param>
+    public static ForwardRequest For(string path, bool stream = true, string id = "", string? json = null)
     {
         var endpoint = EndpointTable.Rows.First(row => row.Path == path);
-        var body = new ReadOnlySequence<byte>(stream ? "{\"model\":\"m\",\"stream\":true}"u8.ToArray() : "{\"model\":\"m\"}"u8.ToArray());
+        var body = new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(json ?? (stream ? """{"model":"m","stream":true}""" : """{"model":"m"}""")));
         var fields = RequestFields.Read(body, FieldNames.Standard).Value!;
         var options = new LlmProxyOptions();
         options.Upstreams["a"] = new UpstreamOptions { Url = new Uri("http://up.example") };

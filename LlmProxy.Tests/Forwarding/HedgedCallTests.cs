@@ -88,8 +88,7 @@ internal sealed class HedgedCallTests
     [TestCase("{\"model\":\"m\",\"previous_response_id\":\"resp_1\"}", false)]
     public void What_an_upstream_keeps_is_not_asked_for_twice_even_if_nobody_remembers_which_it_is(string body, bool suits)
     {
-        var bytes = new ReadOnlySequence<byte>(System.Text.Encoding.UTF8.GetBytes(body));
-        ForwardRequest request = Asked.For("/responses") with { Selection = _choosing.Select(), Fields = RequestFields.Read(bytes, FieldNames.Standard).Value! };
+        var request = Asked.For("/responses", json: body) with { Selection = _choosing.Select() };
         Assert.That(HedgedCall.Suits(request), Is.EqualTo(suits));
     }
 
