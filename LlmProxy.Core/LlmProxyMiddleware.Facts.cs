@@ -33,7 +33,7 @@ internal sealed partial class LlmProxyMiddleware
         return exchange;
     }
 
-    /// <summary>What is refused whatever it asks for. Who is not, is inside until <see cref="InvokeAsync"/> ends.</summary>
+    /// <summary>What is refused whatever it asks for. Who is not, is inside until <see cref="RunAsync"/> ends.</summary>
     private ProxyError? RefuseUnread(HttpRequest request, ClientHeaders seen, LimitOptions limits, Exchange exchange) =>
         lifetime.RefusesNew ? ProxyErrors.RefusedWhileStopping
         : !(exchange.HasEntered = gate.TryEnter(limits.Concurrent)) ? ProxyErrors.Busy

@@ -36,7 +36,10 @@ internal sealed partial class LlmProxyMiddleware(
     /// <summary>Answers a request.</summary>
     /// <param name="http">The request.</param>
     /// <param name="path">Its path behind the prefix.</param>
-    public async Task InvokeAsync(HttpContext http, string path)
+    public Task InvokeAsync(HttpContext http, string path) => RunAsync(http, path).AsTask();
+
+    [AsyncMethodBuilder(typeof(ReusingMethodBuilder))]
+    private async ValueTask RunAsync(HttpContext http, string path)
     {
         var seen = ClientHeaderScan.Of(http.Request.Headers);
         var exchange = Begin(http, seen);
@@ -89,13 +92,12 @@ internal sealed partial class LlmProxyMiddleware(
         HttpContext http, ClientHeaders seen, EndpointMatch match, LlmProxySnapshot snapshot, Exchange exchange)
     {
         // 1. Which operation is this? 2. Who calls?
-        var endpoint = match.Endpoint!;
-        if (!Identify(http, seen, endpoint, snapshot, exchange, out var key).TryGet(out var caller, out var error))
+        if (!Identify(http, seen, match.Endpoint!, snapshot, exchange, out var key).TryGet(out var caller, out var error))
         {
             return error;
         }
 
-        if (endpoint.IsLocal)
+        if (match.Endpoint!.IsLocal)
         {
             return await AnswerLocallyAsync(http, match, caller, snapshot, exchange);
         }
@@ -125,7 +127,7 @@ internal sealed partial class LlmProxyMiddleware(
             }
 
             // 5. May it run now? What it may use is set aside.
-            if (await AdmitAsync(http, match.Endpoint!, caller, request, route, snapshot, exchange) is { } refused)
+            if (await AdmitAsync(http, match.Endpoint, caller, request, route, snapshot, exchange) is { } refused)
             {
                 return refused;
             }

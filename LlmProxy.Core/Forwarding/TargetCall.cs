@@ -64,11 +64,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
         }
         finally
         {
-            var ending = EndAsync(end, result);
-            if (!ending.IsCompletedSuccessfully)
-            {
-                await ending;
-            }
+            await EndAsync(end, result);
         }
 
         return result;

@@ -21,6 +21,9 @@ internal struct ReusingMethodBuilder<TResult>
 
     public readonly ValueTask<TResult> Task => _held is null ? new(_result) : new(_held, _held.Version);
 
+    /// <summary>The same for who asks for no result.</summary>
+    public readonly ValueTask Ended => _held is null ? default : new(_held, _held.Version);
+
     [SuppressMessage("Design", "CA1000:Do not declare static members on generic types", Justification = "The compiler calls it.")]
     public static ReusingMethodBuilder<TResult> Create() => default;
 
@@ -43,7 +46,7 @@ internal struct ReusingMethodBuilder<TResult>
         }
     }
 
-    public void SetException(Exception exception) => (_held ??= new Held()).SetException(exception);
+    public void SetException(Exception exception) => (_held ??= new HeldFailure()).SetException(exception);
 
     public void AwaitOnCompleted<TAwaiter, TStateMachine>(ref TAwaiter awaiter, ref TStateMachine stateMachine)
         where TAwaiter : INotifyCompletion
@@ -67,8 +70,8 @@ internal struct ReusingMethodBuilder<TResult>
         return held.GoOn;
     }
 
-    /// <summary>A method that has not ended when it was returned from, or has failed.</summary>
-    private class Held : IValueTaskSource<TResult>
+    /// <summary>A method that waits, or has failed.</summary>
+    private abstract class Held : IValueTaskSource<TResult>, IValueTaskSource
     {
         private ManualResetValueTaskSourceCore<TResult> _core;
 
@@ -93,12 +96,20 @@ internal struct ReusingMethodBuilder<TResult>
             }
         }
 
+        void IValueTaskSource.GetResult(short token) => GetResult(token);
+
         public ValueTaskSourceStatus GetStatus(short token) => _core.GetStatus(token);
 
         public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
             _core.OnCompleted(continuation, state, token, flags);
 
-        protected virtual void GiveBack()
+        protected abstract void GiveBack();
+    }
+
+    /// <summary>A method that failed before it waited.</summary>
+    private sealed class HeldFailure : Held
+    {
+        protected override void GiveBack()
         {
         }
     }

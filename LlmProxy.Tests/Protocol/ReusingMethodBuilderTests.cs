@@ -127,6 +127,33 @@ internal sealed class ReusingMethodBuilderTests
         Assert.That(wrong, Is.Zero);
     }
 
+    [Test]
+    public async Task A_method_without_a_result_ends_or_fails_as_any_other()
+    {
+        var gate = new Gate();
+        for (var round = 0; round < 3; round++)
+        {
+            gate.Close();
+            var (ending, failing) = (EndAsync(gate, fails: false).AsTask(), default(Task));
+            Assert.That(ending.IsCompleted, Is.False);
+            gate.Open();
+            await ending;
+            gate.Close();
+            failing = EndAsync(gate, fails: true).AsTask();
+            gate.Open();
+            Assert.That(async () => await failing, Throws.TypeOf<FormatException>());
+            Assert.That(EndAsync(gate, fails: false).IsCompletedSuccessfully);
+            Assert.That(EndAsync(gate, fails: true).IsFaulted);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(ReusingMethodBuilder))]
+    private static async ValueTask EndAsync(Gate gate, bool fails)
+    {
+        await gate;
+        _ = fails ? throw new FormatException() : 0;
+    }
+
     private static void Wait(Gate gate)
     {
         gate.Close();
