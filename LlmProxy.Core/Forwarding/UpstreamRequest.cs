@@ -49,14 +49,22 @@ internal sealed record ForwardRequest(
         WantsUsage && WantsStream && !IncludesUsage && Endpoint.Dialect.AsksForUsage && upstream.Options.IncludeUsage;
 
     /// <summary>It is about something that the upstream keeps: that this is not found says nothing about the model.</summary>
-    public bool NamesStored => Endpoint.HasId || (Endpoint.IsStored && (Fields.PreviousResponse ?? Fields.Conversation) is not null);
+    public bool NamesStored { get; } = Endpoint.HasId || (Endpoint.IsStored && (Fields.PreviousResponse ?? Fields.Conversation) is not null);
 
     /// <summary>Asks for events that are held; null where they are held until the commit.</summary>
     public HeldEvents? Held { get; } = Endpoint.CanStream && Fields.Stream && Endpoint.Dialect.ReleasesHeldEvents ? new HeldEvents() : null;
 
-    /// <summary>Nobody builds a request of them any more. A call that is shared has them as well: of its body there is nothing left either.</summary>
+    /// <summary>
+    /// Nobody builds a request of them any more. Where a call is shared, its copy of the request keeps the same fields while it lasts, but for
+    /// their places in the body.
+    /// </summary>
     public void ForgetFields()
     {
+        if (ReferenceEquals(Fields, RequestFields.Gone))
+        {
+            return;
+        }
+
         Fields.ForgetPlaces();
         Fields = RequestFields.Gone;
     }

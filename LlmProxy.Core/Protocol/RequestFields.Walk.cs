@@ -8,9 +8,9 @@ namespace LlmProxy.Core.Protocol;
 /// <summary>The quick way, for a body with plain names.</summary>
 internal sealed partial class RequestFields
 {
-    // Visible ASCII and the space, without quote and backslash.
     private static readonly RecentTexts _models = new();
 
+    // Visible ASCII and the space, without quote and backslash.
     private static readonly SearchValues<byte> _plainText =
         SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(static c => (byte)c).Where(static c => c is not ((byte)'"' or (byte)'\\'))]);
 

@@ -7,7 +7,7 @@ namespace LlmProxy.Core.Protocol;
 
 /// <summary>
 /// Builds methods in which every request waits once: what holds the locals of one while it waits holds those of another request's next. The runtime's
-/// own (<see cref="PoolingAsyncValueTaskMethodBuilder{TResult}"/>) keeps two for each thread, of which most are in use where a thread serves many.
+/// own (<see cref="PoolingAsyncValueTaskMethodBuilder{TResult}"/>) keeps one for each thread and one for each core, which is few where a thread serves many.
 /// </summary>
 /// <remarks>
 /// What a method returns is awaited once, as with every <see cref="ValueTask{TResult}"/>. A second look finds another version and throws: it never
@@ -83,8 +83,12 @@ internal struct ReusingMethodBuilder<TResult>
 
         public TResult GetResult(short token)
         {
-            // Before anything else: who comes twice is refused, and gives back nothing.
-            _core.GetStatus(token);
+            // Before anything else: who comes twice, or too early, is refused and gives back nothing.
+            if (_core.GetStatus(token) == ValueTaskSourceStatus.Pending)
+            {
+                throw new InvalidOperationException("The method has not ended.");
+            }
+
             try
             {
                 return _core.GetResult(token);

@@ -49,6 +49,27 @@ internal sealed class AttemptTests
         Assert.That(Attempt.Of(message), Is.Not.Null);
     }
 
+    /// <summary>Who may look at a token later keeps its clock from the next exchange.</summary>
+    [TestCase(false, 1, true)]
+    [TestCase(false, 2, false)]
+    [TestCase(true, 1, false)]
+    public void Its_clock_serves_again_after_the_http_clients_own_first_version_and_nobody_else(bool hasHandler, int version, bool servesAgain)
+    {
+        using var sockets = new SocketsHttpHandler { ConnectCallback = static (_, _) => throw new IOException("nobody is there") };
+        using var client = new UpstreamInvoker(hasHandler ? new Copying { InnerHandler = sockets } : sockets);
+        using var message = new AttemptMessage(HttpMethod.Get, new Uri("http://127.0.0.1:1")) { Version = new Version(version, version == 1 ? 1 : 0), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        var clock = _wheel.Begin(CancellationToken.None, default);
+        using (var attempt = new Attempt(clock, mayFollow: false))
+        {
+            Assert.That(async () => await attempt.SendAsync(client, message), Throws.InstanceOf<Exception>());
+            Assert.That(clock.Reason, Is.EqualTo(CutOff.None));
+        }
+
+        clock.Dispose();
+        using var next = _wheel.Begin(CancellationToken.None, default);
+        Assert.That(ReferenceEquals(next, clock), Is.EqualTo(servesAgain));
+    }
+
     private sealed class Copying : DelegatingHandler
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -70,6 +70,19 @@ internal sealed class ReusingMethodBuilderTests
         Assert.That(second.GetAwaiter().GetResult(), Is.EqualTo("second"));
     }
 
+    [Test]
+    public void A_look_that_comes_too_early_is_refused_and_leaves_the_method_what_it_waits_in()
+    {
+        var (gate, other) = (new Gate(), new Gate());
+        var early = PassAsync(gate, "early");
+        Assert.That(() => early.GetAwaiter().GetResult(), Throws.InvalidOperationException);
+        var second = PassAsync(other, "second");
+        gate.Open();
+        Assert.That((early.GetAwaiter().GetResult(), second.IsCompleted), Is.EqualTo(("early", false)));
+        other.Open();
+        Assert.That(second.GetAwaiter().GetResult(), Is.EqualTo("second"));
+    }
+
     [TestCase(true)]
     [TestCase(false)]
     public void A_failure_is_thrown_where_it_is_waited_for_and_leaves_nothing_to_the_next(bool waits)
@@ -109,7 +122,7 @@ internal sealed class ReusingMethodBuilderTests
         }
 
         gate.Open();
-        Assert.That(without.GetAwaiter().GetResult().Item1, Is.EqualTo("of who opens"), "nothing of the flow that it waited in before");
+        Assert.That(without.GetAwaiter().GetResult(), Is.EqualTo(("of who opens", "of who opens")), "nothing of the flow that another waited in before");
     }
 
     [Test]
