@@ -57,7 +57,6 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         sending = default;
         if (!result.TryGet(out var events, out var failure))
         {
-            // Where a heartbeat has sent the status, the failure is told in the stream.
             return client.HasBegun && failure.Status != 499 ? await FailAsync(plan, client, failure) : failure;
         }
 
@@ -166,6 +165,7 @@ internal sealed class Relay(TimeProvider time, IEnumerable<IResponseFilter> filt
         }
     }
 
+    /// <summary>Nothing committed, but a heartbeat has sent the status: the failure is told in the stream.</summary>
     private async ValueTask<RelayOutcome> FailAsync(RelayPlan plan, ClientStream client, ProxyError error)
     {
         var output = new System.Buffers.ArrayBufferWriter<byte>(512);
