@@ -50,7 +50,7 @@ internal sealed partial class LlmProxyMiddleware
 
         if (attempt.Error is null)
         {
-            exchange.FirstEvent = time.GetTimestamp();
+            exchange.FirstEvent = attempt.Ended;
             NoteTarget(exchange, route, attempt.Target);
             Remember(forward, caller, attempt.Target, attempt.Answer!);
             forward.Forget(attempt.Answer!);
@@ -79,7 +79,7 @@ internal sealed partial class LlmProxyMiddleware
         if (attempt.Error is not null || exchange.Tried is not null || exchange.Attempts > 1)
         {
             var model = DisplayText.Name(attempt.Target.ModelFor(route.Star));
-            exchange.NoteTried(new AttemptRecord(upstream, model, attempt.Error?.Code ?? Exchange.Ok, time.GetElapsedTime(attempt.Began))
+            exchange.NoteTried(new AttemptRecord(upstream, model, attempt.Error?.Code ?? Exchange.Ok, time.GetElapsedTime(attempt.Began, attempt.Ended))
             {
                 InputTokens = attempt.IsSuperseded && attempt.Usage.Input >= 0 ? attempt.Usage.Input : null,
                 OutputTokens = attempt.IsSuperseded && attempt.Usage.Output >= 0 ? attempt.Usage.Output : null,

@@ -150,25 +150,26 @@ internal sealed partial class Journal(long capacity, long segmentSize) : IDispos
     }
 
     /// <summary>Keeps a row.</summary>
-    /// <param name="frame">See <see cref="JournalSegment.Close"/>.</param>
-    public KeptIn Append(ReadOnlySpan<byte> frame)
+    /// <param name="buffer">Begins with the frame, see <see cref="JournalSegment.Close"/>; what is behind it may be cleared.</param>
+    /// <param name="length">Of the frame.</param>
+    public KeptIn Append(Span<byte> buffer, int length)
     {
         lock (_lock)
         {
             // As short as a copy of a few hundred bytes: nobody waits for a disk in here.
-            if (_current is not null && (_current.TryAppend(frame) || (TryGoOn() && _current.TryAppend(frame))))
+            if (_current is not null && (_current.TryAppend(buffer, length) || (TryGoOn() && _current.TryAppend(buffer, length))))
             {
                 _appended++;
                 return KeptIn.File;
             }
 
-            if (_memoryBytes + frame.Length > MostInMemory)
+            if (_memoryBytes + length > MostInMemory)
             {
                 return KeptIn.Nothing;
             }
 
-            _memory.Enqueue(frame[JournalSegment.FrameHead..].ToArray());
-            _memoryBytes += frame.Length;
+            _memory.Enqueue(buffer[JournalSegment.FrameHead..length].ToArray());
+            _memoryBytes += length;
             _appended++;
             return KeptIn.Memory;
         }

@@ -19,6 +19,9 @@ internal sealed class JournalSegment : IDisposable
     public const int Head = 64;
     public const int FrameHead = 8;
 
+    /// <summary>So many bytes more than a frame needs at most let it be copied in blocks.</summary>
+    public const int Padding = Block.Size - 1;
+
     private const ulong Mark = 0x314C4E4A504D4C4C; // LLMPJNL1
     private const int ConfirmedAt = 16;
     private const int Page = 4096;
@@ -119,16 +122,18 @@ internal sealed class JournalSegment : IDisposable
     }
 
     /// <summary>Appends a frame, head included. One after another; whoever calls holds the journal's lock.</summary>
-    public bool TryAppend(ReadOnlySpan<byte> frame)
+    /// <param name="buffer">Begins with the frame. Where it is longer, up to <see cref="Padding"/> bytes behind that are cleared.</param>
+    /// <param name="length">Of the frame.</param>
+    public bool TryAppend(Span<byte> buffer, int length)
     {
         var end = _end;
-        if (Size - end < frame.Length)
+        if (Size - end < length)
         {
             return false;
         }
 
-        Put(end, frame);
-        Volatile.Write(ref _end, end + frame.Length);
+        Put(end, buffer, length);
+        Volatile.Write(ref _end, end + length);
         return true;
     }
 
@@ -201,23 +206,24 @@ internal sealed class JournalSegment : IDisposable
         _end = at;
     }
 
-    /// <summary>In blocks: what is copied to a mapped file goes value by value, and bytes are the smallest values.</summary>
-    private void Put(long at, ReadOnlySpan<byte> frame)
+    /// <summary>
+    /// At once and in blocks: what is copied to a mapped file goes value by value, bytes are the smallest values, and each copy
+    /// counts the file's holders up and down.
+    /// </summary>
+    private void Put(long at, Span<byte> buffer, int length)
     {
         var file = _view.SafeMemoryMappedViewHandle;
-        var whole = frame.Length & ~(Block.Size - 1);
-        file.WriteSpan((ulong)at, MemoryMarshal.Cast<byte, Block>(frame[..whole]));
-        var rest = frame[whole..];
-        if (Size - at - whole < Block.Size)
+        var blocks = (length + Block.Size - 1) & ~(Block.Size - 1);
+        if (blocks <= buffer.Length && blocks <= Size - at)
         {
-            file.WriteSpan((ulong)(at + whole), rest);
-            return;
+            // What is behind the frame is zero already, and has to stay so: it ends the file.
+            buffer[length..blocks].Clear();
+            file.WriteSpan((ulong)at, MemoryMarshal.Cast<byte, Block>(buffer[..blocks]));
         }
-
-        // What is behind the frame is zero already: nothing has been there yet.
-        var last = default(Block);
-        rest.CopyTo(MemoryMarshal.AsBytes(new Span<Block>(ref last)));
-        file.Write((ulong)(at + whole), last);
+        else
+        {
+            file.WriteSpan((ulong)at, buffer[..length]);
+        }
     }
 
     /// <summary>Fills a part of a buffer, and behind it, where there is room for that.</summary>

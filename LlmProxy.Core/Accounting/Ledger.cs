@@ -113,10 +113,10 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     /// <param name="rawUsage">Its raw usage, as bytes.</param>
     public void Append(LedgerRow row, ReadOnlySpan<byte> rawUsage)
     {
-        var frame = _frame ??= new byte[JournalSegment.FrameHead + RowCodec.Longest];
+        var frame = _frame ??= new byte[JournalSegment.FrameHead + RowCodec.Longest + JournalSegment.Padding];
         var length = JournalSegment.FrameHead + RowCodec.Write(row, rawUsage, frame.AsSpan(JournalSegment.FrameHead), _courses ??= new RowCourses());
         JournalSegment.Close(frame.AsSpan(0, length));
-        var kept = _journal.Append(frame.AsSpan(0, length));
+        var kept = _journal.Append(frame, length);
         if (kept != KeptIn.File)
         {
             NoteTrouble(kept);

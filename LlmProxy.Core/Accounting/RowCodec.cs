@@ -12,11 +12,12 @@ internal static class RowCodec
     /// <summary>Writes a row.</summary>
     /// <param name="row">What has no room in <paramref name="output"/> goes without its raw usage, and then without its attempts.</param>
     /// <param name="rawUsage">Its raw usage, in the place of its own.</param>
-    /// <param name="output">At least <see cref="Longest"/> bytes.</param>
+    /// <param name="output"><see cref="Longest"/> bytes; of more it uses no more than that.</param>
     /// <param name="known">Of the rows that the same thread wrote before.</param>
     /// <returns>How long it is.</returns>
     public static int Write(LedgerRow row, ReadOnlySpan<byte> rawUsage, Span<byte> output, RowCourses known)
     {
+        output = output.Length > Longest ? output[..Longest] : output;
         var writer = new RowWriter(output);
         Write(row, rawUsage, row.Tried, known, ref writer);
         if (writer.IsFull)

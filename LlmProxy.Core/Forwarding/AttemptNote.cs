@@ -34,6 +34,9 @@ internal interface IAttemptBooks
 /// <param name="Began">When it began, a timestamp.</param>
 internal readonly record struct AttemptNote(AttemptStage Stage, Target Target, ProxyError? Error, long Began)
 {
+    /// <summary>When it ended, a timestamp; 0 at all other stages.</summary>
+    public long Ended { get; init; }
+
     /// <summary>It was made because another was slow, beside it.</summary>
     public bool IsHedge { get; init; }
 

@@ -188,9 +188,10 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
     /// <returns>False if no byte of the request left us.</returns>
     private bool Settle(in Result<UpstreamAnswer> result, Attempt attempt)
     {
+        var ended = series.Time.GetTimestamp();
         if (result.TryGet(out var answer, out var error))
         {
-            candidate.Load.PaceOf(series.Request.WantsStream).Spoke(series.Time.GetElapsedTime(_began).TotalMilliseconds);
+            candidate.Load.PaceOf(series.Request.WantsStream).Spoke(series.Time.GetElapsedTime(_began, ended).TotalMilliseconds);
             answer.Own(attempt, candidate);
 
             if (racer is null)
@@ -210,7 +211,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
             series.CountSent();
         }
 
-        series.Note(NoteOf(AttemptStage.Ended, error, _began) with { Usage = attempt.Usage, Answer = answer, WasSent = attempt.WasSent });
+        series.Note(NoteOf(AttemptStage.Ended, error, _began) with { Ended = ended, Usage = attempt.Usage, Answer = answer, WasSent = attempt.WasSent });
         return isSent;
     }
 

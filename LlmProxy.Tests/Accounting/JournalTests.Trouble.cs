@@ -7,6 +7,15 @@ namespace LlmProxy.Tests.Accounting;
 internal sealed partial class JournalTests
 {
     [Test]
+    public void What_is_too_long_for_a_row_is_left_out_and_the_row_is_kept()
+    {
+        var room = RowCodec.Longest - Encode(Row(1) with { RawUsage = null }).Length;
+        LedgerRow read = RowCodec.Read(Encode(Row(1) with { RawUsage = new string('x', room) }));
+        Assert.That((read.Id, read.RawUsage, read.Cost), Is.EqualTo((Row(1).Id, null as string, Row(1).Cost)));
+        Assert.That(RowCodec.Read(Encode(Row(1) with { RawUsage = new string('x', room - 8) })).RawUsage, Has.Length.EqualTo(room - 8));
+    }
+
+    [Test]
     public void A_row_is_read_as_it_was_written_whatever_the_row_before_was()
     {
         var known = new KnownTexts();

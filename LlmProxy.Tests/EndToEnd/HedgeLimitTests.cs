@@ -154,11 +154,4 @@ public sealed class HedgeLimitTests : HedgeFixture
         Assert.That(Leaks.StateOf(App, "main").Breaker.IsOpen, Is.False);
         Assert.That((Upstream.Requests.Count, Second.Requests.Count), Is.EqualTo((6, 6)));
     }
-
-    private sealed class KeptRecords : IRecordSink
-    {
-        public List<ExchangeRecord> All { get; } = [];
-
-        public void Write(IReadOnlyList<ExchangeRecord> records) => All.AddRange(records);
-    }
 }
