@@ -105,19 +105,16 @@ internal sealed class Attempt : IDisposable
     /// <summary>Sends a request as this attempt.</summary>
     public Task<HttpResponseMessage> SendAsync(HttpMessageInvoker client, AttemptMessage message)
     {
-        if (message is AttemptMessage own)
+        message.Attempt = this;
+        if (message.Content is RequestContent content)
         {
-            own.Attempt = this;
-            if (own.Content is RequestContent content)
-            {
-                content.Attempt = this;
-            }
+            content.Attempt = this;
         }
 
         // The options are a dictionary, which costs more than all else of the message: only where somebody may send a copy.
         IsDirect = client is UpstreamInvoker { IsPlain: true };
         _isPlain = IsDirect && message.Version.Major == 1;
-        if (!IsDirect || message is not AttemptMessage)
+        if (!IsDirect)
         {
             message.Options.Set(_key, this);
         }
