@@ -222,6 +222,7 @@ internal sealed class JournalSegment : IDisposable
         }
         else
         {
+            // Once in a file: its last.
             file.WriteSpan((ulong)at, buffer[..length]);
         }
     }

@@ -232,16 +232,13 @@ internal sealed partial class Breaker
 
     private sealed class AttemptFailedException : Exception;
 
-    /// <summary>
-    /// Polly reads the time of the day: a clock that is put back would keep a circuit open for as long. It is the clock of the
-    /// breaker's own times, or one of them would let a probe through while the other does not count it yet.
-    /// </summary>
+    /// <summary>Polly reads the time of the day: a clock that is put back would keep a circuit open for as long.</summary>
     private sealed class SteadyTime(TimeProvider time) : TimeProvider
     {
         private readonly DateTimeOffset _began = time.GetUtcNow();
-        private readonly long _origin = Clock.Ms(time);
+        private readonly long _origin = time.GetTimestamp();
 
-        public override DateTimeOffset GetUtcNow() => _began.AddMilliseconds(Clock.Ms(time) - _origin);
+        public override DateTimeOffset GetUtcNow() => _began + time.GetElapsedTime(_origin);
     }
 }
 
@@ -251,12 +248,11 @@ internal sealed partial class Breaker
 /// <param name="IsForced">It was let through though the breaker was open.</param>
 internal readonly record struct BreakerPass(int Changes, long Probe, bool IsForced);
 
-/// <summary>
-/// Milliseconds of a time provider, for what is compared and never shown. Of the system's own by its coarse clock, which a request
-/// reads several times: it costs a fifth of the exact one and is some milliseconds behind.
-/// </summary>
+/// <summary>Milliseconds of a time provider, of which live states count theirs.</summary>
 internal static class Clock
 {
-    public static long Ms(TimeProvider time) =>
-        time == TimeProvider.System ? Environment.TickCount64 : (long)(time.GetTimestamp() * (1000.0 / time.TimestampFrequency));
+    public static long Ms(TimeProvider time) => Ms(time, time.GetTimestamp());
+
+    /// <summary>The same of a moment that was looked at already.</summary>
+    public static long Ms(TimeProvider time, long timestamp) => (long)(timestamp * (1000.0 / time.TimestampFrequency));
 }

@@ -53,9 +53,13 @@ internal sealed class Pace(TimeProvider time)
 
     /// <summary>A request that was begun heard the first of its answer.</summary>
     /// <param name="milliseconds">After so long.</param>
-    public void Spoke(double milliseconds)
+    public void Spoke(double milliseconds) => Spoke(milliseconds, Clock.Ms(time));
+
+    /// <summary>The same, at a moment that is known.</summary>
+    /// <param name="milliseconds">After so long.</param>
+    /// <param name="now">Milliseconds of <see cref="Clock"/>.</param>
+    public void Spoke(double milliseconds, long now)
     {
-        var now = Clock.Ms(time);
         var known = BitConverter.Int64BitsToDouble(Volatile.Read(ref _known));
 
         // What has faded is not mixed in: who was slow long ago begins anew.

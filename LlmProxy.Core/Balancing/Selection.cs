@@ -81,9 +81,14 @@ internal partial struct Selection
     /// <summary>Picks the next to ask, which is not picked again. Null if nobody can be asked.</summary>
     /// <param name="standing">How it was come by.</param>
     /// <param name="mayWait">One may be picked whose places are taken.</param>
-    public Candidate? Next(out Standing standing, bool mayWait = true)
+    public Candidate? Next(out Standing standing, bool mayWait = true) => Next(Clock.Ms(_time), out standing, mayWait);
+
+    /// <summary>The same, at a moment that is known.</summary>
+    /// <param name="now">Milliseconds of <see cref="Clock"/>.</param>
+    /// <param name="standing">How it was come by.</param>
+    /// <param name="mayWait">One may be picked whose places are taken.</param>
+    public Candidate? Next(long now, out Standing standing, bool mayWait = true)
     {
-        var now = Clock.Ms(_time);
         while (_open != 0)
         {
             var ready = ReadyAt(now, out var full);

@@ -115,7 +115,7 @@ internal sealed partial class ClockWheel : IDisposable
 
     private bool IsSystem => _time == TimeProvider.System;
 
-    // Each request does, and the system's coarse clock is fine enough for steps that are twenty times as long and more.
+    // Each request does, and the system's coarse clock, which costs a fifth of the exact one, is fine enough beside steps of 100 ms.
     private long Measure() => IsSystem ? Environment.TickCount64 - _origin : (long)_time.GetElapsedTime(_origin).TotalMilliseconds;
 
     private void Run()

@@ -22,8 +22,9 @@ internal sealed class Failover(AttemptSeries series)
     /// <summary>Asks until somebody commits, nobody is left, or another would do no better. By then the request's body is needed no more.</summary>
     public static ValueTask<Result<UpstreamAnswer>> RunAsync(AttemptSeries series)
     {
-        series.Selection.State.Extra.Count(series.Now);
-        var candidate = series.Selection.Next(out var standing);
+        var now = series.Now;
+        series.Selection.State.Extra.Count(now);
+        var candidate = series.Selection.Next(now, out var standing);
 
         // What a single target says is the outcome, and nothing here waits for that: each method that waits costs every request.
         if (candidate is not null && series.Selection.Count == 1 && TryPlan(series, candidate, out var parts, out _) && candidate.State.Places.TryEnter())

@@ -10,7 +10,9 @@ namespace LlmProxy.Core.Forwarding;
 /// </summary>
 internal sealed class TargetCall(AttemptSeries series, Candidate candidate, ProbeRight right, BodyPart[] parts, BreakerPass pass, Racer? racer)
 {
+    // Timestamps; the clock is looked at once for all who want to know either.
     private long _began;
+    private long _ended;
 
     /// <summary>Asks, and tells what is known of the upstream by it.</summary>
     [AsyncMethodBuilder(typeof(ReusingMethodBuilder<>))]
@@ -134,7 +136,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
         var model = candidate.Target.ModelFor(series.Selection.Star);
         if (error is null)
         {
-            candidate.State.Answered(model, series.Now);
+            candidate.State.Answered(model, Clock.Ms(series.Time, _ended));
             return AttemptEnd.Alive;
         }
 
@@ -188,10 +190,11 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
     /// <returns>False if no byte of the request left us.</returns>
     private bool Settle(in Result<UpstreamAnswer> result, Attempt attempt)
     {
-        var ended = series.Time.GetTimestamp();
+        _ended = series.Time.GetTimestamp();
         if (result.TryGet(out var answer, out var error))
         {
-            candidate.Load.PaceOf(series.Request.WantsStream).Spoke(series.Time.GetElapsedTime(_began, ended).TotalMilliseconds);
+            var passed = series.Time.GetElapsedTime(_began, _ended);
+            candidate.Load.PaceOf(series.Request.WantsStream).Spoke(passed.TotalMilliseconds, Clock.Ms(series.Time, _ended));
             answer.Own(attempt, candidate);
 
             if (racer is null)
@@ -211,7 +214,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
             series.CountSent();
         }
 
-        series.Note(NoteOf(AttemptStage.Ended, error, _began) with { Ended = ended, Usage = attempt.Usage, Answer = answer, WasSent = attempt.WasSent });
+        series.Note(NoteOf(AttemptStage.Ended, error, _began) with { Ended = _ended, Usage = attempt.Usage, Answer = answer, WasSent = attempt.WasSent });
         return isSent;
     }
 
