@@ -31,7 +31,7 @@ internal static class OwnProcess
         command.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1";
         command.Environment["DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT"] = "1";
         command.Environment["DOTNET_gcConcurrent"] = "0";
-        command.Environment["DOTNET_TieredPGO"] = "0";
+        command.Environment["DOTNET_TieredCompilation"] = "0";
         return command;
     }
 
