@@ -31,6 +31,8 @@ internal static class OwnProcess
         command.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1";
         command.Environment["DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT"] = "1";
         command.Environment["DOTNET_gcConcurrent"] = "0";
+
+        // A compiler in the background would take turns from the upstream, whose events would then come late and many at once.
         command.Environment["DOTNET_TieredCompilation"] = "0";
         return command;
     }
