@@ -9,19 +9,23 @@ internal sealed class PlainHttp : IDisposable
 {
     private readonly Socket _socket;
     private readonly byte[] _buffer = new byte[1 << 20];
+    private readonly Action<int>? _seen;
     private int _filled;
 
-    public PlainHttp(Socket socket)
+    /// <param name="socket">Its own from here on.</param>
+    /// <param name="seen">Is told how many events of a stream have come, whenever some did.</param>
+    public PlainHttp(Socket socket, Action<int>? seen = null)
     {
         _socket = socket;
+        _seen = seen;
         _socket.NoDelay = true;
     }
 
-    public static PlainHttp Connect(Uri address)
+    public static PlainHttp Connect(Uri address, Action<int>? seen = null)
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Connect(new IPEndPoint(IPAddress.Loopback, address.Port));
-        return new PlainHttp(socket);
+        return new PlainHttp(socket, seen);
     }
 
     public void Send(ReadOnlySpan<byte> bytes) => _socket.Send(bytes);
@@ -31,6 +35,7 @@ internal sealed class PlainHttp : IDisposable
     public ReadOnlySpan<byte> Read()
     {
         _filled = 0;
+        var events = 0;
         while (true)
         {
             if (_filled == _buffer.Length)
@@ -45,6 +50,13 @@ internal sealed class PlainHttp : IDisposable
             }
 
             _filled += count;
+            if (_seen is not null)
+            {
+                var before = events;
+                events = _buffer.AsSpan(0, _filled).Count("\n\n"u8);
+                _seen(events - before);
+            }
+
             if (IsWhole(_buffer.AsSpan(0, _filled)))
             {
                 return _buffer.AsSpan(0, _filled);

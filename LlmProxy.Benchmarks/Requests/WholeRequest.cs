@@ -27,13 +27,14 @@ internal sealed class WholeRequest : IDisposable
 
     /// <param name="events">Of each stream; 0 for whole answers.</param>
     /// <param name="instead">Makes what stands in the place of the proxy, for an upstream; null: the proxy.</param>
-    public WholeRequest(int events, Func<Uri, RequestDelegate>? instead = null)
+    /// <param name="isOneByOne">An event comes when the client has the one before it, else all at once.</param>
+    public WholeRequest(int events, Func<Uri, RequestDelegate>? instead = null, bool isOneByOne = false)
     {
-        _upstream = new PlainUpstream(events);
+        _upstream = new PlainUpstream(events, isOneByOne);
         _app = Start(_upstream.Url, instead?.Invoke(_upstream.Url));
         Listen();
         var address = new Uri(_app.Urls.First());
-        _client = PlainHttp.Connect(address);
+        _client = PlainHttp.Connect(address, isOneByOne ? _upstream.Seen : null);
         _direct = PlainHttp.Connect(_upstream.Url);
         var body = $$"""{"model":"gpt-5","messages":[{"role":"user","content":"Why does the build fail?"}],"max_completion_tokens":500{{(events > 0 ? ",\"stream\":true,\"stream_options\":{\"include_usage\":true}" : "")}}}""";
         _request = Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"""

@@ -35,6 +35,11 @@ internal sealed class UpstreamAnswer : IDisposable
     private Candidate? _candidate;
     private int _holdsPlace;
     private Stream? _body;
+    private UpstreamConnection? _connection;
+    private bool _isDirect;
+    private bool _mayWaitBelow;
+    private bool _waitsBelow;
+    private bool _isDrained;
 
     public UpstreamAnswer(HttpResponseMessage response, AnswerKind kind, byte[] rented, int length, Stream rest, JsonAnswer? json = null)
     {
@@ -105,6 +110,7 @@ internal sealed class UpstreamAnswer : IDisposable
     {
         _attempt = attempt.HasOwnClock ? attempt : null;
         _candidate = candidate;
+        _isDirect = attempt.IsDirect;
         _holdsPlace = 1;
     }
 
@@ -127,10 +133,48 @@ internal sealed class UpstreamAnswer : IDisposable
         if (_target is null && _response.Content.ReadAsStreamAsync() is { IsCompletedSuccessfully: true } opened)
         {
             _body = opened.Result;
+            _mayWaitBelow = _isDirect && _body == Rest
+                && _response.Headers.NonValidated.TryGetValues("Transfer-Encoding", out var encodings) && encodings.ToString() == "chunked";
             _response.Content = null;
             _response.Headers.Clear();
         }
     }
+
+    /// <summary>Waits until something more of <see cref="Rest"/> can be read, or its end. No memory is held meanwhile.</summary>
+    /// <remarks>
+    /// Where all that came of a chunked answer has been read, its connection itself is waited for: each wait at the HTTP client's stream
+    /// makes an object of 200 bytes. <see cref="EndWait"/> follows.
+    /// </remarks>
+    public ValueTask<int> WaitAsync(CancellationToken cancellation)
+    {
+        _waitsBelow = _isDrained && _connection is { IsInAnswer: true };
+        if (_waitsBelow)
+        {
+            return _connection!.WaitAsync(cancellation);
+        }
+
+        return _mayWaitBelow && _connection is null ? UpstreamConnection.WaitFor(Rest, cancellation, out _connection) : Rest.ReadAsync(Memory<byte>.Empty, cancellation);
+    }
+
+    /// <summary>The wait has ended.</summary>
+    /// <exception cref="IOException">It failed.</exception>
+    /// <exception cref="OperationCanceledException">It was cut off; the connection is closed.</exception>
+    public void EndWait(in ValueTaskAwaiter<int> wait)
+    {
+        try
+        {
+            wait.GetResult();
+        }
+        catch when (_waitsBelow)
+        {
+            // Nobody else reads it, and nobody else has it: its answer has not ended.
+            _connection!.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>So much of <see cref="Rest"/> was read into so much room.</summary>
+    public void NoteRead(int count, int room) => _isDrained = count < room;
 
     /// <summary>The same answer for one of several who read it. Nothing that it holds of the upstream is theirs to give back.</summary>
     /// <param name="read">What was read so far.</param>

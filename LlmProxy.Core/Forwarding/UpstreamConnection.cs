@@ -11,9 +11,19 @@ namespace LlmProxy.Core.Forwarding;
 /// <remarks>
 /// Each request waits for its first bytes here. The wait is an object of the connection's, not of each request: a stream has one
 /// reader, which begins no read before the one before it has ended.
+/// <para>
+/// Who reads an answer of many chunks may wait for the next here instead of at the HTTP client, which makes an object for each
+/// such wait: see <see cref="WaitAsync"/>.
+/// </para>
 /// </remarks>
 internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSource<int>
 {
+    [ThreadStatic]
+    private static bool _isSought;
+
+    [ThreadStatic]
+    private static UpstreamConnection? _found;
+
     private readonly Socket? _socket = SocketOf(inner);
     private ManualResetValueTaskSourceCore<int> _read;
     private ConfiguredValueTaskAwaitable<int>.ConfiguredValueTaskAwaiter _reading;
@@ -21,9 +31,17 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     private long _attempt;
     private volatile bool _isAnswered = true;
     private bool _isUsed;
+    private ChunkCourse _chunks = new();
+    private Memory<byte> _room;
 
     /// <summary>Something was read since the last request began.</summary>
     public bool IsAnswered => _isAnswered;
+
+    /// <summary>
+    /// The answer that is being read is one of chunks, if its head says so, and its end has not been read of this connection: something must
+    /// come. Then the HTTP client neither has ended it nor given the connection to another request.
+    /// </summary>
+    public bool IsInAnswer => _chunks.IsInside;
 
     public override bool CanRead => true;
 
@@ -41,8 +59,41 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
 
     // An answer's first bytes are noticed, also by a read that the HTTP client begins before it sends the request: it does so
     // when it takes a kept connection. Whatever is read later costs one look.
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        _isAnswered && !IsOfNextAttempt ? inner.ReadAsync(buffer, cancellationToken) : ReadFirstAsync(buffer, cancellationToken);
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (_isSought)
+        {
+            // Of two with encryption between them the one whose bytes are the answer's.
+            _found ??= this;
+        }
+
+        return _isAnswered && !_chunks.IsFollowing && !IsOfNextAttempt ? inner.ReadAsync(buffer, cancellationToken) : ReadNotedAsync(buffer, cancellationToken);
+    }
+
+    /// <summary>Waits for something to read of an answer's body as its reader would, and tells the connection that it comes from.</summary>
+    /// <param name="body">The HTTP client's own.</param>
+    /// <param name="cancellation">Ends the wait, and the connection.</param>
+    /// <param name="connection">Null if there is none of HTTP/1.1, or if something was there already.</param>
+    public static ValueTask<int> WaitFor(Stream body, CancellationToken cancellation, out UpstreamConnection? connection)
+    {
+        _isSought = true;
+        try
+        {
+            return body.ReadAsync(Memory<byte>.Empty, cancellation);
+        }
+        finally
+        {
+            connection = _found;
+            _isSought = false;
+            _found = null;
+        }
+    }
+
+    /// <summary>
+    /// Waits for more of an answer whose reader has been given all that came (<see cref="IsInAnswer"/>). Who is cut off here
+    /// disposes of the connection, as the HTTP client does.
+    /// </summary>
+    public ValueTask<int> WaitAsync(CancellationToken cancellation) => inner.ReadAsync(Memory<byte>.Empty, cancellation);
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -70,6 +121,7 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     public override int Read(Span<byte> buffer)
     {
         var count = inner.Read(buffer);
+        _chunks.Lose();
         _isAnswered |= count > 0;
         return count;
     }
@@ -133,12 +185,12 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     void IValueTaskSource<int>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _read.OnCompleted(continuation, state, token, flags);
 
-    private ValueTask<int> ReadFirstAsync(Memory<byte> buffer, CancellationToken cancellation)
+    private ValueTask<int> ReadNotedAsync(Memory<byte> buffer, CancellationToken cancellation)
     {
         var reading = inner.ReadAsync(buffer, cancellation);
         if (reading.IsCompletedSuccessfully)
         {
-            return new ValueTask<int>(Note(reading.Result));
+            return new ValueTask<int>(Note(buffer, reading.Result));
         }
 
         if (reading.IsCompleted)
@@ -147,6 +199,7 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
         }
 
         _read.Reset();
+        _room = buffer;
         _reading = reading.ConfigureAwait(false).GetAwaiter();
         _reading.UnsafeOnCompleted(_onRead ??= OnRead);
         return new ValueTask<int>(this, _read.Version);
@@ -155,12 +208,12 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     // Noted when it happens and not when somebody asks: what was answered while its request was still being written is never sent again.
     private void OnRead()
     {
-        var reading = _reading;
-        _reading = default;
+        var (reading, room) = (_reading, _room);
+        (_reading, _room) = (default, default);
         int count;
         try
         {
-            count = Note(reading.GetResult());
+            count = Note(room, reading.GetResult());
         }
         catch (Exception e)
         {
@@ -171,11 +224,12 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
         _read.SetResult(count);
     }
 
-    private int Note(int count)
+    private int Note(Memory<byte> room, int count)
     {
         if (count > 0)
         {
             _isAnswered = true;
+            _chunks.Follow(room.Span[..count]);
         }
 
         return count;
@@ -184,6 +238,7 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     // The first write after an answer is the next request, unless the answer came while its own request was still being sent.
     private void NoteWrite()
     {
+        _chunks.Expect();
         if (!_isAnswered || !IsOfNextAttempt)
         {
             _isUsed = true;

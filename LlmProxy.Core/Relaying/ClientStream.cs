@@ -154,11 +154,10 @@ internal sealed class ClientStream
             _writer.Advance(5);
         }
 
-        // What went out at once is on its way; what had to wait may have waited for nobody.
+        // What went out at once is on its way; what had to wait may have waited for nobody, and what found nobody is told so.
         var flush = FlushAsync();
         var hadToWait = !flush.IsCompleted;
-        await flush;
-        return hadToWait ? StalledReader.ErrorOf(_clock.Reason, _http) : null;
+        return (await flush).IsCompleted || hadToWait ? StalledReader.ErrorOf(_clock.Reason, _http) : null;
     }
 
     /// <summary>The other ending: all that was written arrives, and the client's parser says that the answer is not whole.</summary>

@@ -51,7 +51,7 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
             _pending.Append(answer.Read);
             answer.ReleaseRead();
             answer.ForgetHead();
-            error = await PassPendingAsync() ?? await PassAllAsync(answer.Rest);
+            error = await PassPendingAsync() ?? await PassAllAsync(answer);
         }
         catch (Exception e)
         {
@@ -64,11 +64,11 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
     private static ProxyError ErrorOf(CutOff reason) => StalledReader.ErrorOf(reason) ?? Faults.OfCutOff(reason)!;
 
     /// <returns>Null at a whole end, else why it broke.</returns>
-    private async ValueTask<ProxyError?> PassAllAsync(Stream upstream)
+    private async ValueTask<ProxyError?> PassAllAsync(UpstreamAnswer answer)
     {
         while (_stop != Stop.Done)
         {
-            var awaiter = upstream.ReadAsync(Memory<byte>.Empty, clock.Token).GetAwaiter();
+            var awaiter = answer.WaitAsync(clock.Token).GetAwaiter();
             if (client.Unflushed > (awaiter.IsCompleted ? MostUnflushed : 0))
             {
                 await client.FlushAsync();
@@ -90,10 +90,11 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
                 }
             }
 
-            awaiter.GetResult();
+            answer.EndWait(awaiter);
             var isInPlace = _pending.Length == 0 && plan.Filter is null;
             var memory = isInPlace ? client.GetMemory() : _pending.GetMemory();
-            var count = await upstream.ReadAsync(memory, clock.Token);
+            var count = await answer.Rest.ReadAsync(memory, clock.Token);
+            answer.NoteRead(count, memory.Length);
             if (count == 0)
             {
                 return ProxyErrors.Truncated;

@@ -197,6 +197,7 @@ internal sealed class ProxyServer : IAsyncDisposable
     {
         // Without TLS there is nothing to negotiate HTTP/2 by.
         listener.Protocols = address.IsTls ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
+        listener.Use(SocketOutput.Use);
         if (address.IsTls)
         {
             listener.UseHttps(new HttpsConnectionAdapterOptions { ServerCertificate = certificate!.Leaf, ServerCertificateChain = certificate.Chain });
