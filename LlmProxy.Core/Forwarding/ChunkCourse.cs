@@ -19,11 +19,14 @@ internal struct ChunkCourse
     /// <summary>Something is read next of which it matters what it is.</summary>
     public readonly bool IsFollowing => _left != Lost;
 
-    /// <summary>The answer goes on: its last chunk is among the bytes that have not been read of its connection.</summary>
-    public readonly bool IsInside => _left >= 0;
+    /// <summary>
+    /// The answer goes on: its last chunk is among the bytes that have not been read of its connection. Not told where the CRLF of a
+    /// chunk is all that has to come, for it is nothing to wait for.
+    /// </summary>
+    public readonly bool IsInside => Volatile.Read(in _left) is 0 or > EndLength;
 
-    /// <summary>A request is being sent: an answer comes next.</summary>
-    public void Expect() => _left = BeforeHead;
+    /// <summary>A request is being sent: an answer comes next. What comes within one is none: that came before all of the request was sent.</summary>
+    public void Expect() => _left = _left >= 0 ? Lost : BeforeHead;
 
     /// <summary>Nothing is known until the next answer.</summary>
     public void Lose() => _left = Lost;
@@ -43,7 +46,7 @@ internal struct ChunkCourse
 
         while (_left >= 0 && !bytes.IsEmpty)
         {
-            _left = _left == 0 ? Begin(ref bytes) : PassOn(ref bytes);
+            Volatile.Write(ref _left, _left == 0 ? Begin(ref bytes) : PassOn(ref bytes));
         }
     }
 
@@ -90,6 +93,11 @@ internal struct ChunkCourse
     private readonly long PassOn(ref ReadOnlySpan<byte> bytes)
     {
         var left = _left;
+        if (left <= 0)
+        {
+            return Lost;
+        }
+
         if (left > EndLength)
         {
             var passed = (int)Math.Min(left - EndLength, bytes.Length);

@@ -36,10 +36,13 @@ internal sealed class UpstreamAnswer : IDisposable
     private int _holdsPlace;
     private Stream? _body;
     private UpstreamConnection? _connection;
+    private int _sent;
+    private CancellationTokenRegistration _cut;
     private bool _isDirect;
     private bool _mayWaitBelow;
     private bool _waitsBelow;
     private bool _isDrained;
+    private bool _isCuttable;
 
     public UpstreamAnswer(HttpResponseMessage response, AnswerKind kind, byte[] rented, int length, Stream rest, JsonAnswer? json = null)
     {
@@ -142,35 +145,46 @@ internal sealed class UpstreamAnswer : IDisposable
 
     /// <summary>Waits until something more of <see cref="Rest"/> can be read, or its end. No memory is held meanwhile.</summary>
     /// <remarks>
-    /// Where all that came of a chunked answer has been read, its connection itself is waited for: each wait at the HTTP client's stream
-    /// makes an object of 200 bytes. <see cref="EndWait"/> follows.
+    /// Where all that came of a chunked answer has been read, its connection itself is waited for: a wait at the HTTP client's stream
+    /// makes an object of 180 bytes each time. What comes there may be nothing to read yet: <see cref="EndWait"/> tells whether to wait on.
     /// </remarks>
     public ValueTask<int> WaitAsync(CancellationToken cancellation)
     {
-        _waitsBelow = _isDrained && _connection is { IsInAnswer: true };
+        _waitsBelow = !_waitsBelow && _isDrained && _connection?.IsInAnswer(_sent) == true;
         if (_waitsBelow)
         {
-            return _connection!.WaitAsync(cancellation);
+            // As the HTTP client does: nobody else reads this connection, nor has it, for its answer has not ended.
+            _isCuttable = true;
+            _cut = cancellation.UnsafeRegister(static connection => ((UpstreamConnection)connection!).Dispose(), _connection);
+            return _connection!.WaitAsync();
         }
 
-        return _mayWaitBelow && _connection is null ? UpstreamConnection.WaitFor(Rest, cancellation, out _connection) : Rest.ReadAsync(Memory<byte>.Empty, cancellation);
+        if (!_mayWaitBelow || _connection is not null)
+        {
+            return Rest.ReadAsync(Memory<byte>.Empty, cancellation);
+        }
+
+        var wait = UpstreamConnection.WaitFor(Rest, cancellation, out _connection);
+        _sent = _connection?.Sent ?? 0;
+        return wait;
     }
 
     /// <summary>The wait has ended.</summary>
-    /// <exception cref="IOException">It failed.</exception>
-    /// <exception cref="OperationCanceledException">It was cut off; the connection is closed.</exception>
-    public void EndWait(in ValueTaskAwaiter<int> wait)
+    /// <returns>False: something has come, and perhaps nothing to read. It is to be waited for once more.</returns>
+    /// <exception cref="IOException">It failed, or was cut off.</exception>
+    /// <exception cref="OperationCanceledException">It was cut off.</exception>
+    public bool EndWait(in ValueTaskAwaiter<int> wait)
     {
-        try
+        if (_isCuttable)
         {
-            wait.GetResult();
+            _isCuttable = false;
+
+            // Returns once the connection is disposed of, if that is being done: from here on it may be given to others.
+            _cut.Dispose();
         }
-        catch when (_waitsBelow)
-        {
-            // Nobody else reads it, and nobody else has it: its answer has not ended.
-            _connection!.Dispose();
-            throw;
-        }
+
+        wait.GetResult();
+        return !_waitsBelow;
     }
 
     /// <summary>So much of <see cref="Rest"/> was read into so much room.</summary>
@@ -192,6 +206,13 @@ internal sealed class UpstreamAnswer : IDisposable
         if (_target is not null)
         {
             return;
+        }
+
+        if (_isCuttable)
+        {
+            // Something else failed while it was waited for: whoever drains it must not be beside that wait.
+            _cut.Dispose();
+            _connection!.Dispose();
         }
 
         _body?.Dispose();

@@ -33,15 +33,19 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     private bool _isUsed;
     private ChunkCourse _chunks = new();
     private Memory<byte> _room;
+    private int _sent;
 
     /// <summary>Something was read since the last request began.</summary>
     public bool IsAnswered => _isAnswered;
 
+    /// <summary>Changes with whatever is sent.</summary>
+    public int Sent => Volatile.Read(ref _sent);
+
     /// <summary>
-    /// The answer that is being read is one of chunks, if its head says so, and its end has not been read of this connection: something must
-    /// come. Then the HTTP client neither has ended it nor given the connection to another request.
+    /// The answer that was being read at <paramref name="sent"/> goes on, if its head says that it comes in chunks: its end has not been
+    /// read of this connection. So the HTTP client has neither ended it nor given the connection to another request.
     /// </summary>
-    public bool IsInAnswer => _chunks.IsInside;
+    public bool IsInAnswer(int sent) => _chunks.IsInside && Sent == sent;
 
     public override bool CanRead => true;
 
@@ -90,10 +94,10 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     }
 
     /// <summary>
-    /// Waits for more of an answer whose reader has been given all that came (<see cref="IsInAnswer"/>). Who is cut off here
-    /// disposes of the connection, as the HTTP client does.
+    /// Waits for more of an answer that goes on (<see cref="IsInAnswer"/>) and whose reader has been given all that came; he reads nothing meanwhile. Only
+    /// <see cref="Dispose(bool)"/> cuts it off.
     /// </summary>
-    public ValueTask<int> WaitAsync(CancellationToken cancellation) => inner.ReadAsync(Memory<byte>.Empty, cancellation);
+    public ValueTask<int> WaitAsync() => inner.ReadAsync(Memory<byte>.Empty, CancellationToken.None);
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -238,6 +242,8 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     // The first write after an answer is the next request, unless the answer came while its own request was still being sent.
     private void NoteWrite()
     {
+        // In this order: who finds that an answer goes on then knows whether it is the one that he means.
+        Volatile.Write(ref _sent, _sent + 1);
         _chunks.Expect();
         if (!_isAnswered || !IsOfNextAttempt)
         {

@@ -68,29 +68,31 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
     {
         while (_stop != Stop.Done)
         {
-            var awaiter = answer.WaitAsync(clock.Token).GetAwaiter();
-            if (client.Unflushed > (awaiter.IsCompleted ? MostUnflushed : 0))
+            ValueTaskAwaiter<int> awaiter;
+            do
             {
-                await client.FlushAsync();
-            }
-
-            if (!awaiter.IsCompleted)
-            {
-                wait.Begin();
-                awaiter.UnsafeOnCompleted(wait.OnCompleted);
-                while (!wait.HasCompleted)
+                awaiter = answer.WaitAsync(clock.Token).GetAwaiter();
+                if (client.Unflushed > (awaiter.IsCompleted ? MostUnflushed : 0))
                 {
-                    await wait.SleepAsync();
-                    if (clock.IsQuiet && !wait.HasCompleted)
+                    await client.FlushAsync();
+                }
+
+                if (!awaiter.IsCompleted)
+                {
+                    wait.Begin();
+                    awaiter.UnsafeOnCompleted(wait.OnCompleted);
+                    while (!wait.HasCompleted)
                     {
-                        client.Write(_inspector.Heartbeat);
-                        await client.FlushAsync();
-                        clock.TouchQuiet();
+                        await wait.SleepAsync();
+                        if (clock.IsQuiet && !wait.HasCompleted)
+                        {
+                            await BeatAsync();
+                        }
                     }
                 }
             }
+            while (!answer.EndWait(awaiter));
 
-            answer.EndWait(awaiter);
             var isInPlace = _pending.Length == 0 && plan.Filter is null;
             var memory = isInPlace ? client.GetMemory() : _pending.GetMemory();
             var count = await answer.Rest.ReadAsync(memory, clock.Token);
@@ -119,6 +121,13 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
         }
 
         return null;
+    }
+
+    private async ValueTask BeatAsync()
+    {
+        client.Write(_inspector.Heartbeat);
+        await client.FlushAsync();
+        clock.TouchQuiet();
     }
 
     // An upstream's comments are seen by the client, but they are no sign that the answer goes on.

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 
@@ -13,16 +12,12 @@ namespace LlmProxy.Host.Listening;
 /// </summary>
 /// <remarks>
 /// A flush ends when the system has taken all of it, so a slow client is waited for without the 64 KB that the pipe would hold beyond the
-/// system's own. Only the server writes here, and nothing while a flush is pending: it keeps that by itself meanwhile.
+/// system's own. Who writes here, the server or its encryption, is one at a time, and writes nothing while a flush is pending: the server keeps
+/// what comes meanwhile by itself.
 /// </remarks>
-internal sealed class SocketOutput : PipeWriter, IDuplexPipe
+internal sealed partial class SocketOutput : PipeWriter, IDuplexPipe
 {
-    // Systems take so many pieces at a time; POSIX asks of them for 16, all that matter take 1,024.
-    private const int MostAtOnce = 64;
-
-    [ThreadStatic]
-    private static List<ArraySegment<byte>>? _segments;
-
+    private readonly ConnectionContext _connection;
     private readonly Socket _socket;
     private readonly MemoryPool<byte> _pool;
     private readonly IDuplexPipe _transport;
@@ -36,13 +31,8 @@ internal sealed class SocketOutput : PipeWriter, IDuplexPipe
     private bool _isCanceled;
     private bool _isSending;
 
-    private SocketOutput(Socket socket, MemoryPool<byte> pool, IDuplexPipe transport)
-    {
-        (_socket, _pool, _transport) = (socket, pool, transport);
-
-        // A send that may not wait tells so.
-        socket.Blocking = false;
-    }
+    private SocketOutput(ConnectionContext connection, Socket socket, MemoryPool<byte> pool) =>
+        (_connection, _socket, _pool, _transport) = (connection, socket, pool, connection.Transport);
 
     PipeReader IDuplexPipe.Input => _transport.Input;
 
@@ -54,8 +44,8 @@ internal sealed class SocketOutput : PipeWriter, IDuplexPipe
 
     /// <summary>For connections with a socket; others are left as they are.</summary>
     public static ConnectionDelegate Use(ConnectionDelegate next) => connection =>
-        connection.Features.Get<IConnectionSocketFeature>()?.Socket is { } socket && connection.Features.Get<IMemoryPoolFeature>()?.MemoryPool is { } pool
-            ? RunAsync(next, connection, new SocketOutput(socket, pool, connection.Transport))
+        connection.Features.Get<IConnectionSocketFeature>()?.Socket is { } socket && connection.Features.Get<IMemoryPoolFeature>()?.MemoryPool is { } pool && TryUnblock(socket)
+            ? RunAsync(next, connection, new SocketOutput(connection, socket, pool))
             : next(connection);
 
     public override Memory<byte> GetMemory(int sizeHint = 0)
@@ -99,19 +89,14 @@ internal sealed class SocketOutput : PipeWriter, IDuplexPipe
         return _isClosed || _unflushed == 0 || TrySend() ? new ValueTask<FlushResult>(End()) : SendRestAsync(cancellationToken);
     }
 
+    /// <summary>The flush that ends next says that it was canceled; one that is pending goes on. The server asks for none.</summary>
     public override void CancelPendingFlush() => _isCanceled = true;
 
     public override void Complete(Exception? exception = null)
     {
-        if (!_isClosed && !_isSending && exception is null)
+        if (exception is null)
         {
-            // Nobody waits for it here: the transport's loop does.
-            foreach (var (block, length) in _before ?? [])
-            {
-                _transport.Output.Write(block.Memory.Span[..length]);
-            }
-
-            _transport.Output.Write(_block is null ? default : _block.Memory.Span[.._length]);
+            HandOver();
         }
 
         Close();
@@ -124,12 +109,43 @@ internal sealed class SocketOutput : PipeWriter, IDuplexPipe
         try
         {
             await next(connection);
+            output.HandOver();
         }
         finally
         {
             connection.Transport = output._transport;
             output.Close();
         }
+    }
+
+    // A send that may not wait tells so.
+    private static bool TryUnblock(Socket socket)
+    {
+        try
+        {
+            socket.Blocking = false;
+            return true;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    // What nobody flushes any more the transport sends when it ends.
+    private void HandOver()
+    {
+        if (_isClosed || _isSending || _unflushed == 0)
+        {
+            return;
+        }
+
+        foreach (var (block, length) in _before ?? [])
+        {
+            _transport.Output.Write(block.Memory.Span[..length]);
+        }
+
+        _transport.Output.Write(_block!.Memory.Span[.._length]);
     }
 
     // The system may still read from a block that is being sent: then it is given back when that has ended, as it does with the socket.
@@ -140,113 +156,6 @@ internal sealed class SocketOutput : PipeWriter, IDuplexPipe
         if (!Volatile.Read(ref _isSending))
         {
             Release();
-        }
-    }
-
-    /// <summary>Sends what can be sent without waiting.</summary>
-    /// <returns>False: some of it is left.</returns>
-    private bool TrySend()
-    {
-        try
-        {
-            var sent = _before is { Count: > 0 } ? SendTogether(out var error) : _socket.Send(_block!.Memory.Span[.._length], SocketFlags.None, out error);
-            if (error == SocketError.Success ? sent < _unflushed : error == SocketError.WouldBlock)
-            {
-                Drop(error == SocketError.Success ? sent : 0);
-                return false;
-            }
-
-            _isClosed |= error != SocketError.Success;
-        }
-        catch (ObjectDisposedException)
-        {
-            _isClosed = true;
-        }
-
-        return true;
-    }
-
-    private int SendTogether(out SocketError error)
-    {
-        var segments = _segments ??= [];
-        foreach (var (block, length) in CollectionsMarshal.AsSpan(_before)[..Math.Min(_before!.Count, MostAtOnce)])
-        {
-            segments.Add(ArrayOf(block, length));
-        }
-
-        if (_before.Count < MostAtOnce)
-        {
-            segments.Add(ArrayOf(_block!, _length));
-        }
-
-        try
-        {
-            return _socket.Send(segments, SocketFlags.None, out error);
-        }
-        finally
-        {
-            segments.Clear();
-        }
-    }
-
-    // Blocks of the server's pools are arrays: its transport asks for the same.
-    private static ArraySegment<byte> ArrayOf(IMemoryOwner<byte> block, int length) =>
-        MemoryMarshal.TryGetArray<byte>(block.Memory[..length], out var array) ? array : block.Memory[..length].ToArray();
-
-    private async ValueTask<FlushResult> SendRestAsync(CancellationToken cancellation)
-    {
-        Volatile.Write(ref _isSending, true);
-        try
-        {
-            while (_unflushed > 0)
-            {
-                var (block, length) = _before is { Count: > 0 } before ? before[0] : (_block!, _length);
-                Drop(await _socket.SendAsync(block.Memory[..length], SocketFlags.None, cancellation));
-            }
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            _isClosed = true;
-        }
-        finally
-        {
-            Volatile.Write(ref _isSending, false);
-            Interlocked.MemoryBarrier();
-            if (Volatile.Read(ref _isClosed))
-            {
-                Release();
-            }
-        }
-
-        return End();
-    }
-
-    /// <summary>Forgets the first bytes. Some are left, so what is left of a block is moved to its beginning: who comes here is slow.</summary>
-    private void Drop(int sent)
-    {
-        _unflushed -= sent;
-        while (_before is { Count: > 0 } before && sent >= before[0].Length)
-        {
-            sent -= before[0].Length;
-            before[0].Block.Dispose();
-            before.RemoveAt(0);
-        }
-
-        if (sent == 0)
-        {
-            return;
-        }
-
-        if (_before is { Count: > 0 } rest)
-        {
-            var (block, length) = rest[0];
-            block.Memory.Span[sent..length].CopyTo(block.Memory.Span);
-            rest[0] = (block, length - sent);
-        }
-        else
-        {
-            _block!.Memory.Span[sent.._length].CopyTo(_block.Memory.Span);
-            _length -= sent;
         }
     }
 

@@ -3,7 +3,10 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using LlmProxy.Core.Forwarding;
+using LlmProxy.Core.Relaying;
 using LlmProxy.Tests.Support;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 using NUnit.Framework;
 
 namespace LlmProxy.Tests.EndToEnd;
@@ -101,6 +104,79 @@ public sealed class ConnectionWaitTests : ProxyFixture
         ExpectUpstreamRequests(Rounds);
     }
 
+    /// <summary>The pieces of a chunk come one by one, and its client lives on heartbeats.</summary>
+    [TestCase("6|\r\n|: hi\n\n|\r\n")]
+    [TestCase("6\r\n|: hi\n\n|\r\n")]
+    [TestCase("6\r\n: |hi\n\n\r|\n")]
+    public async Task A_piece_of_a_chunk_that_is_nothing_to_read_keeps_no_heartbeat_back(string chunk)
+    {
+        FakeTimeProvider clock = Setup.UseFakeClock();
+        Setup.Main.Timeouts.Heartbeat = TimeSpan.FromSeconds(15);
+        string[] pieces = chunk.Split('|');
+        for (int most = 1; most <= pieces.Length; most++)
+        {
+            int now = most;
+            Upstream.Otherwise(async exchange =>
+            {
+                await OneByOneAsync(exchange);
+                foreach (string piece in pieces[..now])
+                {
+                    await exchange.SendAsync(piece);
+                    await exchange.TakenAsync();
+                }
+
+                await exchange.StallAsync();
+            });
+            if (!IsStarted)
+            {
+                await StartAsync();
+            }
+
+            RawClient client = await SendJsonAsync(Chat.Request(stream: true));
+            RawResponse response = await (await client.ReadHeadAsync()).ReadUntilAsync(s_words[^1]);
+            await clock.AdvanceAsync(response.ReadUntilAsync(": keep-alive\n"), TimeSpan.FromMinutes(1));
+            client.Close();
+        }
+
+        await Deadline.Until(() => Proxy.Records.Count == pieces.Length);
+        ExpectUpstreamRequests(pieces.Length);
+    }
+
+    /// <summary>The HTTP client gives the connection to the next request when it has read the end, while the relay is still busy with what came before.</summary>
+    [Test]
+    public async Task An_answer_whose_connection_serves_another_already_ends_without_waiting_for_that()
+    {
+        InProcessOnly("it adds a filter in code");
+        var gate = new Gate();
+        Setup.Services = services => services.AddSingleton<IResponseFilter>(gate);
+        Upstream.Next(async exchange =>
+        {
+            await OneByOneAsync(exchange);
+            string last = Sse.Event(Chat.Finish("stop"));
+            await exchange.SendAsync($"{last.Length:x}\r\n{last}\r\n0\r\n\r\n");
+        });
+        var more = new TaskCompletionSource();
+        Upstream.Next(async exchange =>
+        {
+            await OneByOneAsync(exchange);
+            await exchange.PauseAsync(more.Task);
+            await exchange.ChunkAsync(Sse.Event(Chat.Finish("length")) + Sse.Done);
+            await exchange.LastChunkAsync();
+        });
+        await StartAsync();
+        RawClient first = await SendJsonAsync(Chat.Request(stream: true));
+        await Deadline.In(gate.Reached.Task);
+        RawClient second = await SendJsonAsync(Chat.Request(stream: true));
+        RawResponse other = await (await second.ReadHeadAsync()).ReadUntilAsync(s_words[^1]);
+        Assert.That(Upstream.Requests.Select(r => r.Connection), Is.EqualTo(new[] { 0, 0 }));
+
+        gate.Opened.SetResult();
+        Assert.That((await first.ReadAsync()).End, Is.EqualTo(BodyEnd.Whole));
+        more.SetResult();
+        Assert.That((await other.ReadToEndAsync()).End, Is.EqualTo(BodyEnd.Whole));
+        ExpectUpstreamRequests(2);
+    }
+
     [Test]
     public async Task The_connection_of_an_answer_is_found_and_knows_when_it_is_within_it()
     {
@@ -119,22 +195,22 @@ public sealed class ConnectionWaitTests : ProxyFixture
         byte[] room = new byte[100];
 
         Task<int> wait = UpstreamConnection.WaitFor(body, default, out UpstreamConnection? connection).AsTask();
-        Assert.That((wait.IsCompleted, connection?.IsInAnswer), Is.EqualTo((false, true)));
+        Assert.That((wait.IsCompleted, connection?.IsInAnswer(connection.Sent)), Is.EqualTo((false, true)));
         await SendAsync(upstream, "5\r\nhello\r\n");
         await wait;
-        Assert.That((await body.ReadAsync(room), connection!.IsInAnswer), Is.EqualTo((5, true)));
+        Assert.That((await body.ReadAsync(room), connection!.IsInAnswer(connection.Sent)), Is.EqualTo((5, true)));
 
-        wait = connection.WaitAsync(default).AsTask();
+        wait = connection.WaitAsync().AsTask();
         Assert.That(wait.IsCompleted, Is.False);
         await SendAsync(upstream, "6\r\n world\r\n");
         await wait;
         Task<int> read = body.ReadAsync(room).AsTask();
         Assert.That(read.IsCompleted, "all that came is at hand, and is read without a wait");
-        Assert.That((await read, connection.IsInAnswer), Is.EqualTo((6, true)));
+        Assert.That((await read, connection.IsInAnswer(connection.Sent)), Is.EqualTo((6, true)));
 
         await SendAsync(upstream, "1\r\n!\r\n0\r\n\r\n");
-        await connection.WaitAsync(default);
-        Assert.That((await body.ReadAsync(room), connection.IsInAnswer), Is.EqualTo((1, false)));
+        await connection.WaitAsync();
+        Assert.That((await body.ReadAsync(room), connection.IsInAnswer(connection.Sent)), Is.EqualTo((1, false)));
         Assert.That(await body.ReadAsync(room), Is.Zero);
     }
 
@@ -154,4 +230,23 @@ public sealed class ConnectionWaitTests : ProxyFixture
     };
 
     private static async Task SendAsync(Socket socket, string text) => await socket.SendAsync(Encoding.ASCII.GetBytes(text));
+
+    /// <summary>Holds the event by which a stream ends.</summary>
+    private sealed class Gate : IResponseFilter
+    {
+        public TaskCompletionSource Reached { get; } = new();
+
+        public TaskCompletionSource Opened { get; } = new();
+
+        public async ValueTask OnEventAsync(LlmResponseEvent responseEvent, CancellationToken cancellationToken)
+        {
+            if (Encoding.UTF8.GetString(responseEvent.Data.Span).Contains("\"stop\"", StringComparison.Ordinal))
+            {
+                Reached.TrySetResult();
+                await Opened.Task;
+            }
+        }
+
+        public ValueTask OnAnswerAsync(LlmResponseAnswer answer, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    }
 }
