@@ -113,18 +113,22 @@ public sealed class ConnectionWaitTests : ProxyFixture
         FakeTimeProvider clock = Setup.UseFakeClock();
         Setup.Main.Timeouts.Heartbeat = TimeSpan.FromSeconds(15);
         string[] pieces = chunk.Split('|');
-        for (int most = 1; most <= pieces.Length; most++)
+        for (int i = 0; i < 2 * pieces.Length; i++)
         {
-            int now = most;
+            // After an odd number of events and an even one: what is done for each second wait alone shows.
+            int now = 1 + (i / 2);
+            int words = s_words.Length - (i % 2);
+            var taken = new TaskCompletionSource();
             Upstream.Otherwise(async exchange =>
             {
-                await OneByOneAsync(exchange);
+                await OneByOneAsync(exchange, words);
                 foreach (string piece in pieces[..now])
                 {
                     await exchange.SendAsync(piece);
                     await exchange.TakenAsync();
                 }
 
+                taken.SetResult();
                 await exchange.StallAsync();
             });
             if (!IsStarted)
@@ -133,13 +137,14 @@ public sealed class ConnectionWaitTests : ProxyFixture
             }
 
             RawClient client = await SendJsonAsync(Chat.Request(stream: true));
-            RawResponse response = await (await client.ReadHeadAsync()).ReadUntilAsync(s_words[^1]);
+            RawResponse response = await (await client.ReadHeadAsync()).ReadUntilAsync(s_words[words - 1]);
+            await Deadline.In(taken.Task);
             await clock.AdvanceAsync(response.ReadUntilAsync(": keep-alive\n"), TimeSpan.FromMinutes(1));
             client.Close();
         }
 
-        await Deadline.Until(() => Proxy.Records.Count == pieces.Length);
-        ExpectUpstreamRequests(pieces.Length);
+        await Deadline.Until(() => Proxy.Records.Count == 2 * pieces.Length);
+        ExpectUpstreamRequests(2 * pieces.Length);
     }
 
     /// <summary>The HTTP client gives the connection to the next request when it has read the end, while the relay is still busy with what came before.</summary>
@@ -214,10 +219,10 @@ public sealed class ConnectionWaitTests : ProxyFixture
         Assert.That(await body.ReadAsync(room), Is.Zero);
     }
 
-    private static async Task OneByOneAsync(UpstreamExchange exchange)
+    private static async Task OneByOneAsync(UpstreamExchange exchange, int count = 6)
     {
         await exchange.StreamHeadAsync();
-        foreach (string word in s_words)
+        foreach (string word in s_words[..count])
         {
             await exchange.EventsAsync(Chat.Delta(word));
             await exchange.TakenAsync();
