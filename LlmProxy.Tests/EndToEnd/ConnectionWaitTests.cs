@@ -139,7 +139,9 @@ public sealed class ConnectionWaitTests : ProxyFixture
             RawClient client = await SendJsonAsync(Chat.Request(stream: true));
             RawResponse response = await (await client.ReadHeadAsync()).ReadUntilAsync(s_words[words - 1]);
             await Deadline.In(taken.Task);
-            await clock.AdvanceAsync(response.ReadUntilAsync(": keep-alive\n"), TimeSpan.FromMinutes(1));
+            Task beat = response.ReadUntilAsync(": keep-alive\n");
+            await clock.AdvanceAsync(beat, TimeSpan.FromMinutes(1));
+            await beat;
             client.Close();
         }
 
