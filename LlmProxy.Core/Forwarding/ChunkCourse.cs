@@ -41,7 +41,7 @@ internal struct ChunkCourse
 
         if (_left == BeforeHead)
         {
-            _left = TryPassHead(ref bytes) ? 0 : Lost;
+            Volatile.Write(ref _left, TryPassHead(ref bytes) ? 0 : Lost);
         }
 
         while (_left >= 0 && !bytes.IsEmpty)

@@ -137,7 +137,8 @@ internal sealed class UpstreamAnswer : IDisposable
         {
             _body = opened.Result;
             _mayWaitBelow = _isDirect && _body == Rest
-                && _response.Headers.NonValidated.TryGetValues("Transfer-Encoding", out var encodings) && encodings.ToString() == "chunked";
+                && _response.Headers.NonValidated.TryGetValues("Transfer-Encoding", out var encodings) && encodings.ToString() == "chunked"
+                && !_response.Content.Headers.NonValidated.Contains("Content-Length");
             _response.Content = null;
             _response.Headers.Clear();
         }

@@ -31,6 +31,7 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     private long _attempt;
     private volatile bool _isAnswered = true;
     private bool _isUsed;
+    private bool _isReading;
     private ChunkCourse _chunks = new();
     private Memory<byte> _room;
     private int _sent;
@@ -202,6 +203,14 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
             return reading;
         }
 
+        if (_isReading)
+        {
+            // Who gave up a read and drains what is left: as wrong as ever, but not more so.
+            _chunks.Lose();
+            return reading;
+        }
+
+        _isReading = true;
         _read.Reset();
         _room = buffer;
         _reading = reading.ConfigureAwait(false).GetAwaiter();
@@ -214,6 +223,7 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     {
         var (reading, room) = (_reading, _room);
         (_reading, _room) = (default, default);
+        _isReading = false;
         int count;
         try
         {

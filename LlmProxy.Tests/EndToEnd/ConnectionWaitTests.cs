@@ -104,6 +104,30 @@ public sealed class ConnectionWaitTests : ProxyFixture
         ExpectUpstreamRequests(Rounds);
     }
 
+    [TestCase("idle")]
+    [TestCase("total")]
+    public async Task A_stream_that_is_cut_off_between_two_events_says_why_and_ends_the_upstream_request(string clockOf)
+    {
+        FakeTimeProvider clock = Setup.UseFakeClock();
+        Setup.Main.Timeouts.Heartbeat = TimeSpan.Zero;
+        Setup.Main.Timeouts.Idle = clockOf == "idle" ? TimeSpan.FromSeconds(30) : TimeSpan.Zero;
+        Setup.Main.Timeouts.Total = clockOf == "total" ? TimeSpan.FromSeconds(30) : TimeSpan.FromHours(1);
+        Task<long>? closed = null;
+        Upstream.Next(async exchange =>
+        {
+            closed = exchange.PeerClosed;
+            await OneByOneAsync(exchange, s_words.Length - 1);
+            await exchange.StallAsync();
+        });
+        await StartAsync();
+        RawClient client = await SendJsonAsync(Chat.Request(stream: true));
+        RawResponse response = await (await client.ReadHeadAsync()).ReadUntilAsync(s_words[^2]);
+        await clock.AdvanceAsync(response.ReadToEndAsync(), TimeSpan.FromMinutes(2));
+        Assert.That(response.End, Is.EqualTo(BodyEnd.Unterminated));
+        await Deadline.In(closed!);
+        Assert.That((await RecordAsync()).End, Is.EqualTo(clockOf == "idle" ? "upstream_idle_timeout" : "deadline_exceeded"));
+    }
+
     /// <summary>The pieces of a chunk come one by one, and its client lives on heartbeats.</summary>
     [TestCase("6|\r\n|: hi\n\n|\r\n")]
     [TestCase("6\r\n|: hi\n\n|\r\n")]
