@@ -5,32 +5,21 @@ namespace LlmProxy.Host.Serving;
 /// does not need; as next to nothing is allocated per event, no collection follows that would find out.
 /// </summary>
 /// <remarks>
-/// The collection stops everything for as long as it takes, 150 ms of a core for four thousand streams: so it waits until hardly a
-/// request has come or gone for some seconds, happens once after each burst, and not at all where the heap is large.
+/// The collection stops everything for as long as it takes, 150 ms of a core for four thousand streams: so it waits until there has
+/// been hardly anything to do for some seconds (<see cref="QuietSteps"/>), happens once after each burst, and not at all where the heap is large.
 /// </remarks>
 internal sealed class QuietMoment(TimeProvider time) : IHostedService, IDisposable
 {
-    /// <summary>What fifty requests allocate, or six thousand events: in a step with more there is somebody to be kept waiting.</summary>
-    private const long Quiet = 1024 * 1024;
-
-    /// <summary>Less than this is not worth it.</summary>
-    private const long Burst = 32 * 1024 * 1024;
-
     /// <summary>More than this takes too long.</summary>
     private const long LargestHeap = 256 * 1024 * 1024;
 
-    private const int QuietSteps = 3;
-
     private static readonly TimeSpan _step = TimeSpan.FromSeconds(1);
 
+    private readonly QuietSteps _steps = new(GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime);
     private ITimer? _timer;
-    private long _allocated;
-    private long _allocatedThen;
-    private int _quietSteps;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _allocated = _allocatedThen = GC.GetTotalAllocatedBytes();
         _timer = time.CreateTimer(static state => ((QuietMoment)state!).Step(), this, _step, _step);
         return Task.CompletedTask;
     }
@@ -45,17 +34,13 @@ internal sealed class QuietMoment(TimeProvider time) : IHostedService, IDisposab
 
     private void Step()
     {
-        var allocated = GC.GetTotalAllocatedBytes();
-        _quietSteps = allocated - _allocated < Quiet ? _quietSteps + 1 : 0;
-        _allocated = allocated;
-        if (_quietSteps < QuietSteps || allocated - _allocatedThen < Burst || GC.GetTotalMemory(forceFullCollection: false) > LargestHeap)
+        if (!_steps.Pass(GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime) || GC.GetTotalMemory(forceFullCollection: false) > LargestHeap)
         {
             return;
         }
 
         // Nothing less gives memory back to the system: a plain full collection compacts and keeps the room for itself.
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        _allocated = _allocatedThen = GC.GetTotalAllocatedBytes();
-        _quietSteps = 0;
+        _steps.Begin(GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime);
     }
 }
