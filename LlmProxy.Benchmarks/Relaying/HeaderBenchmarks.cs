@@ -20,6 +20,7 @@ namespace LlmProxy.Benchmarks.Relaying;
 [MemoryDiagnoser]
 public class HeaderBenchmarks
 {
+    private readonly LoopGuard _loops = new();
     private readonly HeaderDictionary _asked = new()
     {
         ["Accept"] = "application/json",
@@ -100,7 +101,7 @@ public class HeaderBenchmarks
     [Benchmark]
     public object Up()
     {
-        using var message = UpstreamRequest.Build(_request, _target, []);
+        using var message = UpstreamRequest.Build(_request, _target, [], _loops);
         return message.Headers;
     }
 

@@ -141,6 +141,13 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
             }
 
             _json = json;
+
+            // What is decoded may end before the answer itself does.
+            if (_encoding is null)
+            {
+                attempt.EndMessage(response);
+            }
+
             return json.HasError
                 ? ReportedFailure.InGoodStatus(buffer.Written, target.Upstream.Redactor)
                 : Commit(response, AnswerKind.Json, ref buffer, body, json.Id, json);

@@ -131,6 +131,20 @@ internal sealed class Attempt : IDisposable
         }
     }
 
+    /// <summary>Its answer has been read to its end: what it was sent as serves the next, if nobody can hold it any more.</summary>
+    /// <remarks>
+    /// Nobody: a kept connection took it on our thread, so that none is being opened for it; the HTTP client's own HTTP/1.1 has sent all of it before
+    /// it reads an answer, and lets go of it with the answer's end; no handler of an app's was between, and nobody runs against it.
+    /// </remarks>
+    public void EndMessage(HttpResponseMessage response)
+    {
+        if (_isPlain && _own is null && _wasUsedBefore && _connection is { IsAnswered: true } && response.RequestMessage is AttemptMessage message)
+        {
+            response.RequestMessage = null;
+            message.GiveBack();
+        }
+    }
+
     /// <summary>Ends it when <paramref name="after"/> has passed. Zero: never.</summary>
     public void Begin(CutOff phase, TimeSpan after)
     {
@@ -240,10 +254,4 @@ internal sealed class Attempt : IDisposable
         _connection = connection;
         _wasUsedBefore = wasUsedBefore;
     }
-}
-
-/// <summary>A request that knows whose it is.</summary>
-internal sealed class AttemptMessage(HttpMethod method, Uri address) : HttpRequestMessage(method, address)
-{
-    public Attempt? Attempt { get; set; }
 }

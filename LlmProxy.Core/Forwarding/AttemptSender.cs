@@ -1,5 +1,4 @@
 using LlmProxy.Core.Configuration;
-using LlmProxy.Core.Endpoints;
 using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
@@ -35,12 +34,8 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
     /// <param name="target">Whom to ask.</param>
     /// <param name="parts">The body with its changes for that target.</param>
     /// <param name="attempt">What is sent as.</param>
-    public Task<HttpResponseMessage> SendAsync(ForwardRequest request, Target target, BodyPart[] parts, Attempt attempt)
-    {
-        var message = UpstreamRequest.Build(request, target, parts);
-        message.Headers.TryAddWithoutValidation(LoopGuard.Header, (request.Seen & ClientHeaders.Via) != 0 ? loops.Next(request.Headers) : loops.Instance);
-        return attempt.SendAsync(clients.For(target.Upstream), message);
-    }
+    public Task<HttpResponseMessage> SendAsync(ForwardRequest request, Target target, BodyPart[] parts, Attempt attempt) =>
+        attempt.SendAsync(clients.For(target.Upstream), UpstreamRequest.Build(request, target, parts, loops));
 
     /// <summary>What the stream must fulfil to be called whole.</summary>
     public static StreamExpectation Expect(ForwardRequest request, Upstream upstream) => new(

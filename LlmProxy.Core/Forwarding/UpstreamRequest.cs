@@ -89,22 +89,48 @@ internal sealed record ForwardRequest(
 /// <summary>Builds the request that one attempt sends. Nothing of another attempt is in it.</summary>
 internal static class UpstreamRequest
 {
-    public static AttemptMessage Build(ForwardRequest request, Target target, BodyPart[] parts)
+    /// <param name="request">What the client asks for.</param>
+    /// <param name="target">Who is asked.</param>
+    /// <param name="parts">The body with its changes for that target.</param>
+    /// <param name="loops">Says that it has been here.</param>
+    public static AttemptMessage Build(ForwardRequest request, Target target, BodyPart[] parts, LoopGuard loops)
     {
         var upstream = target.Upstream;
-        var message = new AttemptMessage(HttpMethod.Parse(request.Endpoint.Method), target.AddressOf(request.Endpoint, request.Id, request.Query, request.Route.Star))
+        var message = request.Endpoint.IsBodyless ? new AttemptMessage() : AttemptMessage.Take();
+        message.Method = HttpMethod.Parse(request.Endpoint.Method);
+        message.RequestUri = target.AddressOf(request.Endpoint, request.Id, request.Query, request.Route.Star);
+        message.Version = upstream.Options.HttpVersion;
+        message.VersionPolicy = upstream.Options.HttpVersion.Major == 1 ? HttpVersionPolicy.RequestVersionOrLower : HttpVersionPolicy.RequestVersionExact;
+        if (!request.Endpoint.IsBodyless)
         {
-            Content = request.Endpoint.IsBodyless ? null : new RequestContent(request.Body, parts),
-            Version = upstream.Options.HttpVersion,
-            VersionPolicy = upstream.Options.HttpVersion.Major == 1 ? HttpVersionPolicy.RequestVersionOrLower : HttpVersionPolicy.RequestVersionExact,
-        };
+            message.Put(request.Body, parts);
+        }
+
+        PutHeaders(message, request, upstream, loops);
+        return message;
+    }
+
+    private static void PutHeaders(AttemptMessage message, ForwardRequest request, Upstream upstream, LoopGuard loops)
+    {
+        var route = request.Route.Route;
+        var hasOwn = (request.Seen & (ClientHeaders.Passing | ClientHeaders.Via)) != 0 || request.TraceParent is not null;
+        if (message.HasHeadersOf(upstream, route))
+        {
+            if (!hasOwn)
+            {
+                return;
+            }
+
+            message.Headers.Clear();
+        }
+
         if ((request.Seen & ClientHeaders.Passing) != 0)
         {
             Pass(message, request.Headers);
         }
 
         Put(message, upstream.Headers);
-        Put(message, request.Route.Route.Headers);
+        Put(message, route.Headers);
         if (request.TraceParent is not null)
         {
             message.Headers.TryAddWithoutValidation("traceparent", request.TraceParent);
@@ -114,8 +140,16 @@ internal static class UpstreamRequest
             }
         }
 
-        SignIn(message, upstream, mayHaveKey: upstream.Headers.Length + request.Route.Route.Headers.Length > 0);
-        return message;
+        SignIn(message, upstream, mayHaveKey: upstream.Headers.Length + route.Headers.Length > 0);
+        message.Headers.TryAddWithoutValidation(LoopGuard.Header, (request.Seen & ClientHeaders.Via) != 0 ? loops.Next(request.Headers) : loops.Instance);
+        if (hasOwn)
+        {
+            message.NoteOwnHeaders();
+        }
+        else
+        {
+            message.NoteHeadersOf(upstream, route);
+        }
     }
 
     private static void Pass(HttpRequestMessage message, IHeaderDictionary headers)
