@@ -78,6 +78,7 @@ internal sealed partial class LlmProxyMiddleware
             Log.Failed(logger, ended.Fault, exchange.Id);
         }
 
+        ended.GiveBack();
         return null;
     }
 

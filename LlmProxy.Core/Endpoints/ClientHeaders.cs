@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace LlmProxy.Core.Endpoints;
 
@@ -46,6 +47,13 @@ internal static class ClientHeaderScan
 
     public static ClientHeaders Of(IHeaderDictionary headers)
     {
+        // Where there are none but what every client sends, no walk is needed, which takes an object.
+        var passing = Has(headers.UserAgent) + Has(headers.Accept);
+        if (passing + PlainOf(headers) == headers.Count)
+        {
+            return passing > 0 ? ClientHeaders.Passing : ClientHeaders.None;
+        }
+
         var found = ClientHeaders.None;
         foreach (var (name, _) in headers)
         {
@@ -54,6 +62,12 @@ internal static class ClientHeaderScan
 
         return found;
     }
+
+    private static int PlainOf(IHeaderDictionary headers) =>
+        Has(headers.Host) + Has(headers.Connection) + Has(headers.ContentType) + Has(headers.Authorization) + Has(headers.AcceptEncoding)
+        + (headers.ContentLength is null ? 0 : 1);
+
+    private static int Has(in StringValues values) => values.Count > 0 ? 1 : 0;
 
     private static ClientHeaders Identify(string name) => name.Length switch
     {

@@ -9,24 +9,32 @@ using LlmProxy.Core.Routing;
 namespace LlmProxy.Core.Forwarding;
 
 /// <summary>Reads an upstream's answer as far as is needed to know whether it is one: the commit.</summary>
-/// <remarks>It is made by <see cref="AttemptSender.Prepare"/>, and owns the response until <see cref="Close"/>.</remarks>
-internal sealed class AnswerReader(ForwardRequest request, Target target, LimitOptions limits, Attempt attempt, bool isLast, TimeProvider time)
+/// <remarks>It is made by <see cref="AttemptSender.Prepare"/>, and owns the response until <see cref="Close"/>. Then it serves another.</remarks>
+internal sealed class AnswerReader
 {
     private const int FirstRead = 4096;
     private const int LongestError = 64 * 1024;
 
-    private HttpResponseMessage? _response;
-    private FirstEvents? _events;
-    private JsonAnswer? _json;
-    private string _type = "";
-    private string? _encoding;
-    private int? _length;
+    private Course _course;
+
+    /// <param name="request">What was asked for.</param>
+    /// <param name="target">Who was asked.</param>
+    /// <param name="limits">Sizes.</param>
+    /// <param name="attempt">Its clock.</param>
+    /// <param name="isLast">Nobody else is asked after this target.</param>
+    /// <param name="time">For what an error says of when to come back.</param>
+    public static AnswerReader For(ForwardRequest request, Target target, LimitOptions limits, Attempt attempt, bool isLast, TimeProvider time)
+    {
+        var reader = Spares<AnswerReader>.Take() ?? new AnswerReader();
+        reader._course = new Course(request, target, limits, attempt, isLast, time);
+        return reader;
+    }
 
     /// <summary>Decides on a response.</summary>
     public async ValueTask<Result<UpstreamAnswer>> ReadAsync(HttpResponseMessage response)
     {
-        _response = response;
-        var cancellation = attempt.Token;
+        _course.Response = response;
+        var cancellation = _course.Attempt.Token;
         var status = (int)response.StatusCode;
         if (status is >= 300 and < 400)
         {
@@ -36,7 +44,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
         Look(response);
 
         // The HTTP client's own content has its stream at hand; that of an app's handler may have to wait for it.
-        var body = Decode(attempt.IsDirect ? response.Content.ReadAsStream(cancellation) : await response.Content.ReadAsStreamAsync(cancellation));
+        var body = Decode(_course.Attempt.IsDirect ? response.Content.ReadAsStream(cancellation) : await response.Content.ReadAsStreamAsync(cancellation));
         if (body is null)
         {
             return ProxyErrors.UnsupportedUpstreamEncoding;
@@ -48,7 +56,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
         }
 
         var isEvents = IsType("text/event-stream");
-        return (request.WantsStream, isEvents) switch
+        return (_course.Request.WantsStream, isEvents) switch
         {
             (true, true) => await ReadEventsAsync(response, body, Usage.None, default, cancellation),
             (false, true) => ProxyErrors.UnexpectedStream,
@@ -60,7 +68,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
     /// <summary>What was read is the attempt's outcome, unless another was faster.</summary>
     public Result<UpstreamAnswer> Settle(in Result<UpstreamAnswer> result)
     {
-        if (result.Value is { } answer && !attempt.TryCommit())
+        if (result.Value is { } answer && !_course.Attempt.TryCommit())
         {
             answer.ReleaseRead();
             return ProxyErrors.Superseded;
@@ -68,15 +76,15 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
 
         if (result.Value is not { } committed)
         {
-            attempt.EndPhase();
+            _course.Attempt.EndPhase();
         }
         else if (committed.HasOutput)
         {
-            attempt.EndWait();
+            _course.Attempt.EndWait();
         }
         else
         {
-            attempt.HandOverPhase();
+            _course.Attempt.HandOverPhase();
         }
 
         return result;
@@ -86,15 +94,15 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
     public ProxyError FailureOf(Exception fault)
     {
         // Who is asked once more because a kept connection was lost has no more time than who was asked once: it runs on.
-        var isLost = _response is null && attempt.WasLost && attempt.Reason == CutOff.None;
+        var isLost = _course.Response is null && _course.Attempt.WasLost && _course.Attempt.Reason == CutOff.None;
         if (!isLost)
         {
-            attempt.EndPhase();
+            _course.Attempt.EndPhase();
         }
 
-        return attempt.Reason != CutOff.None ? Faults.OfCutOff(attempt.Reason) ?? ProxyErrors.ClientGone
-            : _response is not null ? Faults.InAnswer(fault)
-            : Faults.BeforeAnswer(fault, attempt.HasConnected) with { MayRepeat = isLost };
+        return _course.Attempt.Reason != CutOff.None ? Faults.OfCutOff(_course.Attempt.Reason) ?? ProxyErrors.ClientGone
+            : _course.Response is not null ? Faults.InAnswer(fault)
+            : Faults.BeforeAnswer(fault, _course.Attempt.HasConnected) with { MayRepeat = isLost };
     }
 
     /// <summary>The attempt has ended so: its answer, if there is one, owns the response from here on.</summary>
@@ -102,21 +110,24 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
     {
         if (result.Error is not null)
         {
-            attempt.Usage = _events?.Usage ?? _json?.Usage ?? Usage.None;
-            _response?.Dispose();
+            _course.Attempt.Usage = _course.Events?.Usage ?? _course.Json?.Usage ?? Usage.None;
+            _course.Response?.Dispose();
         }
+
+        _course = default;
+        Spares<AnswerReader>.Give(this);
     }
 
     private ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, Usage known, ReadOnlyMemory<byte> rawKnown, CancellationToken cancellation)
     {
-        _events = new FirstEvents(request, AttemptSender.Expect(request, target.Upstream), limits.Event, request.Selection.HasLarger(target));
-        return _events.ReadAsync(response, body, known, rawKnown, cancellation);
+        _course.Events = new FirstEvents(_course.Request, AttemptSender.Expect(_course.Request, _course.Target.Upstream), _course.Limits.Event, _course.Request.Selection.HasLarger(_course.Target));
+        return _course.Events.ReadAsync(response, body, known, rawKnown, cancellation);
     }
 
     private async ValueTask<Result<UpstreamAnswer>> ReadJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
         // The read that finds the end needs no room: a buffer that is just full would grow for it.
-        var buffer = new GrowingBuffer(Math.Clamp(_length ?? FirstRead, 64, FirstRead * 16));
+        var buffer = new GrowingBuffer(Math.Clamp(_course.Length ?? FirstRead, 64, FirstRead * 16));
         try
         {
             while (true)
@@ -128,7 +139,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
                     break;
                 }
 
-                if (buffer.Length > limits.HeldAnswer)
+                if (buffer.Length > _course.Limits.HeldAnswer)
                 {
                     var id = JsonAnswer.FindId(buffer.Written);
                     return IsJson ? Commit(response, AnswerKind.LargeJson, ref buffer, body, id) : ProxyErrors.InvalidResponse;
@@ -140,16 +151,16 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
                 return ProxyErrors.InvalidResponse;
             }
 
-            _json = json;
+            _course.Json = json;
 
             // What is decoded may end before the answer itself does.
-            if (_encoding is null)
+            if (_course.Encoding is null)
             {
-                attempt.EndMessage(response);
+                _course.Attempt.EndMessage(response);
             }
 
             return json.HasError
-                ? ReportedFailure.InGoodStatus(buffer.Written, target.Upstream.Redactor)
+                ? ReportedFailure.InGoodStatus(buffer.Written, _course.Target.Upstream.Redactor)
                 : Commit(response, AnswerKind.Json, ref buffer, body, json.Id, json);
         }
         finally
@@ -167,7 +178,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
             return ProxyErrors.InvalidResponse;
         }
 
-        using var buffer = await ReadSomeAsync(body, limits.HeldAnswer, cancellation);
+        using var buffer = await ReadSomeAsync(body, _course.Limits.HeldAnswer, cancellation);
         if (buffer.Length == 0)
         {
             return ProxyErrors.InvalidResponse;
@@ -180,11 +191,11 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
 
         if (json.HasError)
         {
-            return ReportedFailure.InGoodStatus(buffer.Written, target.Upstream.Redactor);
+            return ReportedFailure.InGoodStatus(buffer.Written, _course.Target.Upstream.Redactor);
         }
 
         var events = new ArrayBufferWriter<byte>(buffer.Length);
-        return isLast && request.Endpoint.Dialect.TryWriteAsStream(buffer.WrittenMemory, request.IncludesUsage, events)
+        return _course.IsLast && _course.Request.Endpoint.Dialect.TryWriteAsStream(buffer.WrittenMemory, _course.Request.IncludesUsage, events)
             ? await ReadEventsAsync(response, new MemoryStream(events.WrittenMemory.ToArray(), writable: false), json.Usage, json.RawUsage.In(buffer.Written).ToArray(), cancellation)
             : ProxyErrors.NotStreaming;
     }
@@ -192,7 +203,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
     private async ValueTask<Result<UpstreamAnswer>> ReadErrorAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
         using var buffer = await ReadSomeAsync(body, LongestError, cancellation);
-        return UpstreamErrors.Translate(response, IsJson ? buffer.Written : default, target.Upstream.Redactor, request, time.GetUtcNow());
+        return UpstreamErrors.Translate(response, IsJson ? buffer.Written : default, _course.Target.Upstream.Redactor, _course.Request, _course.Time.GetUtcNow());
     }
 
     private static async ValueTask<GrowingBuffer> ReadSomeAsync(Stream body, int most, CancellationToken cancellation)
@@ -223,19 +234,19 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
         HttpResponseMessage response, AnswerKind kind, ref GrowingBuffer buffer, Stream rest, SseRange id, JsonAnswer? json = null)
     {
         var length = buffer.Length;
-        var storedId = request.Endpoint.IsStored ? StoredIds.Read(id.In(buffer.Written)) : null;
+        var storedId = _course.Request.Endpoint.IsStored ? StoredIds.Read(id.In(buffer.Written)) : null;
         return new UpstreamAnswer(response, kind, buffer.Detach(), length, rest, json) { StoredId = storedId };
     }
 
     // Nothing compressed was asked for. What comes so all the same is decoded, or refused: binary must not reach the scanner.
     private Stream? Decode(Stream body)
     {
-        if (_encoding is null)
+        if (_course.Encoding is null)
         {
             return body;
         }
 
-        return _encoding.Trim().ToLowerInvariant() switch
+        return _course.Encoding.Trim().ToLowerInvariant() switch
         {
             "identity" or "" => body,
             "gzip" => new GZipStream(body, CompressionMode.Decompress),
@@ -248,7 +259,7 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
     private bool IsJson => IsType("application/json");
 
     private bool IsType(string type) =>
-        _type.AsSpan().TrimStart() is var value
+        _course.Type.AsSpan().TrimStart() is var value
         && value.StartsWith(type, StringComparison.OrdinalIgnoreCase)
         && (value.Length == type.Length || value[type.Length] is ';' or ' ' or ',');
 
@@ -260,15 +271,32 @@ internal sealed class AnswerReader(ForwardRequest request, Target target, LimitO
             switch (name.Length)
             {
                 case 12 when name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase):
-                    _type = values.ToString();
+                    _course.Type = values.ToString();
                     break;
                 case 14 when name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase):
-                    _length = int.TryParse(values.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? length : null;
+                    _course.Length = int.TryParse(values.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? length : null;
                     break;
                 case 16 when name.Equals("Content-Encoding", StringComparison.OrdinalIgnoreCase):
-                    _encoding = values.ToString();
+                    _course.Encoding = values.ToString();
                     break;
             }
         }
+    }
+
+    /// <summary>All that is of one attempt.</summary>
+    private struct Course(ForwardRequest request, Target target, LimitOptions limits, Attempt attempt, bool isLast, TimeProvider time)
+    {
+        public readonly ForwardRequest Request = request;
+        public readonly Target Target = target;
+        public readonly LimitOptions Limits = limits;
+        public readonly Attempt Attempt = attempt;
+        public readonly bool IsLast = isLast;
+        public readonly TimeProvider Time = time;
+        public HttpResponseMessage? Response;
+        public FirstEvents? Events;
+        public JsonAnswer? Json;
+        public string Type = "";
+        public string? Encoding;
+        public int? Length;
     }
 }

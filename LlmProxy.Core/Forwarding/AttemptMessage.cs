@@ -1,3 +1,4 @@
+using LlmProxy.Core.Protocol;
 using LlmProxy.Core.Requests;
 using LlmProxy.Core.Routing;
 
@@ -11,15 +12,6 @@ namespace LlmProxy.Core.Forwarding;
 /// </remarks>
 internal sealed class AttemptMessage : HttpRequestMessage
 {
-    // As many as a thread has on their way at one moment, or nearly.
-    private const int MostSpares = 32;
-
-    [ThreadStatic]
-    private static AttemptMessage[]? _spares;
-
-    [ThreadStatic]
-    private static int _count;
-
     private Upstream? _upstream;
     private Route? _route;
 
@@ -35,21 +27,10 @@ internal sealed class AttemptMessage : HttpRequestMessage
     public Attempt? Attempt { get; set; }
 
     /// <summary>One with nothing in it but headers: see <see cref="HasHeadersOf"/>.</summary>
-    public static AttemptMessage Take()
-    {
-        if (_count == 0)
-        {
-            return new AttemptMessage();
-        }
-
-        ref var spare = ref _spares![--_count];
-        var message = spare;
-        spare = null!;
-        return message;
-    }
+    public static AttemptMessage Take() => Spares<AttemptMessage>.Take() ?? new AttemptMessage();
 
     /// <summary>Puts in what is sent.</summary>
-    public void Put(RequestBody body, Protocol.BodyPart[] parts)
+    public void Put(RequestBody body, BodyPart[] parts)
     {
         if (Content is RequestContent content)
         {
@@ -83,11 +64,11 @@ internal sealed class AttemptMessage : HttpRequestMessage
     public void GiveBack()
     {
         Attempt = null;
-        if (Content is RequestContent { IsSent: true } content && _count < MostSpares)
+        if (Content is RequestContent { IsSent: true } content)
         {
             content.Clear();
             RequestUri = null;
-            (_spares ??= new AttemptMessage[MostSpares])[_count++] = this;
+            Spares<AttemptMessage>.Give(this);
         }
     }
 }

@@ -26,7 +26,7 @@ internal sealed class AttemptSender(UpstreamClients clients, LoopGuard loops, Ti
                 request.WantsStream ? target.Timeouts.FirstEvent : target.Timeouts.Response);
         }
 
-        return new AnswerReader(request, target, limits, attempt, isLast, time);
+        return AnswerReader.For(request, target, limits, attempt, isLast, time);
     }
 
     /// <summary>Sends the request to a target.</summary>

@@ -38,8 +38,12 @@ internal sealed class RequestContent : HttpContent
         }
     }
 
-    /// <summary>Lets go of all that is of one request.</summary>
-    public void Clear() => (_body, _parts, Attempt) = (null, [], null);
+    /// <summary>Lets go of all that is of one request. Nobody else needs its parts any more.</summary>
+    public void Clear()
+    {
+        RequestSplice.GiveBack(_parts);
+        (_body, _parts, Attempt) = (null, [], null);
+    }
 
     private static long SizeOf(BodyPart[] parts)
     {

@@ -40,6 +40,7 @@ internal sealed class SharedAnswer
     public SharedAnswer(UpstreamAnswer answer)
     {
         _answer = answer;
+        answer.NoteShared();
         _last = _first;
         if (answer.Kind == AnswerKind.Json)
         {

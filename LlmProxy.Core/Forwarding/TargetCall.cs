@@ -8,7 +8,8 @@ namespace LlmProxy.Core.Forwarding;
 /// One target, asked once, or twice if a kept connection was lost. It holds a place at the upstream, which the answer takes over, and
 /// was let through by its breaker. In one method, because each that waits for another costs every request.
 /// </summary>
-internal sealed class TargetCall(AttemptSeries series, Candidate candidate, ProbeRight right, BodyPart[] parts, BreakerPass pass, Racer? racer)
+/// <remarks>A value: what it is stands among the locals of <see cref="RunAsync"/>, which serve the next.</remarks>
+internal struct TargetCall(AttemptSeries series, Candidate candidate, ProbeRight right, BodyPart[] parts, BreakerPass pass, Racer? racer)
 {
     // Timestamps; the clock is looked at once for all who want to know either.
     private long _began;
@@ -184,8 +185,11 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
         return true;
     }
 
-    private bool TryBeginRace(Racer own, Attempt attempt, long began) =>
-        own.TryBegin(attempt, () => series.Note(NoteOf(AttemptStage.Began, null, began) with { Attempt = attempt }));
+    private readonly bool TryBeginRace(Racer own, Attempt attempt, long began)
+    {
+        var (all, note) = (series, NoteOf(AttemptStage.Began, null, began) with { Attempt = attempt });
+        return own.TryBegin(attempt, () => all.Note(note));
+    }
 
     /// <returns>False if no byte of the request left us.</returns>
     private bool Settle(in Result<UpstreamAnswer> result, Attempt attempt)
@@ -218,7 +222,7 @@ internal sealed class TargetCall(AttemptSeries series, Candidate candidate, Prob
         return isSent;
     }
 
-    private AttemptNote NoteOf(AttemptStage stage, ProxyError? error, long began) =>
+    private readonly AttemptNote NoteOf(AttemptStage stage, ProxyError? error, long began) =>
         new(stage, candidate.Target, error, began) { IsHedge = racer is { IsHedge: true } };
 
     // The client, its patience and its key, our own end and the exchange's total time say nothing of this upstream.

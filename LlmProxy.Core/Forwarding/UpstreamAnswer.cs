@@ -28,21 +28,16 @@ internal sealed class UpstreamAnswer : IDisposable
 {
     private readonly HttpResponseMessage _response;
     private readonly Target? _target;
-    private readonly JsonAnswer? _json;
+    private JsonAnswer? _json;
     private readonly StrongBox<Usage>? _known;
     private byte[]? _buffer;
     private Attempt? _attempt;
     private Candidate? _candidate;
     private int _holdsPlace;
     private Stream? _body;
-    private UpstreamConnection? _connection;
-    private int _sent;
-    private CancellationTokenRegistration _cut;
+    private StreamWait? _wait;
     private bool _isDirect;
-    private bool _mayWaitBelow;
-    private bool _waitsBelow;
-    private bool _isDrained;
-    private bool _isCuttable;
+    private bool _isShared;
 
     public UpstreamAnswer(HttpResponseMessage response, AnswerKind kind, byte[] rented, int length, Stream rest, JsonAnswer? json = null)
     {
@@ -80,7 +75,7 @@ internal sealed class UpstreamAnswer : IDisposable
 
     public Stream Rest { get; }
 
-    /// <summary>What stands in it, for <see cref="AnswerKind.Json"/>.</summary>
+    /// <summary>What stands in it, for <see cref="AnswerKind.Json"/>; until it is disposed of.</summary>
     public JsonAnswer Json => _json!;
 
     /// <summary>False for a stream that was committed to keep its client awake: it has only begun.</summary>
@@ -136,60 +131,20 @@ internal sealed class UpstreamAnswer : IDisposable
         if (_target is null && _response.Content.ReadAsStreamAsync() is { IsCompletedSuccessfully: true } opened)
         {
             _body = opened.Result;
-            _mayWaitBelow = _isDirect && _body == Rest
+            var isChunked = _isDirect && _body == Rest
                 && _response.Headers.NonValidated.TryGetValues("Transfer-Encoding", out var encodings) && encodings.ToString() == "chunked"
                 && !_response.Content.Headers.NonValidated.Contains("Content-Length");
+            _wait = new StreamWait(Rest, isChunked);
             _response.Content = null;
             _response.Headers.Clear();
         }
     }
 
-    /// <summary>Waits until something more of <see cref="Rest"/> can be read, or its end. No memory is held meanwhile.</summary>
-    /// <remarks>
-    /// Where all that came of a chunked answer has been read, its connection itself is waited for: a wait at the HTTP client's stream
-    /// makes an object of 180 bytes each time. What comes there may be nothing to read yet: <see cref="EndWait"/> tells whether to wait on.
-    /// </remarks>
-    public ValueTask<int> WaitAsync(CancellationToken cancellation)
-    {
-        _waitsBelow = !_waitsBelow && _isDrained && _connection?.IsInAnswer(_sent) == true;
-        if (_waitsBelow)
-        {
-            // As the HTTP client does: nobody else reads this connection, nor has it, for its answer has not ended.
-            _isCuttable = true;
-            _cut = cancellation.UnsafeRegister(static connection => ((UpstreamConnection)connection!).Dispose(), _connection);
-            return _connection!.WaitAsync();
-        }
+    /// <summary>How more of <see cref="Rest"/> is waited for.</summary>
+    public StreamWait Wait => _wait ??= new StreamWait(Rest, isChunked: false);
 
-        if (!_mayWaitBelow || _connection is not null)
-        {
-            return Rest.ReadAsync(Memory<byte>.Empty, cancellation);
-        }
-
-        var wait = UpstreamConnection.WaitFor(Rest, cancellation, out _connection);
-        _sent = _connection?.Sent ?? 0;
-        return wait;
-    }
-
-    /// <summary>The wait has ended.</summary>
-    /// <returns>False: something has come, and perhaps nothing to read. It is to be waited for once more.</returns>
-    /// <exception cref="IOException">It failed, or was cut off.</exception>
-    /// <exception cref="OperationCanceledException">It was cut off.</exception>
-    public bool EndWait(in ValueTaskAwaiter<int> wait)
-    {
-        if (_isCuttable)
-        {
-            _isCuttable = false;
-
-            // Returns once the connection is disposed of, if that is being done: from here on it may be given to others.
-            _cut.Dispose();
-        }
-
-        wait.GetResult();
-        return !_waitsBelow;
-    }
-
-    /// <summary>So much of <see cref="Rest"/> was read into so much room.</summary>
-    public void NoteRead(int count, int room) => _isDrained = count < room;
+    /// <summary>Several will read it, also once it has ended: what is known of it stays.</summary>
+    public void NoteShared() => _isShared = true;
 
     /// <summary>The same answer for one of several who read it. Nothing that it holds of the upstream is theirs to give back.</summary>
     /// <param name="read">What was read so far.</param>
@@ -209,16 +164,15 @@ internal sealed class UpstreamAnswer : IDisposable
             return;
         }
 
-        if (_isCuttable)
-        {
-            // Something else failed while it was waited for: whoever drains it must not be beside that wait.
-            _cut.Dispose();
-            _connection!.Dispose();
-        }
-
+        _wait?.Leave();
         _body?.Dispose();
         _response.Dispose();
         _attempt?.Dispose();
+        if (!_isShared)
+        {
+            Interlocked.Exchange(ref _json, null)?.GiveBack();
+        }
+
         if (_candidate is not null && Interlocked.Exchange(ref _holdsPlace, 0) == 1)
         {
             _candidate.Load.End();

@@ -36,8 +36,16 @@ internal sealed class JsonAnswer
     /// <returns>False if it is not one: cut off, something else, or followed by something.</returns>
     public static bool TryRead(ReadOnlySpan<byte> body, out JsonAnswer answer)
     {
-        answer = new JsonAnswer();
+        answer = Spares<JsonAnswer>.Take() ?? new JsonAnswer();
         return answer.TryWalk(body) || TryReadByReader(body, out answer);
+    }
+
+    /// <summary>Nobody asks it any more: it serves another answer.</summary>
+    public void GiveBack()
+    {
+        (RawUsage, Model, Id, _error) = (default, default, default, default);
+        (_usage, _tier, _isResponse) = (Usage.None, null, false);
+        Spares<JsonAnswer>.Give(this);
     }
 
     // Apart, as others below: room for a reader is cleared at each call of a method that has one.

@@ -30,6 +30,8 @@ internal readonly record struct BodyPart(long Start, long Length, ReadOnlyMemory
 /// <summary>Changes a body in one pass: every byte that no edit names goes upstream as it came.</summary>
 internal static class RequestSplice
 {
+    private const int PlainParts = 3;
+
     private static readonly byte[] _true = "true"u8.ToArray();
     private static readonly byte[] _optionsName = "\"stream_options\":"u8.ToArray();
     private static readonly byte[] _askingOptions = "{\"include_usage\":true}"u8.ToArray();
@@ -104,14 +106,34 @@ internal static class RequestSplice
         return Cut(changes, length);
     }
 
+    /// <summary>Nobody needs these parts any more: what holds them serves the next.</summary>
+    public static void GiveBack(BodyPart[] parts)
+    {
+        if (parts.Length == PlainParts)
+        {
+            Array.Clear(parts);
+            Spares<BodyPart[]>.Give(parts);
+        }
+    }
+
     /// <summary>What most requests ask for.</summary>
-    private static BodyPart[] PlanPlain(long opening, long length, ReadOnlyMemory<byte> model, in RequestField field, bool asksForUsage) => asksForUsage
-        ?
-        [
-            new(0, opening, default), new(0, 0, _askFirst),
-            new(opening, field.ValueStart - opening, default), new(0, 0, model), new(field.ValueEnd, length - field.ValueEnd, default),
-        ]
-        : [new(0, field.ValueStart, default), new(0, 0, model), new(field.ValueEnd, length - field.ValueEnd, default)];
+    private static BodyPart[] PlanPlain(long opening, long length, ReadOnlyMemory<byte> model, in RequestField field, bool asksForUsage)
+    {
+        if (asksForUsage)
+        {
+            return
+            [
+                new(0, opening, default), new(0, 0, _askFirst),
+                new(opening, field.ValueStart - opening, default), new(0, 0, model), new(field.ValueEnd, length - field.ValueEnd, default),
+            ];
+        }
+
+        var parts = Spares<BodyPart[]>.Take() ?? new BodyPart[PlainParts];
+        parts[0] = new(0, field.ValueStart, default);
+        parts[1] = new(0, 0, model);
+        parts[2] = new(field.ValueEnd, length - field.ValueEnd, default);
+        return parts;
+    }
 
     private static void AskForUsage(RequestFields fields, List<(long Start, long End, ReadOnlyMemory<byte> With)> changes, List<ParameterEdit> added)
     {

@@ -30,18 +30,17 @@ internal static class AnswerRelay
 
         response.ContentType = "application/json";
         response.ContentLength = body.Length;
-        var outcome = new RelayOutcome
-        {
-            Usage = answer.Json.Usage,
-            RawUsage = answer.ReadMemory.Slice(answer.Json.RawUsage.Start, answer.Json.RawUsage.Length),
-            TextBytes = body.Length,
-            Bytes = body.Length,
-            Reported = FailureIn(answer, plan),
-        };
+        var outcome = RelayOutcome.Take();
+        outcome.Usage = answer.Json.Usage;
+        outcome.RawUsage = answer.ReadMemory.Slice(answer.Json.RawUsage.Start, answer.Json.RawUsage.Length);
+        outcome.TextBytes = body.Length;
+        outcome.Bytes = body.Length;
+        outcome.Reported = FailureIn(answer, plan);
         plan.Complete(outcome);
         var undelivered = await WriteAsync(plan, answer, body);
         answer.ReleaseRead();
-        return undelivered is null ? outcome : outcome with { Error = undelivered };
+        outcome.Error = undelivered;
+        return outcome;
     }
 
     /// <returns>Why it did not reach the client, as far as that is known.</returns>

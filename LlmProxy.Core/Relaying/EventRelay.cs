@@ -71,7 +71,7 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
             ValueTaskAwaiter<int> awaiter;
             do
             {
-                awaiter = answer.WaitAsync(clock.Token).GetAwaiter();
+                awaiter = answer.Wait.BeginAsync(clock.Token).GetAwaiter();
                 if (client.Unflushed > (awaiter.IsCompleted ? MostUnflushed : 0))
                 {
                     await client.FlushAsync();
@@ -91,12 +91,12 @@ internal sealed partial class EventRelay(ClientStream client, ExchangeClock cloc
                     }
                 }
             }
-            while (!answer.EndWait(awaiter));
+            while (!answer.Wait.End(awaiter));
 
             var isInPlace = _pending.Length == 0 && plan.Filter is null;
             var memory = isInPlace ? client.GetMemory() : _pending.GetMemory();
             var count = await answer.Rest.ReadAsync(memory, clock.Token);
-            answer.NoteRead(count, memory.Length);
+            answer.Wait.NoteRead(count, memory.Length);
             if (count == 0)
             {
                 return ProxyErrors.Truncated;
