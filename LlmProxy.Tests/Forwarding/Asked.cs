@@ -19,19 +19,30 @@ internal static class Asked
     /// <param name="stream">A stream is asked for.</param>
     /// <param name="id">What stands in the path where it has an id.</param>
     /// <param name="json">The body; null for one with nothing but a model.</param>
-    public static ForwardRequest For(string path, bool stream = true, string id = "", string? json = null)
+    /// <param name="routes">Where its model leads; null for one of its own.</param>
+    public static ForwardRequest For(string path, bool stream = true, string id = "", string? json = null, RouteTable? routes = null)
     {
         var endpoint = EndpointTable.Rows.First(row => row.Path == path);
         var body = new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(json ?? (stream ? """{"model":"m","stream":true}""" : """{"model":"m"}""")));
         var fields = RequestFields.Read(body, FieldNames.Standard).Value!;
-        var options = new LlmProxyOptions();
-        options.Upstreams["a"] = new UpstreamOptions { Url = new Uri("http://up.example") };
-        options.Models["m"] = new ModelOptions { Targets = { new TargetOptions { Upstream = "a", Model = "up" } } };
         var caller = new Caller("c", null, [], false);
-        var route = RouteTableCompiler.Compile(options).Resolve("m", caller, false).Value;
+        var route = (routes ?? Routes("m")).Resolve(fields.Model, caller, false).Value;
         var request = new ReadRequest(new RequestBody(body, null), fields);
         Selection selection = new Balancer(new LiveStates(TimeProvider.System), TimeProvider.System)
             .Look(route, endpoint.Operation, caller, request, new HeaderDictionary());
         return new ForwardRequest(endpoint, id, "", selection, fields, request.Body, new HeaderDictionary(), null, null);
+    }
+
+    /// <summary>Some models of one upstream.</summary>
+    public static RouteTable Routes(params string[] models)
+    {
+        var options = new LlmProxyOptions();
+        options.Upstreams["a"] = new UpstreamOptions { Url = new Uri("http://up.example") };
+        foreach (var model in models)
+        {
+            options.Models[model] = new ModelOptions { Targets = { new TargetOptions { Upstream = "a", Model = "up" } }, Headers = { ["x-model"] = model } };
+        }
+
+        return RouteTableCompiler.Compile(options);
     }
 }
