@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Globalization;
-using System.IO.Compression;
 using System.Net;
 using LlmProxy.Core.Configuration;
 using LlmProxy.Core.Protocol;
@@ -41,10 +39,10 @@ internal sealed class AnswerReader
             return ProxyErrors.Redirected;
         }
 
-        Look(response);
+        _course.Form = AnswerForm.Of(response);
 
         // The HTTP client's own content has its stream at hand; that of an app's handler may have to wait for it.
-        var body = Decode(_course.Attempt.IsDirect ? response.Content.ReadAsStream(cancellation) : await response.Content.ReadAsStreamAsync(cancellation));
+        var body = _course.Form.Decode(_course.Attempt.IsDirect ? response.Content.ReadAsStream(cancellation) : await response.Content.ReadAsStreamAsync(cancellation));
         if (body is null)
         {
             return ProxyErrors.UnsupportedUpstreamEncoding;
@@ -55,8 +53,7 @@ internal sealed class AnswerReader
             return status is > 200 and < 300 ? ProxyErrors.InvalidResponse : await ReadErrorAsync(response, body, cancellation);
         }
 
-        var isEvents = IsType("text/event-stream");
-        return (_course.Request.WantsStream, isEvents) switch
+                return (_course.Request.WantsStream, _course.Form.IsEvents) switch
         {
             (true, true) => await ReadEventsAsync(response, body, Usage.None, default, cancellation),
             (false, true) => ProxyErrors.UnexpectedStream,
@@ -127,7 +124,7 @@ internal sealed class AnswerReader
     private async ValueTask<Result<UpstreamAnswer>> ReadJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
         // The read that finds the end needs no room: a buffer that is just full would grow for it.
-        var buffer = new GrowingBuffer(Math.Clamp(_course.Length ?? FirstRead, 64, FirstRead * 16));
+        var buffer = new GrowingBuffer(Math.Clamp(_course.Form.Length ?? FirstRead, 64, FirstRead * 16));
         try
         {
             while (true)
@@ -142,7 +139,7 @@ internal sealed class AnswerReader
                 if (buffer.Length > _course.Limits.HeldAnswer)
                 {
                     var id = JsonAnswer.FindId(buffer.Written);
-                    return IsJson ? Commit(response, AnswerKind.LargeJson, ref buffer, body, id) : ProxyErrors.InvalidResponse;
+                    return _course.Form.IsJson ? Commit(response, AnswerKind.LargeJson, ref buffer, body, id) : ProxyErrors.InvalidResponse;
                 }
             }
 
@@ -154,7 +151,7 @@ internal sealed class AnswerReader
             _course.Json = json;
 
             // What is decoded may end before the answer itself does.
-            if (_course.Encoding is null)
+            if (!_course.Form.IsEncoded)
             {
                 _course.Attempt.EndMessage(response);
             }
@@ -173,7 +170,7 @@ internal sealed class AnswerReader
     // to be asked, and anything else must not pass for a stream without events.
     private async ValueTask<Result<UpstreamAnswer>> StreamJsonAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
-        if (!IsJson)
+        if (!_course.Form.IsJson)
         {
             return ProxyErrors.InvalidResponse;
         }
@@ -203,7 +200,7 @@ internal sealed class AnswerReader
     private async ValueTask<Result<UpstreamAnswer>> ReadErrorAsync(HttpResponseMessage response, Stream body, CancellationToken cancellation)
     {
         using var buffer = await ReadSomeAsync(body, LongestError, cancellation);
-        return UpstreamErrors.Translate(response, IsJson ? buffer.Written : default, _course.Target.Upstream.Redactor, _course.Request, _course.Time.GetUtcNow());
+        return UpstreamErrors.Translate(response, _course.Form.IsJson ? buffer.Written : default, _course.Target.Upstream.Redactor, _course.Request, _course.Time.GetUtcNow());
     }
 
     private static async ValueTask<GrowingBuffer> ReadSomeAsync(Stream body, int most, CancellationToken cancellation)
@@ -238,51 +235,6 @@ internal sealed class AnswerReader
         return new UpstreamAnswer(response, kind, buffer.Detach(), length, rest, json) { StoredId = storedId };
     }
 
-    // Nothing compressed was asked for. What comes so all the same is decoded, or refused: binary must not reach the scanner.
-    private Stream? Decode(Stream body)
-    {
-        if (_course.Encoding is null)
-        {
-            return body;
-        }
-
-        return _course.Encoding.Trim().ToLowerInvariant() switch
-        {
-            "identity" or "" => body,
-            "gzip" => new GZipStream(body, CompressionMode.Decompress),
-            "br" => new BrotliStream(body, CompressionMode.Decompress),
-            "deflate" => new ZLibStream(body, CompressionMode.Decompress),
-            _ => null,
-        };
-    }
-
-    private bool IsJson => IsType("application/json");
-
-    private bool IsType(string type) =>
-        _course.Type.AsSpan().TrimStart() is var value
-        && value.StartsWith(type, StringComparison.OrdinalIgnoreCase)
-        && (value.Length == type.Length || value[type.Length] is ';' or ' ' or ',');
-
-    // One look at all that there is: each question for one by its name is a search, and the parsed length makes four objects.
-    private void Look(HttpResponseMessage response)
-    {
-        foreach (var (name, values) in response.Content.Headers.NonValidated)
-        {
-            switch (name.Length)
-            {
-                case 12 when name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase):
-                    _course.Type = values.ToString();
-                    break;
-                case 14 when name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase):
-                    _course.Length = int.TryParse(values.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var length) ? length : null;
-                    break;
-                case 16 when name.Equals("Content-Encoding", StringComparison.OrdinalIgnoreCase):
-                    _course.Encoding = values.ToString();
-                    break;
-            }
-        }
-    }
-
     /// <summary>All that is of one attempt.</summary>
     private struct Course(ForwardRequest request, Target target, LimitOptions limits, Attempt attempt, bool isLast, TimeProvider time)
     {
@@ -295,8 +247,6 @@ internal sealed class AnswerReader
         public HttpResponseMessage? Response;
         public FirstEvents? Events;
         public JsonAnswer? Json;
-        public string Type = "";
-        public string? Encoding;
-        public int? Length;
+        public AnswerForm Form;
     }
 }
