@@ -13,6 +13,9 @@ internal sealed class AnswerReader
     private const int FirstRead = 4096;
     private const int LongestError = 64 * 1024;
 
+    [ThreadStatic]
+    internal static Spares<AnswerReader> Kept;
+
     private Course _course;
 
     /// <param name="request">What was asked for.</param>
@@ -23,7 +26,7 @@ internal sealed class AnswerReader
     /// <param name="time">For what an error says of when to come back.</param>
     public static AnswerReader For(ForwardRequest request, Target target, LimitOptions limits, Attempt attempt, bool isLast, TimeProvider time)
     {
-        var reader = Spares<AnswerReader>.Take() ?? new AnswerReader();
+        var reader = Kept.Take() ?? new AnswerReader();
         reader._course = new Course(request, target, limits, attempt, isLast, time);
         return reader;
     }
@@ -112,7 +115,7 @@ internal sealed class AnswerReader
         }
 
         _course = default;
-        Spares<AnswerReader>.Give(this);
+        Kept.Give(this);
     }
 
     private ValueTask<Result<UpstreamAnswer>> ReadEventsAsync(HttpResponseMessage response, Stream body, Usage known, ReadOnlyMemory<byte> rawKnown, CancellationToken cancellation)

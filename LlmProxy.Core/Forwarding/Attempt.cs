@@ -29,6 +29,7 @@ internal sealed class Attempt : IDisposable
     private bool _wasUsedBefore;
     private bool _wasTaken;
     private bool _isPlain;
+    private bool _sendsOnce;
     private StrongBox<Usage>? _usage;
 
     /// <param name="clock">The exchange's.</param>
@@ -95,6 +96,9 @@ internal sealed class Attempt : IDisposable
     /// </summary>
     public bool WasLost => _wasUsedBefore && _connection is { IsAnswered: false };
 
+    /// <summary>The connection that took it was there when it came: none was waited for, nor is one being opened for it.</summary>
+    public bool TookIdle { get; private set; }
+
     /// <summary>A connection has taken something of it.</summary>
     public bool WasSent => _connection is not null || Volatile.Read(ref _wasTaken);
 
@@ -114,6 +118,7 @@ internal sealed class Attempt : IDisposable
         // The options are a dictionary, which costs more than all else of the message: only where somebody may send a copy.
         IsDirect = client is UpstreamInvoker { IsPlain: true };
         _isPlain = IsDirect && message.Version.Major == 1;
+        _sendsOnce = client is UpstreamInvoker { SendsOnce: true };
         if (!IsDirect)
         {
             message.Options.Set(_key, this);
@@ -133,12 +138,13 @@ internal sealed class Attempt : IDisposable
 
     /// <summary>Its answer has been read to its end: what it was sent as serves the next, if nobody can hold it any more.</summary>
     /// <remarks>
-    /// Nobody: a kept connection took it on our thread, so that none is being opened for it; the HTTP client's own HTTP/1.1 has sent all of it before
-    /// it reads an answer, and lets go of it with the answer's end; no handler of an app's was between, and nobody runs against it.
+    /// Nobody: an idle connection took it, so that none is being opened for it; the HTTP client's own HTTP/1.1 has sent all of it before it reads an
+    /// answer, and lets go of it with the answer's end; it was sent once (<see cref="UpstreamInvoker.SendsOnce"/>), no handler of an app's was between, and
+    /// nobody runs against it.
     /// </remarks>
     public void EndMessage(HttpResponseMessage response)
     {
-        if (_isPlain && _own is null && _wasUsedBefore && _connection is { IsAnswered: true } && response.RequestMessage is AttemptMessage message)
+        if (_isPlain && _sendsOnce && _own is null && TookIdle && _connection is { IsAnswered: true } && response.RequestMessage is AttemptMessage message)
         {
             response.RequestMessage = null;
             message.GiveBack();
@@ -249,9 +255,13 @@ internal sealed class Attempt : IDisposable
 
     public void NoteTaken() => Volatile.Write(ref _wasTaken, true);
 
-    public void NoteSent(UpstreamConnection connection, bool wasUsedBefore)
+    /// <param name="connection">Takes it.</param>
+    /// <param name="wasUsedBefore">It has carried another request.</param>
+    /// <param name="wasIdle">It was there when this one came, and was not waited for.</param>
+    public void NoteSent(UpstreamConnection connection, bool wasUsedBefore, bool wasIdle)
     {
         _connection = connection;
         _wasUsedBefore = wasUsedBefore;
+        TookIdle = wasIdle;
     }
 }

@@ -68,4 +68,13 @@ internal sealed class UpstreamInvoker(HttpMessageHandler handler) : HttpMessageI
     /// <summary>What it is given reaches the connections as the same object: no handler of the app's stands between.</summary>
     public bool IsPlain { get; } = handler is SocketsHttpHandler
         || (handler is DelegatingHandler { InnerHandler: SocketsHttpHandler } && handler.GetType().Assembly == typeof(IHttpMessageHandlerFactory).Assembly);
+
+    /// <summary>
+    /// What it is given is sent once and as it is: nothing makes the connections' own handler send it elsewhere, once more or with headers of its own. An
+    /// app may have changed that one.
+    /// </summary>
+    public bool SendsOnce { get; } = ((handler as DelegatingHandler)?.InnerHandler ?? handler) is SocketsHttpHandler
+    {
+        AllowAutoRedirect: false, UseCookies: false, UseProxy: false, PreAuthenticate: false, Credentials: null, ActivityHeadersPropagator: null,
+    };
 }

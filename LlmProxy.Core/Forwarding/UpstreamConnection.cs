@@ -29,6 +29,7 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     private ConfiguredValueTaskAwaitable<int>.ConfiguredValueTaskAwaiter _reading;
     private Action? _onRead;
     private long _attempt;
+    private long _readAheadOf = -1;
     private volatile bool _isAnswered = true;
     private bool _isUsed;
     private bool _isReading;
@@ -63,7 +64,7 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
     }
 
     // An answer's first bytes are noticed, also by a read that the HTTP client begins before it sends the request: it does so
-    // when it takes a kept connection. Whatever is read later costs one look.
+    // when it takes an idle connection, and not when one is handed to a request that has waited. Whatever is read later costs one look.
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         if (_isSought)
@@ -72,7 +73,13 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
             _found ??= this;
         }
 
-        return _isAnswered && !_chunks.IsFollowing && !IsOfNextAttempt ? inner.ReadAsync(buffer, cancellationToken) : ReadNotedAsync(buffer, cancellationToken);
+        var isOfNext = IsOfNextAttempt;
+        if (isOfNext && _isAnswered)
+        {
+            _readAheadOf = Attempt.Current!.Number;
+        }
+
+        return _isAnswered && !_chunks.IsFollowing && !isOfNext ? inner.ReadAsync(buffer, cancellationToken) : ReadNotedAsync(buffer, cancellationToken);
     }
 
     /// <summary>Waits for something to read of an answer's body as its reader would, and tells the connection that it comes from.</summary>
@@ -264,7 +271,7 @@ internal sealed class UpstreamConnection(Stream inner) : Stream, IValueTaskSourc
         // Its number alone: the attempt need not live as long as its answer.
         var attempt = Attempt.Current!;
         _attempt = attempt.Number;
-        attempt.NoteSent(this, _isUsed);
+        attempt.NoteSent(this, _isUsed, _readAheadOf == attempt.Number);
         _isUsed = true;
         _isAnswered = false;
     }

@@ -114,14 +114,18 @@ internal static class UpstreamRequest
     {
         var route = request.Route.Route;
         var hasOwn = (request.Seen & (ClientHeaders.Passing | ClientHeaders.Via)) != 0 || request.TraceParent is not null;
-        if (message.HasHeadersOf(upstream, route))
+        if (!hasOwn && message.HasHeadersOf(upstream, route))
         {
-            if (!hasOwn)
-            {
-                return;
-            }
+            return;
+        }
 
-            message.Headers.Clear();
+        if (hasOwn)
+        {
+            message.BeginOwnHeaders();
+        }
+        else
+        {
+            message.BeginHeadersOf(upstream, route);
         }
 
         if ((request.Seen & ClientHeaders.Passing) != 0)
@@ -142,14 +146,6 @@ internal static class UpstreamRequest
 
         SignIn(message, upstream, mayHaveKey: upstream.Headers.Length + route.Headers.Length > 0);
         message.Headers.TryAddWithoutValidation(LoopGuard.Header, (request.Seen & ClientHeaders.Via) != 0 ? loops.Next(request.Headers) : loops.Instance);
-        if (hasOwn)
-        {
-            message.NoteOwnHeaders();
-        }
-        else
-        {
-            message.NoteHeadersOf(upstream, route);
-        }
     }
 
     private static void Pass(HttpRequestMessage message, IHeaderDictionary headers)

@@ -25,6 +25,9 @@ internal sealed class JsonAnswer
     /// <summary>The value of <c>id</c>, quotes included; empty if there is none.</summary>
     public SseRange Id { get; private set; }
 
+    [ThreadStatic]
+    internal static Spares<JsonAnswer> Kept;
+
     private static readonly JsonReaderOptions _options = new() { MaxDepth = 1000 };
 
     private Usage _usage = Usage.None;
@@ -36,16 +39,15 @@ internal sealed class JsonAnswer
     /// <returns>False if it is not one: cut off, something else, or followed by something.</returns>
     public static bool TryRead(ReadOnlySpan<byte> body, out JsonAnswer answer)
     {
-        answer = Spares<JsonAnswer>.Take() ?? new JsonAnswer();
+        answer = Kept.Take() ?? new JsonAnswer();
         return answer.TryWalk(body) || TryReadByReader(body, out answer);
     }
 
     /// <summary>Nobody asks it any more: it serves another answer.</summary>
     public void GiveBack()
     {
-        (RawUsage, Model, Id, _error) = (default, default, default, default);
-        (_usage, _tier, _isResponse) = (Usage.None, null, false);
-        Spares<JsonAnswer>.Give(this);
+        (_usage, _tier, _isResponse, _error, RawUsage, Model, Id) = (Usage.None, null, false, default, default, default, default);
+        Kept.Give(this);
     }
 
     // Apart, as others below: room for a reader is cleared at each call of a method that has one.

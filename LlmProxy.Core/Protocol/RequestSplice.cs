@@ -30,6 +30,9 @@ internal readonly record struct BodyPart(long Start, long Length, ReadOnlyMemory
 /// <summary>Changes a body in one pass: every byte that no edit names goes upstream as it came.</summary>
 internal static class RequestSplice
 {
+    [ThreadStatic]
+    internal static Spares<BodyPart[]> Kept;
+
     private const int PlainParts = 3;
 
     private static readonly byte[] _true = "true"u8.ToArray();
@@ -112,7 +115,7 @@ internal static class RequestSplice
         if (parts.Length == PlainParts)
         {
             Array.Clear(parts);
-            Spares<BodyPart[]>.Give(parts);
+            Kept.Give(parts);
         }
     }
 
@@ -128,7 +131,7 @@ internal static class RequestSplice
             ];
         }
 
-        var parts = Spares<BodyPart[]>.Take() ?? new BodyPart[PlainParts];
+        var parts = Kept.Take() ?? new BodyPart[PlainParts];
         parts[0] = new(0, field.ValueStart, default);
         parts[1] = new(0, 0, model);
         parts[2] = new(field.ValueEnd, length - field.ValueEnd, default);

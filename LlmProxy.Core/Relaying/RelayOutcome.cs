@@ -4,11 +4,14 @@ namespace LlmProxy.Core.Relaying;
 
 /// <summary>How an answer ended and who is to blame. A relay returns it; it never throws.</summary>
 /// <remarks>
-/// A class: as a value every method between the relay and the middleware would keep room for it while its stream waits. That of a held answer
-/// serves the next, once the middleware has written it down.
+/// A class: as a value every method between the relay and the middleware would keep room for it while its stream waits. It serves the next, once the
+/// middleware has written it down.
 /// </remarks>
 internal sealed record RelayOutcome
 {
+    [ThreadStatic]
+    internal static Spares<RelayOutcome> Kept;
+
     /// <summary>Null for a whole answer.</summary>
     public ProxyError? Error { get; set; }
 
@@ -41,8 +44,8 @@ internal sealed record RelayOutcome
     /// <summary>The closing mark came though not every choice had finished.</summary>
     public bool DoneWithoutFinish { get; set; }
 
-    /// <summary>One of a whole answer without an event.</summary>
-    public static RelayOutcome Take() => Spares<RelayOutcome>.Take() ?? new RelayOutcome();
+    /// <summary>One that may have served before, and is as new.</summary>
+    public static RelayOutcome Take() => Kept.Take() ?? new RelayOutcome();
 
     /// <summary>It has been written down, and nobody holds it any more.</summary>
     public void GiveBack()
@@ -50,6 +53,6 @@ internal sealed record RelayOutcome
         (Error, Usage, RawUsage, Fault, Reported) = (null, Usage.None, default, null, null);
         (TextBytes, Bytes, Events, LastEvent) = (0, 0, 0, 0);
         (MissingDone, DoneWithoutFinish) = (false, false);
-        Spares<RelayOutcome>.Give(this);
+        Kept.Give(this);
     }
 }

@@ -15,11 +15,12 @@ internal sealed class QuietMoment(TimeProvider time) : IHostedService, IDisposab
 
     private static readonly TimeSpan _step = TimeSpan.FromSeconds(1);
 
-    private readonly QuietSteps _steps = new(GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime);
+    private QuietSteps _steps = new(0, TimeSpan.Zero);
     private ITimer? _timer;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
+        _steps = new QuietSteps(GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime);
         _timer = time.CreateTimer(static state => ((QuietMoment)state!).Step(), this, _step, _step);
         return Task.CompletedTask;
     }

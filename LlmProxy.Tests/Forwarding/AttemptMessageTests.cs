@@ -90,7 +90,7 @@ internal sealed class AttemptMessageTests
     public void One_whose_body_was_not_all_sent_does_not_serve_again()
     {
         New(Ask("never sent")).GiveBack();
-        Assert.That(Spares<AttemptMessage>.Take(), Is.Null);
+        Assert.That(AttemptMessage.Kept.Take(), Is.Null);
     }
 
     [Test]
@@ -103,11 +103,13 @@ internal sealed class AttemptMessageTests
 
     [TestCase("another attempt may follow, or run beside it")]
     [TestCase("a handler of the app's stands between")]
+    [TestCase("the connections' handler was told to follow redirects")]
     [TestCase("the answer is decoded, and its end may not be that of what was sent")]
     [TestCase("the answer is an error")]
     [TestCase("the answer is no JSON")]
     public async Task It_is_not_where_somebody_may_hold_it_still(string why)
     {
+        _sockets.AllowAutoRedirect = why.EndsWith("redirects", StringComparison.Ordinal);
         await IsGivenBackAsync();
         _upstream.Next(why switch
         {
@@ -119,7 +121,21 @@ internal sealed class AttemptMessageTests
         });
         Assert.That(await IsGivenBackAsync(mayFollow: why.StartsWith("another", StringComparison.Ordinal), hasHandler: why.StartsWith("a handler", StringComparison.Ordinal)), Is.False);
         Assert.That(_upstream.ConnectionCount, Is.EqualTo(1), "it is not the connection");
-        Assert.That(await IsGivenBackAsync(), Is.True, "the next is");
+        Assert.That(await IsGivenBackAsync(), Is.EqualTo(!_sockets.AllowAutoRedirect), "the next is");
+    }
+
+    /// <summary>Who waits for a connection may have one opened for it, which knows the request, and be handed another.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task Only_a_connection_that_was_idle_is_known_to_be_the_only_one_for_it(bool isIdle)
+    {
+        using var stream = new MemoryStream();
+        using var connection = new UpstreamConnection(stream);
+        using var attempt = new Attempt(_clock, mayFollow: false);
+        using var client = new HttpMessageInvoker(new Taking(connection, isIdle));
+        using var message = new AttemptMessage();
+        await attempt.SendAsync(client, message);
+        Assert.That((attempt.WasSent, attempt.TookIdle), Is.EqualTo((true, isIdle)));
     }
 
     private async Task<bool> IsGivenBackAsync(bool mayFollow = false, bool hasHandler = false)
@@ -157,12 +173,7 @@ internal sealed class AttemptMessageTests
         return UpstreamRequest.Build(request, request.Selection.First, PartsOf(request), _loops);
     }
 
-    private static void Forget()
-    {
-        while (Spares<AttemptMessage>.Take() is not null)
-        {
-        }
-    }
+    private static void Forget() => AttemptMessage.Kept = default;
 
     /// <summary>All that would be sent.</summary>
     private static string Describe(AttemptMessage message)
@@ -186,4 +197,19 @@ internal sealed class AttemptMessageTests
     }
 
     private sealed class Passing : DelegatingHandler;
+
+    /// <summary>Takes a connection as the HTTP client does: one that is idle is read ahead of the request.</summary>
+    private sealed class Taking(UpstreamConnection connection, bool isIdle) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (isIdle)
+            {
+                _ = connection.ReadAsync(new byte[1], cancellationToken).AsTask();
+            }
+
+            connection.Write("GET"u8);
+            return Task.FromResult(new HttpResponseMessage());
+        }
+    }
 }

@@ -29,7 +29,7 @@ internal sealed class AttemptTests
         using var copies = new Copying { InnerHandler = end };
         using var client = new UpstreamInvoker(copies);
         using var attempt = new Attempt(_clock, mayFollow: false);
-        using var message = new AttemptMessage(HttpMethod.Get, new Uri("http://upstream.test"));
+        using var message = new AttemptMessage { RequestUri = new Uri("http://upstream.test") };
         await attempt.SendAsync(client, message);
         Assert.That((Attempt.Of(message), Attempt.Of(end.Sent!)), Is.EqualTo((attempt, attempt)));
         Assert.That((client.IsPlain, end.Sent), Is.EqualTo((false, end.Sent)).And.Not.EqualTo((false, message)));
@@ -41,7 +41,7 @@ internal sealed class AttemptTests
         using var sockets = new SocketsHttpHandler();
         using var client = new UpstreamInvoker(new Copying { InnerHandler = sockets });
         using var bare = new UpstreamInvoker(sockets);
-        using var message = new AttemptMessage(HttpMethod.Get, new Uri("http://127.0.0.1:1"));
+        using var message = new AttemptMessage { RequestUri = new Uri("http://127.0.0.1:1") };
         using var attempt = new Attempt(_clock, mayFollow: false);
         _clock.Cut(CutOff.ClientGone);
         _ = attempt.SendAsync(bare, message);
@@ -57,7 +57,7 @@ internal sealed class AttemptTests
     {
         using var sockets = new SocketsHttpHandler { ConnectCallback = static (_, _) => throw new IOException("nobody is there") };
         using var client = new UpstreamInvoker(hasHandler ? new Copying { InnerHandler = sockets } : sockets);
-        using var message = new AttemptMessage(HttpMethod.Get, new Uri("http://127.0.0.1:1")) { Version = new Version(version, version == 1 ? 1 : 0), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var message = new AttemptMessage { RequestUri = new Uri("http://127.0.0.1:1"), Version = new Version(version, version == 1 ? 1 : 0), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         var clock = _wheel.Begin(CancellationToken.None, default);
         using (var attempt = new Attempt(clock, mayFollow: false))
         {

@@ -19,10 +19,7 @@ internal sealed class GivenBackTests
     [TearDown]
     public void Forget()
     {
-        Forget<JsonAnswer>();
-        Forget<RelayOutcome>();
-        Forget<AnswerReader>();
-        Forget<BodyPart[]>();
+        (JsonAnswer.Kept, RelayOutcome.Kept, AnswerReader.Kept, RequestSplice.Kept) = (default, default, default, default);
     }
 
     [Test]
@@ -31,7 +28,7 @@ internal sealed class GivenBackTests
         Assert.That(JsonAnswer.TryRead(System.Text.Encoding.UTF8.GetBytes(Rich), out var json));
         AssertAllDiffer(json, new JsonAnswer());
         json.GiveBack();
-        Assert.That(Spares<JsonAnswer>.Take(), Is.SameAs(json));
+        Assert.That(JsonAnswer.Kept.Take(), Is.SameAs(json));
         AssertSame(json, new JsonAnswer());
     }
 
@@ -67,7 +64,7 @@ internal sealed class GivenBackTests
         var request = Asked.For("/chat/completions", stream: false);
         var reader = AnswerReader.For(request, request.Selection.First, new LimitOptions(), attempt, isLast: true, TimeProvider.System);
         reader.Close(ProxyErrors.Internal);
-        Assert.That(Spares<AnswerReader>.Take(), Is.SameAs(reader));
+        Assert.That(AnswerReader.Kept.Take(), Is.SameAs(reader));
         AssertSame(reader, new AnswerReader());
     }
 
@@ -76,9 +73,9 @@ internal sealed class GivenBackTests
     {
         BodyPart[] parts = [new(1, 2, default), new(0, 0, new byte[3]), new(4, 5, default)];
         RequestSplice.GiveBack(parts);
-        Assert.That(Spares<BodyPart[]>.Take(), Is.SameAs(parts).And.All.EqualTo(default(BodyPart)));
+        Assert.That(RequestSplice.Kept.Take(), Is.SameAs(parts).And.All.EqualTo(default(BodyPart)));
         RequestSplice.GiveBack([default]);
-        Assert.That(Spares<BodyPart[]>.Take(), Is.Null, "of another length");
+        Assert.That(RequestSplice.Kept.Take(), Is.Null, "of another length");
     }
 
     [Test]
@@ -87,7 +84,7 @@ internal sealed class GivenBackTests
         var alone = AnswerOf(out var json);
         alone.Dispose();
         alone.Dispose();
-        Assert.That((Spares<JsonAnswer>.Take(), Spares<JsonAnswer>.Take()), Is.EqualTo((json, default(JsonAnswer))), "once");
+        Assert.That((JsonAnswer.Kept.Take(), JsonAnswer.Kept.Take()), Is.EqualTo((json, default(JsonAnswer))), "once");
 
         var answer = AnswerOf(out var seen);
         using var wheel = new ClockWheel(TimeProvider.System);
@@ -100,7 +97,7 @@ internal sealed class GivenBackTests
         var shared = new SharedAnswer(answer);
         using var reader = shared.Open();
         answer.Dispose();
-        Assert.That((shared.For(reader).Json, Spares<JsonAnswer>.Take()), Is.EqualTo((seen, default(JsonAnswer))));
+        Assert.That((shared.For(reader).Json, JsonAnswer.Kept.Take()), Is.EqualTo((seen, default(JsonAnswer))));
     }
 
     private static UpstreamAnswer AnswerOf(out JsonAnswer json)
@@ -124,12 +121,4 @@ internal sealed class GivenBackTests
     private static IEnumerable<(string, object?)> Flat(string name, object? value) => value?.GetType() is { IsNestedPrivate: true } type
         ? type.GetFields(BindingFlags.Instance | BindingFlags.Public).Select(field => (name + "." + field.Name, field.GetValue(value)))
         : [(name, value)];
-
-    private static void Forget<T>()
-        where T : class
-    {
-        while (Spares<T>.Take() is not null)
-        {
-        }
-    }
 }
