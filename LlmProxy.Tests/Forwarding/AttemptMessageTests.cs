@@ -102,6 +102,7 @@ internal sealed class AttemptMessageTests
     }
 
     [TestCase("another attempt may follow, or run beside it")]
+    [TestCase("its connection was waited for")]
     [TestCase("a handler of the app's stands between")]
     [TestCase("the connections' handler was told to follow redirects")]
     [TestCase("the answer is decoded, and its end may not be that of what was sent")]
@@ -119,7 +120,11 @@ internal sealed class AttemptMessageTests
             "the answer is no JSON" => Replies.Json(200, "{"),
             _ => Replies.LikeOpenAI,
         });
-        Assert.That(await IsGivenBackAsync(mayFollow: why.StartsWith("another", StringComparison.Ordinal), hasHandler: why.StartsWith("a handler", StringComparison.Ordinal)), Is.False);
+        var isGiven = await IsGivenBackAsync(
+            mayFollow: why.StartsWith("another", StringComparison.Ordinal),
+            hasHandler: why.StartsWith("a handler", StringComparison.Ordinal),
+            hasWaited: why.StartsWith("its connection", StringComparison.Ordinal));
+        Assert.That(isGiven, Is.False);
         Assert.That(_upstream.ConnectionCount, Is.EqualTo(1), "it is not the connection");
         Assert.That(await IsGivenBackAsync(), Is.EqualTo(!_sockets.AllowAutoRedirect), "the next is");
     }
@@ -138,7 +143,7 @@ internal sealed class AttemptMessageTests
         Assert.That((attempt.WasSent, attempt.TookIdle), Is.EqualTo((true, isIdle)));
     }
 
-    private async Task<bool> IsGivenBackAsync(bool mayFollow = false, bool hasHandler = false)
+    private async Task<bool> IsGivenBackAsync(bool mayFollow = false, bool hasHandler = false, bool hasWaited = false)
     {
         var request = Ask("hello");
         using var client = new UpstreamInvoker(hasHandler ? new Passing { InnerHandler = _sockets } : _sockets);
@@ -148,6 +153,11 @@ internal sealed class AttemptMessageTests
         message.RequestUri = new Uri(_upstream.Url + "/chat/completions");
         var reader = AnswerReader.For(request, target, new LimitOptions(), attempt, isLast: true, TimeProvider.System);
         var response = await attempt.SendAsync(client, message);
+        if (hasWaited)
+        {
+            attempt.NoteSent(new UpstreamConnection(Stream.Null), wasUsedBefore: true, wasIdle: false);
+        }
+
         var result = await reader.ReadAsync(response);
         reader.Close(result);
         result.Value?.Dispose();
