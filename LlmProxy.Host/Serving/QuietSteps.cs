@@ -16,8 +16,8 @@ internal sealed class QuietSteps(long allocated, TimeSpan used)
     /// <summary>Less than this is no burst.</summary>
     private const long Burst = 32 * 1024 * 1024;
 
-    /// <summary>What four thousand events take.</summary>
-    private static readonly TimeSpan _quietUse = TimeSpan.FromMilliseconds(100);
+    /// <summary>A fifth of one processor: what eight thousand events take, or the waiting of ten thousand streams.</summary>
+    private static readonly TimeSpan _quietUse = TimeSpan.FromMilliseconds(200);
 
     private long _allocated = allocated;
     private long _allocatedThen = allocated;

@@ -76,7 +76,7 @@ internal sealed class QuietStepsTests
     {
         Second(100 * Megabyte, TimeSpan.FromMilliseconds(900));
         Seconds(2);
-        Second(0, TimeSpan.FromMilliseconds(200));
+        Second(0, TimeSpan.FromMilliseconds(300));
 
         Assert.That(Seconds(3), Is.EqualTo(new[] { false, false, true }));
     }
