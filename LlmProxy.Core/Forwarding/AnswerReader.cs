@@ -56,7 +56,7 @@ internal sealed class AnswerReader
             return status is > 200 and < 300 ? ProxyErrors.InvalidResponse : await ReadErrorAsync(response, body, cancellation);
         }
 
-                return (_course.Request.WantsStream, _course.Form.IsEvents) switch
+        return (_course.Request.WantsStream, _course.Form.IsEvents) switch
         {
             (true, true) => await ReadEventsAsync(response, body, Usage.None, default, cancellation),
             (false, true) => ProxyErrors.UnexpectedStream,
