@@ -28,6 +28,41 @@ public sealed class OwnAuthorityTests : ProxyFixture
         Assert.That(Upstream.Request.Headers["Authorization"], Is.EqualTo("Bearer " + Canary.UpstreamKey));
     }
 
+    /// <summary>Its connection is waited for below its encryption's plain side, and what comes there may be no event yet.</summary>
+    [Test]
+    public async Task U04_a_stream_whose_events_come_one_by_one_is_relayed_as_they_come_and_whole()
+    {
+        string[] words = ["one", " two", " three", " four", " five"];
+        using var seen = new SemaphoreSlim(0);
+        Upstream.Otherwise(async exchange =>
+        {
+            await exchange.StreamHeadAsync();
+            foreach (string word in words)
+            {
+                await exchange.EventsAsync(Chat.Delta(word));
+                await Deadline.In(seen.WaitAsync());
+            }
+
+            await exchange.ChunkAsync(Sse.Event(Chat.Finish("stop")) + Sse.Done);
+            await exchange.LastChunkAsync();
+        });
+        await StartAsync(TlsServer.With(_authority.Issue("localhost")));
+        for (int i = 0; i < 2; i++)
+        {
+            RawResponse response = await (await SendJsonAsync(Chat.Request(stream: true))).ReadHeadAsync();
+            foreach (string word in words)
+            {
+                await response.ReadUntilAsync(word);
+                seen.Release();
+            }
+
+            Assert.That((await response.ReadToEndAsync()).End, Is.EqualTo(BodyEnd.Whole));
+        }
+
+        Assert.That(Upstream.Requests.Select(r => r.Connection), Is.EqualTo(new[] { 0, 0 }), "it was read to its end");
+        ExpectUpstreamRequests(2);
+    }
+
     [Test]
     public async Task U04_any_of_several_authorities_in_the_file_will_do()
     {
