@@ -61,6 +61,20 @@ internal sealed class QuietStepsTests
     }
 
     [Test]
+    public void Thousands_of_streams_that_wait_with_an_event_now_and_then_are_quiet()
+    {
+        Second(100 * Megabyte, TimeSpan.FromMilliseconds(900));
+
+        var last = false;
+        for (var i = 0; i < 3; i++)
+        {
+            last = Second(Megabyte / 10, TimeSpan.FromMilliseconds(110));
+        }
+
+        Assert.That(last);
+    }
+
+    [Test]
     public void Requests_that_come_and_go_are_not_stopped_by_it()
     {
         Second(100 * Megabyte, TimeSpan.FromMilliseconds(900));
