@@ -3,6 +3,7 @@ using BenchmarkDotNet.Running;
 using LlmProxy.Benchmarks.Contention;
 using LlmProxy.Benchmarks.Guard;
 using LlmProxy.Benchmarks.MethodOrder;
+using LlmProxy.Benchmarks.MethodProfile;
 using LlmProxy.Benchmarks.Requests;
 using LlmProxy.Benchmarks.Soak;
 using LlmProxy.Benchmarks.StreamLatency;
@@ -35,6 +36,11 @@ if (args is ["stream", .. var streamed])
 if (args is ["order"])
 {
     return await OrderRun.RunAsync();
+}
+
+if (args is ["profile"])
+{
+    return await ProfileRun.RunAsync();
 }
 
 BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using LlmProxy.Benchmarks.MethodProfile;
 using LlmProxy.Benchmarks.StreamLatency.Load;
 using LlmProxy.Benchmarks.StreamLatency.Targets;
 
@@ -26,10 +27,6 @@ internal static class OrderRun
         static port => new LoadPlan(port, 32, true, 5, 200_000, 1, 60, 0, 4),
     ];
 
-    private static readonly TimeSpan _starting = TimeSpan.FromMinutes(2);
-
-    private static readonly TimeSpan _ending = TimeSpan.FromMinutes(1);
-
     /// <returns>The exit code: 1 if something that is needed is not there, or did not work.</returns>
     public static async Task<int> RunAsync()
     {
@@ -43,7 +40,9 @@ internal static class OrderRun
         try
         {
             var profile = Path.Combine(folder, "profile");
-            var target = new ExecutableTarget(null, [Program, "--tool=callgrind", "--callgrind-out-file=" + profile]);
+            // The collector reserves twice the machine's memory and more, for which there may be no addresses left. Hexadecimal: 512 MB.
+            var target = new ExecutableTarget(
+                null, new Profiler([Program, "--tool=callgrind", "--callgrind-out-file=" + profile], new() { ["DOTNET_GCHeapHardLimit"] = "20000000" }));
             if (target.Prepare(Console.WriteLine) is { } reason)
             {
                 throw new InvalidOperationException(reason);
@@ -51,7 +50,7 @@ internal static class OrderRun
 
             // Valgrind gives up on debug information newer than itself; the names of methods are not part of that.
             await Process.Start("strip", ["--strip-debug", target.Program!]).WaitForExitAsync();
-            await ProfileAsync(target);
+            await ProfiledExecutable.RunAsync(target, _plans);
             var methods = CallgrindProfile.MethodsOf(File.ReadLines(profile), target.Program!);
             var output = Path.Combine(source, "LlmProxy.Host", "methods.order");
             await File.WriteAllTextAsync(output, $"{Head}\n{string.Join('\n', methods)}\n");
@@ -67,30 +66,5 @@ internal static class OrderRun
         {
             Directory.Delete(folder, recursive: true);
         }
-    }
-
-    private static async Task ProfileAsync(ExecutableTarget target)
-    {
-        await using var upstream = RunningTarget.StartUpstream();
-        await using var running = target.Start(upstream.Port);
-        try
-        {
-            FirstAnswer.Wait(running.Port, () => running.Process.HasExited, _starting);
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new InvalidOperationException($"{e.Message} {running.LastWords()}", e);
-        }
-
-        foreach (var plan in _plans)
-        {
-            var result = await LoadProcess.RunAsync(plan(running.Port));
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Requests} requests, {result.Events} events, {result.Errors} errors"));
-        }
-
-        // Asked to end, it writes the profile; killed, it does not.
-        using var stop = Process.Start("kill", ["-TERM", OwnProcess.Text(running.Process.Id)]);
-        using var patience = new CancellationTokenSource(_ending);
-        await running.Process.WaitForExitAsync(patience.Token);
     }
 }

@@ -11,8 +11,8 @@ namespace LlmProxy.Benchmarks.StreamLatency.Targets;
 
 /// <summary>The published executable with all that is on by default, its ledger in SQLite too, and limits for the key; no line per request in its output.</summary>
 /// <param name="given">Where it is; null: it is published first.</param>
-/// <param name="profiler">A program and its arguments that it runs under, with the names of its methods; null: it runs by itself.</param>
-internal sealed class ExecutableTarget(string? given, IReadOnlyList<string>? profiler = null) : Target("executable", "LlmProxy, executable")
+/// <param name="profiler">What it runs under, with the names of its methods; null: it runs by itself.</param>
+internal sealed class ExecutableTarget(string? given, Profiler? profiler = null) : Target("executable", "LlmProxy, executable")
 {
     private string? _program = given is null ? null : Path.GetFullPath(given);
 
@@ -61,13 +61,12 @@ internal sealed class ExecutableTarget(string? given, IReadOnlyList<string>? pro
         }));
         string[] command =
         [
-            .. profiler ?? [], _program!, "--config", file, "--urls", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}"), "--log", "requests=off",
+            .. profiler?.Command ?? [], _program!, "--config", file, "--urls", string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}"), "--log", "requests=off",
         ];
         var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = folder };
-        if (profiler is not null)
+        foreach (var (name, value) in profiler?.Environment ?? [])
         {
-            // The collector reserves twice the machine's memory and more, for which a profiler may have no addresses left. Hexadecimal: 512 MB.
-            start.Environment["DOTNET_GCHeapHardLimit"] = "20000000";
+            start.Environment[name] = value;
         }
 
         return start;
@@ -99,3 +98,8 @@ internal sealed class ExecutableTarget(string? given, IReadOnlyList<string>? pro
         }
     }
 }
+
+/// <summary>What a program runs under that is looked at closely.</summary>
+/// <param name="Command">A program and its arguments, before those of the one that runs under it.</param>
+/// <param name="Environment">Variables for both.</param>
+internal sealed record Profiler(IReadOnlyList<string> Command, Dictionary<string, string> Environment);
