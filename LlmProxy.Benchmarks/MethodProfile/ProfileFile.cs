@@ -38,11 +38,15 @@ internal sealed class ProfileFile
     /// <returns>False: it is not known which one is meant.</returns>
     public bool TryAdd(ProfiledMethod profiled)
     {
+        // Of two for one method the compiler takes the first, or the whole file not.
+        if (!_methods.Add((profiled.Name, profiled.CodeSize, profiled.Parameters)))
+        {
+            return false;
+        }
+
         _references.Mentioned.Clear();
         var method = _references.Method(profiled.Name, profiled.CodeSize, profiled.Parameters);
-
-        // The compiler takes no file with two of one name.
-        if (method.IsNil || !_methods.Add((profiled.Name, profiled.CodeSize, profiled.Parameters)))
+        if (method.IsNil)
         {
             return false;
         }
@@ -61,6 +65,9 @@ internal sealed class ProfileFile
         }
 
         code.LoadString(_metadata.GetOrAddUserString("InstrumentationDataEnd"));
+
+        // Twice: behind a method that its compilation does not have the compiler would pass over the next one as well.
+        code.OpCode(ILOpCode.Pop);
         code.OpCode(ILOpCode.Pop);
         return true;
     }
@@ -76,7 +83,7 @@ internal sealed class ProfileFile
         foreach (var (group, code) in _groups)
         {
             dictionary.LoadString(_metadata.GetOrAddUserString(group));
-            Load(dictionary, AddMethod(string.Create(CultureInfo.InvariantCulture, $"Assemblies_{_metadata.GetRowCount(TableIndex.MethodDef)}"), code));
+            Load(dictionary, AddMethod(string.Create(CultureInfo.InvariantCulture, $"Group_{_metadata.GetRowCount(TableIndex.MethodDef)}"), code));
             dictionary.OpCode(ILOpCode.Pop);
         }
 
@@ -99,6 +106,11 @@ internal sealed class ProfileFile
 
     private void Write(InstructionEncoder code, ProfileRecord record)
     {
+        if ((record.Kind & RuntimeProfile.FormMask) == RuntimeProfile.FormOfNothing)
+        {
+            return;
+        }
+
         code.LoadConstantI4(AllOfRecord);
         code.LoadConstantI4(record.Offset);
         code.LoadConstantI4(record.Kind);

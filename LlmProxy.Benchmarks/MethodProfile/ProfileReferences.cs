@@ -15,10 +15,11 @@ internal sealed class ProfileReferences(MetadataBuilder metadata, KnownAssemblie
     private const string SharedAssembly = "System.Private.Canon";
 
     private static readonly Dictionary<string, PrimitiveTypeCode> _primitives = Enum.GetValues<PrimitiveTypeCode>()
-        .Where(static code => code != PrimitiveTypeCode.TypedReference)
+        .Where(static code => code is not (PrimitiveTypeCode.TypedReference or PrimitiveTypeCode.Void))
         .ToDictionary(static code => $"System.{code}", StringComparer.Ordinal);
 
     private readonly Dictionary<string, AssemblyReferenceHandle> _assemblies = new(StringComparer.Ordinal);
+    private readonly Dictionary<(EntityHandle Scope, string Space, string Name), TypeReferenceHandle> _types = [];
 
     /// <summary>The assemblies of what has been named since this was last emptied, in that order.</summary>
     public List<string> Mentioned { get; } = [];
@@ -31,9 +32,8 @@ internal sealed class ProfileReferences(MetadataBuilder metadata, KnownAssemblie
         {
             if (TypeName.TryParse(name.AsSpan(0, at), out var type) && Defined(type) is { Count: > 0 } types)
             {
-                return types.Select(owner => (owner, method: owner.Find(name[(at + 1)..], size, parameters))).Where(static found => found.method is not null).ToList() is [var (owner, method)]
-                    ? Method(type, owner, method!.Value)
-                    : default;
+                var found = types.Select(owner => (Owner: owner, Method: owner.Find(name[(at + 1)..], size, parameters))).Where(static found => found.Method is not null).ToArray();
+                return found is [var (owner, method)] ? Method(type, owner, method!.Value) : default;
             }
         }
 
@@ -49,12 +49,8 @@ internal sealed class ProfileReferences(MetadataBuilder metadata, KnownAssemblie
             return default;
         }
 
-        if (type.IsSimple && !_primitives.ContainsKey(type.FullName))
-        {
-            return Simple(type);
-        }
-
-        return Specification(type);
+        // A signature of its own only for what needs one.
+        return type.IsSimple && !_primitives.ContainsKey(type.FullName) ? Simple(type) : Specification(type);
     }
 
     private EntityHandle Method(TypeName type, KnownType owner, MethodDefinition method)
@@ -170,8 +166,6 @@ internal sealed class ProfileReferences(MetadataBuilder metadata, KnownAssemblie
     }
 
     private TypeReferenceHandle Reference(string assembly, string space, string name) => Reference(Assembly(assembly), space, name);
-
-    private readonly Dictionary<(EntityHandle Scope, string Space, string Name), TypeReferenceHandle> _types = [];
 
     private TypeReferenceHandle Reference(EntityHandle scope, string space, string name)
     {

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
+using System.Runtime.Versioning;
 using System.Text;
 using LlmProxy.Benchmarks.Payloads;
 using LlmProxy.Benchmarks.StreamLatency.Load;
@@ -39,6 +40,9 @@ internal static class ProfileRun
         ["DOTNET_TC_CallCounting"] = "0",
         ["DOTNET_TC_OnStackReplacement"] = "0",
         ["DOTNET_WritePGOData"] = "1",
+
+        // The executable is for processors without: the branches that it takes are the others.
+        ["DOTNET_EnableAVX"] = "0",
     };
 
     /// <returns>The exit code: 1 if something that is needed is not there, or did not work.</returns>
@@ -53,8 +57,8 @@ internal static class ProfileRun
         var folder = Directory.CreateTempSubdirectory("llmproxy-profile-").FullName;
         try
         {
-            await Process.Start(new ProcessStartInfo("dotnet", ["build", "LlmProxy.Host", "-c", "Release", "-v", "q"]) { WorkingDirectory = source })!.WaitForExitAsync();
-            var program = Path.Combine(source, "LlmProxy.Host", "bin", "Release", $"net{Environment.Version.ToString(2)}", "llmproxy.dll");
+            await BuildAsync(source);
+            var program = Path.Combine(source, "LlmProxy.Host", "bin", "Release", $"net{new FrameworkName(AppContext.TargetFrameworkName!).Version}", "llmproxy.dll");
             var counts = Path.Combine(folder, "counts.txt");
             var target = new ExecutableTarget(program, new Profiler(["dotnet"], new(_counting) { ["DOTNET_PGODataPath"] = counts }));
             if (target.Prepare(Console.WriteLine) is { } reason)
@@ -66,7 +70,8 @@ internal static class ProfileRun
             Write(counts, Path.GetDirectoryName(program)!, Path.Combine(source, "LlmProxy.Host", "methods.mibc"));
             return 0;
         }
-        catch (Exception e) when (e is InvalidOperationException or Win32Exception or IOException or HttpRequestException or OperationCanceledException)
+        catch (Exception e) when (e is InvalidOperationException or Win32Exception or IOException or UnauthorizedAccessException or HttpRequestException
+            or OperationCanceledException or FormatException or InvalidDataException or BadImageFormatException)
         {
             Console.Error.WriteLine(e.Message);
             return 1;
@@ -77,14 +82,34 @@ internal static class ProfileRun
         }
     }
 
+    // As it is published, but for .NET's own compiler.
+    private static async Task BuildAsync(string source)
+    {
+        using var build = Process.Start(new ProcessStartInfo("dotnet", ["build", "LlmProxy.Host", "-c", "Release", "-v", "q"]) { WorkingDirectory = source })!;
+        await build.WaitForExitAsync();
+        if (build.ExitCode != 0)
+        {
+            throw new InvalidOperationException("It could not be built.");
+        }
+    }
+
     private static void Write(string counts, string program, string output)
     {
         var runtime = Path.GetDirectoryName(typeof(object).Assembly.Location)!;
         var server = Path.GetDirectoryName(typeof(Microsoft.AspNetCore.Builder.WebApplication).Assembly.Location)!;
         using var assemblies = new KnownAssemblies([program, server, runtime]);
         var file = new ProfileFile(assemblies);
-        var often = RuntimeProfile.Read(File.ReadLines(counts)).Where(static method => method.Most >= Least).OrderBy(static method => method.Name, StringComparer.Ordinal).ToArray();
+        var often = RuntimeProfile.Read(File.ReadLines(counts))
+            .Where(static method => method.Most >= Least)
+            .OrderBy(static method => method.Name, StringComparer.Ordinal)
+            .ThenByDescending(static method => method.Most)
+            .ToArray();
         var added = often.Count(file.TryAdd);
+        if (added <= often.Length / 2)
+        {
+            throw new InvalidOperationException($"Only {added} of {often.Length} methods are known by their names: the runtime writes them in another way, or is not the one that this runs on.");
+        }
+
         file.Save(output);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Written: {added} of {often.Length} methods that ran {Least} times or more, in {output}"));
     }

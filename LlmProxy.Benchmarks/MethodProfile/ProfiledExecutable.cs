@@ -15,7 +15,7 @@ internal static class ProfiledExecutable
     /// <param name="target">Made ready.</param>
     /// <param name="plans">By the port where it listens.</param>
     /// <param name="more">Played behind them.</param>
-    /// <exception cref="InvalidOperationException">It did not start or answer; the message says why.</exception>
+    /// <exception cref="InvalidOperationException">It did not start, or not answer as it should; the message says why.</exception>
     /// <exception cref="OperationCanceledException">It did not end.</exception>
     public static async Task RunAsync(ExecutableTarget target, IEnumerable<Func<int, LoadPlan>> plans, Func<int, Task>? more = null)
     {
@@ -34,6 +34,10 @@ internal static class ProfiledExecutable
         {
             var result = await LoadProcess.RunAsync(plan(running.Port));
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Requests} requests, {result.Events} events, {result.Errors} errors"));
+            if (result.Errors > 0)
+            {
+                throw new InvalidOperationException("Its answers were not right, so it did something else than what a profile is to be of.");
+            }
         }
 
         if (more is not null)

@@ -10,7 +10,7 @@ namespace LlmProxy.Benchmarks.MethodProfile;
 internal sealed record ProfiledMethod(string Name, int Parameters, int CodeSize, IReadOnlyList<ProfileRecord> Records)
 {
     /// <summary>How often what ran most often of it ran.</summary>
-    public long Most => Records.SelectMany(static record => record.Counts).DefaultIfEmpty().Max();
+    public long Most => Records.Max(static record => record.Runs);
 }
 
 /// <summary>One thing that was counted, as the runtime lays it out.</summary>
@@ -20,8 +20,8 @@ internal sealed record ProfiledMethod(string Name, int Parameters, int CodeSize,
 /// <param name="Values">Numbers, or names of types or methods.</param>
 internal sealed record ProfileRecord(int Kind, int Offset, int Other, IReadOnlyList<string> Values)
 {
-    /// <summary>Its values, if they are numbers.</summary>
-    public IEnumerable<long> Counts => (Kind & RuntimeProfile.FormMask) is RuntimeProfile.FormOfTypes or RuntimeProfile.FormOfMethods ? [] : Values.Select(static value => long.Parse(value, CultureInfo.InvariantCulture));
+    /// <summary>How often a branch or block ran; 0 where something else was counted.</summary>
+    public long Runs => Kind is RuntimeProfile.KindOfBranches or RuntimeProfile.KindOfBlocks ? Values.Max(static value => long.Parse(value, CultureInfo.InvariantCulture)) : 0;
 }
 
 /// <summary>
@@ -33,21 +33,29 @@ internal static class RuntimeProfile
     /// <summary>The part of a record's kind that says what its values are.</summary>
     public const int FormMask = 15;
 
+    public const int FormOfNothing = 0;
     public const int FormOfTypes = 3;
     public const int FormOfMethods = 4;
 
+    public const int KindOfBlocks = (1 << 6) | FormOfNumbers;
+    public const int KindOfBranches = (6 << 6) | FormOfNumbers;
+
+    private const int FormOfNumbers = 1;
     private const int FormOfPairs = 2;
     private const string Method = "@@@ ";
+    private const string End = "*** END";
     private const string Name = "MethodName: ";
     private const string Signature = "Signature: ";
     private const string Record = "Schema ";
     private const string Type = "TypeHandle: ";
     private const string Callee = "MethodHandle: ";
 
+    /// <exception cref="InvalidDataException">The end is missing.</exception>
+    /// <exception cref="FormatException">It is written in another way.</exception>
     public static IEnumerable<ProfiledMethod> Read(IEnumerable<string> lines)
     {
         string name = "";
-        var (parameters, size) = (0, 0);
+        var (parameters, size, isWhole) = (0, 0, false);
         List<ProfileRecord> records = [];
         List<string> values = [];
         foreach (var line in lines)
@@ -60,6 +68,7 @@ internal static class RuntimeProfile
                 }
 
                 records = [];
+                isWhole = line.StartsWith(End, StringComparison.Ordinal);
                 size = line.Split(' ') is [_, _, _, _, _, "ilSize", var hexadecimal, ..] ? int.Parse(hexadecimal.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture) : 0;
             }
             else if (line.StartsWith(Name, StringComparison.Ordinal))
@@ -77,8 +86,13 @@ internal static class RuntimeProfile
             }
             else
             {
-                values.Add(ValueOf(line, records[^1].Kind));
+                values.Add(records is [.., var record] ? ValueOf(line, record.Kind) : throw new FormatException("A value belongs to nothing."));
             }
+        }
+
+        if (!isWhole)
+        {
+            throw new InvalidDataException("The counts of the runtime have no end.");
         }
     }
 
