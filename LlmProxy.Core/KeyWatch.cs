@@ -29,40 +29,47 @@ internal sealed partial class KeyWatch(LlmProxySnapshots snapshots, ClockWheel w
             return;
         }
 
+        // Before the look: what changes while it lasts is looked at with the next.
+        var state = current.KeyState;
+        if (wheel.FindKeysDue(state, time.GetUtcNow()) is { } due)
+        {
+            CutEnded(current, state, due);
+        }
+        else
+        {
+            Volatile.Write(ref _isLooking, 0);
+        }
+    }
+
+    private void CutEnded(LlmProxySnapshot current, long state, List<ExchangeClock> due) => wheel.SetOff(() =>
+    {
         try
         {
-            CutEnded(current);
+            var count = 0;
+            foreach (var clock in due)
+            {
+                if (clock.Reason == CutOff.None && !current.Keys.Holds(ref clock.Key, state, time))
+                {
+                    clock.Cut(CutOff.KeyEnded);
+                    count++;
+                }
+            }
+
+            if (count > 0)
+            {
+                Log.Cut(logger, count);
+            }
         }
         catch (Exception e)
         {
-            // On a timer's thread it would end the process.
+            // On a thread of nobody's it would end the process.
             Log.Failed(logger, e);
         }
         finally
         {
             Volatile.Write(ref _isLooking, 0);
         }
-    }
-
-    private void CutEnded(LlmProxySnapshot current)
-    {
-        // Before the look: what changes while it lasts is looked at with the next.
-        var state = current.KeyState;
-        var count = 0;
-        foreach (var clock in wheel.FindKeysDue(state, time.GetUtcNow()) ?? [])
-        {
-            if (clock.Reason == CutOff.None && !current.Keys.Holds(ref clock.Key, state, time))
-            {
-                clock.Cut(CutOff.KeyEnded);
-                count++;
-            }
-        }
-
-        if (count > 0)
-        {
-            Log.Cut(logger, count);
-        }
-    }
+    });
 
     private static partial class Log
     {

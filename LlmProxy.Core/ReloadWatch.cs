@@ -17,12 +17,13 @@ internal sealed partial class ReloadWatch(LlmProxyReload reload, TimeProvider ti
     /// <summary>For how long what cannot be used may still be on its way: half a file, or none between removal and renaming.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    private readonly CancellationTokenSource _stop = new();
+    private readonly SemaphoreSlim _turn = new(1);
     private IDisposable? _following;
-    private Task _watching = Task.CompletedTask;
+    private ITimer? _timer;
     private FileStamp[] _seen = [];
     private bool _isDue;
     private int _isToldOf;
+    private volatile bool _isStopped;
     private string? _doubtful;
     private long _doubtfulSince;
 
@@ -31,7 +32,9 @@ internal sealed partial class ReloadWatch(LlmProxyReload reload, TimeProvider ti
         if (reload.Source is { } source)
         {
             _following = source.Follow(() => Volatile.Write(ref _isToldOf, 1));
-            _watching = WatchAsync(source);
+            // A thread of its own: the files may be on a network that does not answer.
+            _timer = DedicatedTimer.Create(time, "LlmProxy reload", () => TryLook(source));
+            _timer.Change(Period, Period);
         }
 
         return Task.CompletedTask;
@@ -39,15 +42,18 @@ internal sealed partial class ReloadWatch(LlmProxyReload reload, TimeProvider ti
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await _stop.CancelAsync();
-        await _watching;
+        _isStopped = true;
+        _timer?.Dispose();
+
+        // None is under way, and none begins any more.
+        await _turn.WaitAsync(cancellationToken);
+        _turn.Release();
     }
 
     public void Dispose()
     {
         _following?.Dispose();
-        _stop.Cancel();
-        _stop.Dispose();
+        _timer?.Dispose();
     }
 
     /// <summary>One look.</summary>
@@ -71,19 +77,28 @@ internal sealed partial class ReloadWatch(LlmProxyReload reload, TimeProvider ti
         }
     }
 
-    private async Task WatchAsync(OptionsSource source)
+    private void TryLook(OptionsSource source)
     {
-        using var timer = new PeriodicTimer(Period, time);
+        if (!_turn.Wait(0))
+        {
+            return;
+        }
+
         try
         {
-            while (await timer.WaitForNextTickAsync(_stop.Token))
+            if (!_isStopped)
             {
                 Look(source);
             }
         }
-        catch (OperationCanceledException)
+        catch (Exception e)
         {
-            // The app stops.
+            // On a thread of nobody's it would end the process.
+            Log.Failed(logger, e, source.Name);
+        }
+        finally
+        {
+            _turn.Release();
         }
     }
 

@@ -8,6 +8,7 @@ internal sealed partial class Ledger
     private enum Written
     {
         Nothing,
+        Few,
         Some,
         Failed,
     }
@@ -18,7 +19,7 @@ internal sealed partial class Ledger
         while (true)
         {
             var written = await TryStepAsync();
-            if (_stopping.Task.IsCompleted && written != Written.Some)
+            if (_stopping.Task.IsCompleted && written is not (Written.Some or Written.Few))
             {
                 break;
             }
@@ -32,6 +33,10 @@ internal sealed partial class Ledger
                 case Written.Some:
                     backoff = _shortestBackoff;
                     await _stopping.Task.WaitAsync(_pause, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    break;
+                case Written.Few:
+                    backoff = _shortestBackoff;
+                    await RestAsync();
                     break;
                 default:
                     await SleepAsync();
@@ -67,19 +72,6 @@ internal sealed partial class Ledger
         }
     }
 
-    private async ValueTask SleepAsync()
-    {
-        Volatile.Write(ref _isAsleep, 1);
-
-        // A row that came before that was written has woken nobody.
-        if (_journal.WaitingRows == 0 && _spends.IsEmpty && _flushes.IsEmpty && !_stopping.Task.IsCompleted)
-        {
-            await _wake.WaitAsync();
-        }
-
-        Volatile.Write(ref _isAsleep, 0);
-    }
-
     private async ValueTask<Written> WriteAsync()
     {
         try
@@ -112,7 +104,7 @@ internal sealed partial class Ledger
                 AnswerFlushes();
                 if (rows.Count < BatchSize)
                 {
-                    return Written.Some;
+                    return rows.Count < FewRows ? Written.Few : Written.Some;
                 }
             }
         }

@@ -153,6 +153,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
 
         Begin();
         Wake();
+        _asked?.TrySetResult();
         return asked.Answer.Task.WaitAsync(cancellationToken);
     }
 
@@ -173,6 +174,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
 
         Begin();
         Wake();
+        _asked?.TrySetResult();
         return asked.Answer.Task.WaitAsync(cancellationToken);
     }
 

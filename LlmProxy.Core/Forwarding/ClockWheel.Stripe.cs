@@ -84,10 +84,9 @@ internal sealed partial class ClockWheel
             }
         }
 
-        public void Fire(long now)
+        /// <summary>What a clock sets off may end its exchange and come back here to remove it, so nothing is set off here, under the lock.</summary>
+        public void FindDue(long now, ref List<ExchangeClock>? due)
         {
-            // Its own for each step: one that sets off much may still be at it when the next comes.
-            List<ExchangeClock>? due = null;
             lock (_lock)
             {
                 for (var i = 0; i < _count; i++)
@@ -98,9 +97,6 @@ internal sealed partial class ClockWheel
                     }
                 }
             }
-
-            // Outside the lock: what a clock sets off may end its exchange and come back here to remove it.
-            due?.ForEach(clock => clock.Fire(now));
         }
 
         private static void List(ExchangeClock clock, ref List<ExchangeClock>? due)

@@ -36,7 +36,7 @@ internal sealed partial class ClockWheel : IDisposable
             _stripes[i] = new Stripe();
         }
 
-        _timer = time.CreateTimer(static state => ((ClockWheel)state!).Step(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = DedicatedTimer.Create(time, "LlmProxy clock", Step);
     }
 
     /// <summary>Milliseconds since the wheel was made, as of the last step: costs nothing to ask.</summary>
@@ -100,6 +100,19 @@ internal sealed partial class ClockWheel : IDisposable
         return due;
     }
 
+    /// <summary>Does what a step has found to be done. It may call back whoever waits, for any time: not on the thread that makes the steps.</summary>
+    public void SetOff(Action work)
+    {
+        if (_timer is DedicatedTimer)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(static work => work(), work, preferLocal: false);
+        }
+        else
+        {
+            work();
+        }
+    }
+
     public void Dispose() => _timer.Dispose();
 
     private Stripe StripeHere() => _stripes[(uint)Environment.CurrentManagedThreadId % (uint)_stripes.Length];
@@ -131,9 +144,17 @@ internal sealed partial class ClockWheel : IDisposable
     {
         var now = Measure();
         Volatile.Write(ref _now, now);
+
+        // Its own for each step: one that sets off much may still be at it when the next comes.
+        List<ExchangeClock>? due = null;
         foreach (var stripe in _stripes)
         {
-            stripe.Fire(now);
+            stripe.FindDue(now, ref due);
+        }
+
+        if (due is not null)
+        {
+            Fire(due, now);
         }
 
         if (++_steps % StepsBetweenLooks == 0)
@@ -156,4 +177,7 @@ internal sealed partial class ClockWheel : IDisposable
             }
         }
     }
+
+    // Apart, so that a step that finds nothing makes nothing.
+    private void Fire(List<ExchangeClock> due, long now) => SetOff(() => due.ForEach(clock => clock.Fire(now)));
 }
