@@ -54,6 +54,7 @@ internal sealed class ServeRun
         }
 
         var files = FileLimit.Take();
+        _ = FileTable.GrowAsync(files);
         if (!configuration.IsDemo && files?.Warning is { } tight)
         {
             Writers.People.WriteLine("warn   " + tight);

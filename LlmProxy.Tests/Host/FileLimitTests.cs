@@ -94,6 +94,21 @@ internal sealed class FileLimitTests : HostTest
         Assert.That(host.People, Does.Not.Contain("open files"));
     }
 
+    /// <summary>To grow it later makes every stream wait.</summary>
+    [TestCase(2048, 2048)]
+    [TestCase(17_000, 16 * 1024)]
+    public async Task The_table_of_open_files_has_its_room_from_the_start(int limit, long room)
+    {
+        var hard = File.ReadLines("/proc/self/limits").First(static l => l.StartsWith("Max open files", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[4];
+        if (int.TryParse(hard, out var most) && most < limit)
+        {
+            Assert.Ignore($"No more than {most} files may be open here.");
+        }
+
+        var host = await Keep(HostProcess.StartAfter($"ulimit -n {limit}", Folder)).StartedAsync();
+        await Support.Deadline.Until(() => host.FileRoom == room, what: "the room");
+    }
+
     private static Task<HttpResponseMessage> AskAsync(HttpClient client)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")

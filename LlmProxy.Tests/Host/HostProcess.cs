@@ -48,9 +48,10 @@ internal sealed class HostProcess : IAsyncDisposable
     public int Threads => Directory.EnumerateFileSystemEntries($"/proc/{_process.Id}/task").Count();
 
     /// <summary>How many bytes of it are in memory, as Linux tells.</summary>
-    public long ResidentMemory => 1024 * long.Parse(
-        Regex.Match(File.ReadAllText($"/proc/{_process.Id}/status"), @"^VmRSS:\s+(\d+) kB$", RegexOptions.Multiline).Groups[1].Value,
-        System.Globalization.CultureInfo.InvariantCulture);
+    public long ResidentMemory => 1024 * Status("VmRSS");
+
+    /// <summary>For how many open files the kernel's table of them has room, as Linux tells.</summary>
+    public long FileRoom => Status("FDSize");
 
     public static HostProcess Start(string folder, IReadOnlyDictionary<string, string>? variables, params string[] arguments) =>
         Start(folder, variables, readsResults: true, arguments);
@@ -67,6 +68,10 @@ internal sealed class HostProcess : IAsyncDisposable
         var (file, first) = Executable();
         return Start(folder, variables: null, readsResults: true, "/bin/sh", ["-c", command + "; exec \"$@\"", "sh", file, .. first, .. arguments]);
     }
+
+    private long Status(string name) => long.Parse(
+        Regex.Match(File.ReadAllText($"/proc/{_process.Id}/status"), $@"^{name}:\s+(\d+)( kB)?$", RegexOptions.Multiline).Groups[1].Value,
+        System.Globalization.CultureInfo.InvariantCulture);
 
     private static HostProcess Start(
         string folder, IReadOnlyDictionary<string, string>? variables, bool readsResults, string file, IEnumerable<string> arguments)
