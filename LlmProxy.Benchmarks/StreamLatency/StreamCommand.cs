@@ -39,6 +39,11 @@ public static class StreamCommand
 
     private static async Task<int> CompareAsync(string[] arguments)
     {
+        if (OwnProcess.IsCompiledInSteps)
+        {
+            return await OwnProcess.CompareAsync(arguments);
+        }
+
         try
         {
             return await new StreamRun(StreamOptions.Parse(arguments), Console.Out).RunAsync();

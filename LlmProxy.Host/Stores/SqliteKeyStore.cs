@@ -51,6 +51,9 @@ internal sealed class SqliteKeyStore(string path, TimeProvider time, StoreHealth
                 }
 
                 transaction.Commit();
+
+                // It is no other connection's, and so not seen as a change.
+                _database.Kept(static connection => new SqliteLook(connection)).SeenVersion = null;
                 return next;
             },
             cancellationToken);
@@ -65,7 +68,22 @@ internal sealed class SqliteKeyStore(string path, TimeProvider time, StoreHealth
     private static bool Save(SqliteConnection connection, string insert, string update, long former, object[] values) =>
         connection.Execute(former == 0 ? insert : update, former == 0 ? values : [.. values, former]) > 0;
 
-    private static KeyStoreChanges Read(SqliteConnection connection, long after)
+    private KeyStoreChanges Read(SqliteConnection connection, long after)
+    {
+        // Before the look: what is written meanwhile is seen with the next.
+        var look = _database.Kept(static connection => new SqliteLook(connection));
+        var version = look.Version();
+        if (look.SeenVersion == version && look.SeenRevision == after)
+        {
+            return new KeyStoreChanges(after, [], []);
+        }
+
+        var changes = ReadAll(connection, after);
+        (look.SeenVersion, look.SeenRevision) = (version, changes.Revision);
+        return changes;
+    }
+
+    private static KeyStoreChanges ReadAll(SqliteConnection connection, long after)
     {
         // All of it as of one moment.
         using var transaction = connection.BeginTransaction(deferred: true);

@@ -82,6 +82,7 @@ internal sealed class ExecutableTarget(string? given, Profiler? profiler = null)
             WorkingDirectory = source,
             RedirectStandardOutput = true,
         };
+        OwnProcess.CompileInSteps(command);
         try
         {
             using var process = Process.Start(command)!;

@@ -6,9 +6,27 @@ namespace LlmProxy.Benchmarks.StreamLatency.Targets;
 /// <summary>This program again, in a process of its own with one of the parts of the comparison.</summary>
 internal static class OwnProcess
 {
-    /// <param name="part">A sub-command of <c>stream</c>.</param>
-    /// <param name="arguments">Of that.</param>
-    public static ProcessStartInfo Command(string part, params string[] arguments)
+    private const string Tiered = "DOTNET_TieredCompilation";
+
+    /// <summary>A compiler in the background may take turns from whatever runs meanwhile.</summary>
+    public static bool IsCompiledInSteps => Environment.GetEnvironmentVariable(Tiered) is null;
+
+    /// <summary>All of the comparison, in a process of which nothing is compiled in the background.</summary>
+    /// <returns>Its exit code.</returns>
+    public static async Task<int> CompareAsync(string[] arguments)
+    {
+        var command = Command(arguments);
+        command.Environment[Tiered] = "0";
+        using var process = Process.Start(command)!;
+        await process.WaitForExitAsync();
+        return process.ExitCode;
+    }
+
+    /// <summary>What is started is compiled as programs are by default.</summary>
+    public static void CompileInSteps(ProcessStartInfo command) => command.Environment.Remove(Tiered);
+
+    /// <param name="arguments">Of <c>stream</c>, a sub-command first if there is one.</param>
+    public static ProcessStartInfo Command(params string[] arguments)
     {
         var command = new ProcessStartInfo(Environment.ProcessPath!);
         if (Path.GetFileNameWithoutExtension(command.FileName).Equals("dotnet", StringComparison.OrdinalIgnoreCase))
@@ -16,7 +34,7 @@ internal static class OwnProcess
             command.ArgumentList.Add(typeof(OwnProcess).Assembly.Location);
         }
 
-        foreach (var argument in (string[])["stream", part, .. arguments])
+        foreach (var argument in (string[])["stream", .. arguments])
         {
             command.ArgumentList.Add(argument);
         }
@@ -25,15 +43,17 @@ internal static class OwnProcess
     }
 
     /// <summary>The same for the client and the upstream: one thread polls all sockets and runs what comes of it.</summary>
+    /// <param name="part">A sub-command of <c>stream</c>.</param>
+    /// <param name="arguments">Of that.</param>
     public static ProcessStartInfo LoadCommand(string part, params string[] arguments)
     {
-        var command = Command(part, arguments);
+        var command = Command([part, .. arguments]);
         command.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1";
         command.Environment["DOTNET_SYSTEM_NET_SOCKETS_THREAD_COUNT"] = "1";
         command.Environment["DOTNET_gcConcurrent"] = "0";
 
         // A compiler in the background would take turns from the upstream, whose events would then come late and many at once.
-        command.Environment["DOTNET_TieredCompilation"] = "0";
+        command.Environment[Tiered] = "0";
         return command;
     }
 

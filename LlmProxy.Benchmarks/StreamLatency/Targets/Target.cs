@@ -28,6 +28,7 @@ internal abstract class Target(string name, string label)
         var port = FreePort();
         var folder = Directory.CreateTempSubdirectory("llmproxy-stream-").FullName;
         var command = Command(port, upstreamPort, folder);
+        OwnProcess.CompileInSteps(command);
         if (isForLoad)
         {
             command.Environment["DOTNET_TieredCompilation"] = "0";
