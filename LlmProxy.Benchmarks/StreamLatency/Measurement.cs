@@ -3,7 +3,7 @@ using LlmProxy.Benchmarks.StreamLatency.Load;
 namespace LlmProxy.Benchmarks.StreamLatency;
 
 /// <summary>One scenario with one target, once.</summary>
-/// <param name="Round">From 1.</param>
+/// <param name="Round">From 1; of a scenario with several turns in a round, the turn, counted through all rounds.</param>
 /// <param name="Target">By its name.</param>
 /// <param name="Scenario">By its name.</param>
 /// <param name="CpuSeconds">That the target's processes used while the client ran; null: there is none.</param>

@@ -30,10 +30,7 @@ internal sealed class StreamRun(StreamOptions options, TextWriter output)
         {
             Say($"round {round} of {options.Rounds}");
             await using var upstream = RunningTarget.StartUpstream();
-            foreach (var target in targets.Where(t => !_leftOut.ContainsKey(t.Name)))
-            {
-                await MeasureAsync(target, new TargetRound(target, round, upstream.Port, bounded), scenarios);
-            }
+            await RunRoundAsync(targets.Select(t => new TargetRound(t, round, upstream.Port, bounded)).ToList(), scenarios);
         }
 
         var report = Report.Of(bounded, targets, _measurements, _leftOut);
@@ -44,20 +41,44 @@ internal sealed class StreamRun(StreamOptions options, TextWriter output)
         return report.Errors == 0 ? 0 : 1;
     }
 
-    private async Task MeasureAsync(Target target, TargetRound round, IReadOnlyList<Scenario> scenarios)
+    /// <summary>Scenario after scenario, in each of them target after target: what is compared is not far apart in time.</summary>
+    private async Task RunRoundAsync(List<TargetRound> targets, IReadOnlyList<Scenario> scenarios)
     {
         try
         {
-            var measured = target is DirectTarget ? round.MeasureDirectAsync(scenarios) : round.MeasureAsync(scenarios);
-            await foreach (var measurement in measured)
+            foreach (var scenario in scenarios)
+            {
+                for (var turn = 0; turn < scenario.Turns; turn++)
+                {
+                    foreach (var target in targets.Where(t => !_leftOut.ContainsKey(t.Target.Name)))
+                    {
+                        await MeasureAsync(target, scenario, turn);
+                    }
+                }
+            }
+        }
+        finally
+        {
+            foreach (var target in targets)
+            {
+                await target.DisposeAsync();
+            }
+        }
+    }
+
+    private async Task MeasureAsync(TargetRound target, Scenario scenario, int turn)
+    {
+        try
+        {
+            await foreach (var measurement in target.MeasureAsync(scenario, turn))
             {
                 _measurements.Add(measurement);
-                Say($"  {target.Name,-10} {measurement.Scenario,-6} {Line(measurement)}");
+                Say($"  {scenario.Name,-6} {target.Target.Name,-10} {Line(measurement)}");
             }
         }
         catch (InvalidOperationException e)
         {
-            LeaveOut(target, e.Message);
+            LeaveOut(target.Target, e.Message);
         }
     }
 

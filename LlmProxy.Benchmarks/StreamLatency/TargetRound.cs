@@ -5,52 +5,59 @@ using LlmProxy.Benchmarks.StreamLatency.Targets;
 
 namespace LlmProxy.Benchmarks.StreamLatency;
 
-/// <summary>All scenarios with one target, once.</summary>
-internal sealed class TargetRound(Target target, int round, int upstreamPort, StreamOptions options)
+/// <summary>One target in one round. Between its turns it is suspended, so that it takes nothing from the others.</summary>
+internal sealed class TargetRound(Target target, int round, int upstreamPort, StreamOptions options) : IAsyncDisposable
 {
     private const int Starts = 3;
 
-    /// <summary>After the first answer, until a process has done what it does at its start.</summary>
+    /// <summary>After the first answer, until a process has done what it does at its start; and after it was suspended.</summary>
     private static readonly TimeSpan _settling = TimeSpan.FromSeconds(0.5);
 
+    private RunningTarget? _running;
+
+    public Target Target => target;
+
+    /// <summary>All that there is of a scenario in one turn; of the direct way, what latencies are compared with.</summary>
+    /// <param name="scenario">Which.</param>
+    /// <param name="turn">From 0, of those that the scenario has in a round.</param>
     /// <exception cref="InvalidOperationException">The target does not start or does not answer.</exception>
-    public async IAsyncEnumerable<Measurement> MeasureAsync(IReadOnlyList<Scenario> scenarios)
+    public async IAsyncEnumerable<Measurement> MeasureAsync(Scenario scenario, int turn)
     {
-        if (scenarios.Contains(Scenario.Start))
+        if (target is DirectTarget)
+        {
+            if (scenario.IsOfLatency)
+            {
+                yield return await MeasureDirectAsync(scenario, turn);
+            }
+        }
+        else if (scenario == Scenario.Start)
         {
             for (var i = 0; i < Starts; i++)
             {
                 yield return await MeasureStartAsync();
             }
         }
-
-        var loads = scenarios.Where(static s => s != Scenario.Start && s != Scenario.Idle).ToArray();
-        if (loads.Length > 0)
-        {
-            await using var running = await StartAsync(isForLoad: true);
-            await WarmUpAsync(running);
-            foreach (var scenario in loads)
-            {
-                yield return await MeasureLoadAsync(running, scenario);
-            }
-        }
-
-        if (scenarios.Contains(Scenario.Idle))
+        else if (scenario == Scenario.Idle)
         {
             // In a fresh process: what other traffic left behind is not what these streams need.
-            await using var running = await StartAsync();
-            yield return await MeasureIdleAsync(running);
+            await DisposeAsync();
+            await using var fresh = await StartAsync();
+            yield return await MeasureIdleAsync(fresh);
+        }
+        else
+        {
+            yield return await MeasureLoadAsync(scenario, turn);
         }
     }
 
-    /// <summary>The client straight to the upstream.</summary>
-    public async IAsyncEnumerable<Measurement> MeasureDirectAsync(IReadOnlyList<Scenario> scenarios)
+    public ValueTask DisposeAsync() => Interlocked.Exchange(ref _running, null)?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    private int Number(Scenario scenario, int turn) => ((round - 1) * scenario.Turns) + turn + 1;
+
+    private async Task<Measurement> MeasureDirectAsync(Scenario scenario, int turn)
     {
-        foreach (var scenario in scenarios.Where(static s => s == Scenario.First || s == Scenario.Sequence || s == Scenario.Paced))
-        {
-            await LoadProcess.RunAsync(scenario.Plan!(upstreamPort, options) with { Seconds = 0.5, Requests = 0, Events = 10 });
-            yield return new Measurement(round, target.Name, scenario.Name, Load: await LoadProcess.RunAsync(scenario.Plan!(upstreamPort, options)));
-        }
+        await LoadProcess.RunAsync(scenario.Plan!(upstreamPort, options) with { Seconds = 0.5, Requests = 0, Events = 10 });
+        return new Measurement(Number(scenario, turn), target.Name, scenario.Name, Load: await LoadProcess.RunAsync(scenario.Plan!(upstreamPort, options)));
     }
 
     private async Task<Measurement> MeasureStartAsync()
@@ -64,12 +71,24 @@ internal sealed class TargetRound(Target target, int round, int upstreamPort, St
             round, target.Name, Scenario.Start.Name, Megabytes: ProcessUsage.Of(running.Process).Megabytes, StartMilliseconds: time.TotalMilliseconds);
     }
 
-    private async Task<Measurement> MeasureLoadAsync(RunningTarget running, Scenario scenario)
+    private async Task<Measurement> MeasureLoadAsync(Scenario scenario, int turn)
     {
-        var before = ProcessUsage.Of(running.Process);
-        var load = await LoadProcess.RunAsync(scenario.Plan!(running.Port, options));
-        var after = ProcessUsage.Of(running.Process);
-        return new Measurement(round, target.Name, scenario.Name, after.CpuSeconds - before.CpuSeconds, before.Megabytes, Load: load);
+        if (_running is null)
+        {
+            _running = await StartAsync(isForLoad: true);
+            await WarmUpAsync(_running);
+        }
+        else
+        {
+            _running.Resume();
+            await Task.Delay(_settling);
+        }
+
+        var before = ProcessUsage.Of(_running.Process);
+        var load = await LoadProcess.RunAsync(scenario.Plan!(_running.Port, options));
+        var after = ProcessUsage.Of(_running.Process);
+        _running.Suspend();
+        return new Measurement(Number(scenario, turn), target.Name, scenario.Name, after.CpuSeconds - before.CpuSeconds, before.Megabytes, Load: load);
     }
 
     private async Task<Measurement> MeasureIdleAsync(RunningTarget running)

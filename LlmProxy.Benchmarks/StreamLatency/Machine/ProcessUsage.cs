@@ -30,7 +30,8 @@ internal readonly record struct ProcessUsage(double CpuSeconds, double Megabytes
         return new ProcessUsage(cpu, kilobytes / 1024.0);
     }
 
-    private static List<int> Tree(int root)
+    /// <summary>A process and those that it started, by their ids. Linux only.</summary>
+    public static List<int> Tree(int root)
     {
         var children = new Dictionary<int, List<int>>();
         foreach (var folder in Directory.EnumerateDirectories("/proc"))

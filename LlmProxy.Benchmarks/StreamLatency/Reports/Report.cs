@@ -17,7 +17,7 @@ internal sealed record Participant(string Name, string Label, string? Version, l
 /// <summary>All that is told.</summary>
 /// <param name="Machine">That all of it is from.</param>
 /// <param name="Seconds">Of each load.</param>
-/// <param name="Rounds">That medians are of.</param>
+/// <param name="Rounds">That medians are of, or of the turns in them.</param>
 /// <param name="IdleStreams">That waited at one time.</param>
 /// <param name="Baseline">The name of the target that ratios are to; null: there is none.</param>
 /// <param name="Targets">In the order of the columns.</param>
@@ -56,17 +56,17 @@ internal sealed record Report(
             baseline,
             participants,
             leftOut,
-            Figure.All.SelectMany(f => participants.Select(t => CellOf(f, t.Name, baseline, options.Rounds, measurements)).OfType<Cell>()).ToArray(),
+            Figure.All.SelectMany(f => participants.Select(t => CellOf(f, t.Name, baseline, measurements)).OfType<Cell>()).ToArray(),
             measurements);
     }
 
     public Cell? Find(Figure figure, Participant target) => Cells.FirstOrDefault(c => c.Figure == figure.Name && c.Target == target.Name);
 
-    private static Cell? CellOf(Figure figure, string target, string? baseline, int rounds, IReadOnlyList<Measurement> measurements)
+    private static Cell? CellOf(Figure figure, string target, string? baseline, IReadOnlyList<Measurement> measurements)
     {
         var isDirect = target == DirectTarget.Key;
         var (values, ratios) = (new List<double>(), new List<double>());
-        for (var round = 1; round <= rounds; round++)
+        foreach (var round in measurements.Where(m => m.Scenario == figure.Scenario).Select(static m => m.Round).Distinct().Order())
         {
             if (OfRound(figure, target, round, measurements) is not { } value)
             {

@@ -53,7 +53,7 @@ internal static class TextReport
     public static string Notes(Report report)
     {
         var ratio = report.BaselineLabel is { } label ? $"; in brackets the ratio to {label} in the same round, the median too" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{Rounds(report)}{ratio}. Loads of {report.Seconds:0.#} s; {report.IdleStreams} idle streams.")
+        return string.Create(CultureInfo.InvariantCulture, $"{Rounds(report)}{ratio}; events have {Scenario.Paced.Turns} turns in each. Loads of {report.Seconds:0.#} s; {report.IdleStreams} idle streams.")
             + Direct(report)
             + string.Concat(report.LeftOut.Select(static one => $" Left out: {one.Key}, {one.Value}."));
     }

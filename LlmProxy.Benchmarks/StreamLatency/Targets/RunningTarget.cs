@@ -50,6 +50,11 @@ internal sealed class RunningTarget : IAsyncDisposable
         return upstream;
     }
 
+    /// <summary>It does nothing until it is resumed; nor what it started. Linux only: elsewhere it goes on, and is idle.</summary>
+    public void Suspend() => ProcessSignal.SendToTree(Process, ProcessSignal.Stop);
+
+    public void Resume() => ProcessSignal.SendToTree(Process, ProcessSignal.Continue);
+
     /// <summary>What it wrote last.</summary>
     public string LastWords()
     {
