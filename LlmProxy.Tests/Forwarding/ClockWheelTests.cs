@@ -110,6 +110,18 @@ internal sealed class ClockWheelTests
         Assert.That((first.Reason, second.Reason, reached, sleeper.Wakes), Is.EqualTo((CutOff.FirstEvent, CutOff.FirstEvent, true, 1)));
     }
 
+    /// <summary>Whoever waits for a token may be called back on the thread that cuts it off, and take any time there.</summary>
+    [Test]
+    public async Task What_a_step_sets_off_does_not_hold_up_the_thread_that_makes_the_steps()
+    {
+        using var wheel = new ClockWheel(TimeProvider.System);
+        using var clock = new ExchangeClock(wheel, CancellationToken.None);
+        var isPools = new TaskCompletionSource<bool>();
+        clock.Token.Register(() => isPools.SetResult(Thread.CurrentThread.IsThreadPoolThread));
+        clock.Begin(CutOff.FirstEvent, TimeSpan.FromMilliseconds(1));
+        Assert.That(await Deadline.In(isPools.Task));
+    }
+
     [Test]
     public void All_that_is_watched_is_cut_at_once_whatever_one_of_them_does()
     {
