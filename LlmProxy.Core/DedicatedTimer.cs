@@ -101,7 +101,7 @@ internal sealed class DedicatedTimer : ITimer
                 if (wait == 0)
                 {
                     // Where steps have been missed they are not made up for.
-                    _due = _period < 0 ? long.MaxValue : Math.Max(_due + _period, now);
+                    _due = _period <= 0 ? long.MaxValue : Math.Max(_due + _period, now);
                 }
             }
 

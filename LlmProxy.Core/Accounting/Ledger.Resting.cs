@@ -5,7 +5,7 @@ internal sealed partial class Ledger
 {
     private const int FewRows = 50;
 
-    // After a batch of few rows: it takes half a millisecond of a processor in which events wait, whatever is in it.
+    // After a batch of few rows: it takes tenths of a millisecond of a processor, in which events wait, whatever is in it.
     private static readonly TimeSpan _longPause = TimeSpan.FromMilliseconds(500);
 
     private volatile TaskCompletionSource? _asked;

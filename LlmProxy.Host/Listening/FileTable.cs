@@ -12,8 +12,8 @@ internal static class FileTable
     /// <summary>Of 8 bytes each, in the kernel: for 8,000 clients and a connection upstream for each.</summary>
     public const int Room = 16 * 1024;
 
-    // fcntl.h: a copy of a file, as the first free number from a certain one on.
-    private const int DuplicateFrom = 0;
+    // linux/fcntl.h: a copy of a file, as the first free number from a certain one on, which no process that is started has.
+    private const int DuplicateFrom = 1030;
 
     /// <summary>Takes the room, apart from the caller, who waits for nothing. What cannot be had comes later, as it would have.</summary>
     /// <param name="files">The limit; null: not known, nothing is done.</param>
