@@ -46,5 +46,8 @@ internal sealed record Scenario(string Name, Func<int, StreamOptions, LoadPlan>?
     /// <summary>What is told of it are latencies, to be seen beside those without a proxy.</summary>
     public bool IsOfLatency => this == First || this == Sequence || this == Paced;
 
+    /// <summary>Is played to a proxy that is there and warm.</summary>
+    public bool IsLoad => this != Start && this != Idle;
+
     private static double Warm(StreamOptions options) => Math.Min(0.5, options.Seconds / 4);
 }

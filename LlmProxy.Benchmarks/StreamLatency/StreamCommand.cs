@@ -32,18 +32,16 @@ public static class StreamCommand
             case ["report", var folder]:
                 ResultFiles.Write(ResultFiles.Read(folder), folder);
                 return 0;
+            case ["compare", .. var options]:
+                OwnProcess.EndWithParent();
+                return await CompareAsync(options);
             default:
-                return await CompareAsync(arguments);
+                return await OwnProcess.CompareAsync(arguments);
         }
     }
 
     private static async Task<int> CompareAsync(string[] arguments)
     {
-        if (OwnProcess.IsCompiledInSteps)
-        {
-            return await OwnProcess.CompareAsync(arguments);
-        }
-
         try
         {
             return await new StreamRun(StreamOptions.Parse(arguments), Console.Out).RunAsync();

@@ -48,6 +48,11 @@ internal sealed class StreamRun(StreamOptions options, TextWriter output)
         {
             foreach (var scenario in scenarios)
             {
+                foreach (var target in targets.Where(t => scenario.IsLoad && !_leftOut.ContainsKey(t.Target.Name)))
+                {
+                    await PrepareAsync(target);
+                }
+
                 for (var turn = 0; turn < scenario.Turns; turn++)
                 {
                     foreach (var target in targets.Where(t => !_leftOut.ContainsKey(t.Target.Name)))
@@ -66,6 +71,19 @@ internal sealed class StreamRun(StreamOptions options, TextWriter output)
         }
     }
 
+    private async Task PrepareAsync(TargetRound target)
+    {
+        try
+        {
+            await target.PrepareAsync();
+        }
+        catch (InvalidOperationException e)
+        {
+            await target.DisposeAsync();
+            LeaveOut(target.Target, e.Message);
+        }
+    }
+
     private async Task MeasureAsync(TargetRound target, Scenario scenario, int turn)
     {
         try
@@ -78,6 +96,8 @@ internal sealed class StreamRun(StreamOptions options, TextWriter output)
         }
         catch (InvalidOperationException e)
         {
+            // It may still be busy with what failed.
+            await target.DisposeAsync();
             LeaveOut(target.Target, e.Message);
         }
     }

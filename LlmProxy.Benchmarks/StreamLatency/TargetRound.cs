@@ -10,12 +10,24 @@ internal sealed class TargetRound(Target target, int round, int upstreamPort, St
 {
     private const int Starts = 3;
 
-    /// <summary>After the first answer, until a process has done what it does at its start; and after it was suspended.</summary>
-    private static readonly TimeSpan _settling = TimeSpan.FromSeconds(0.5);
+    /// <summary>After the first answer, until a process has done what it does at its start; after it was suspended; and after a load, for what is left of it to do.</summary>
+    private static readonly TimeSpan _settling = TimeSpan.FromSeconds(0.6);
 
     private RunningTarget? _running;
 
     public Target Target => target;
+
+    /// <summary>For loads: starts it, if it is not there, makes it warm, and suspends it.</summary>
+    /// <exception cref="InvalidOperationException">It does not start or does not answer.</exception>
+    public async Task PrepareAsync()
+    {
+        if (_running is null && target is not DirectTarget)
+        {
+            _running = await StartAsync(isForLoad: true);
+            await WarmUpAsync(_running);
+            _running.Suspend();
+        }
+    }
 
     /// <summary>All that there is of a scenario in one turn; of the direct way, what latencies are compared with.</summary>
     /// <param name="scenario">Which.</param>
@@ -73,21 +85,14 @@ internal sealed class TargetRound(Target target, int round, int upstreamPort, St
 
     private async Task<Measurement> MeasureLoadAsync(Scenario scenario, int turn)
     {
-        if (_running is null)
-        {
-            _running = await StartAsync(isForLoad: true);
-            await WarmUpAsync(_running);
-        }
-        else
-        {
-            _running.Resume();
-            await Task.Delay(_settling);
-        }
-
-        var before = ProcessUsage.Of(_running.Process);
-        var load = await LoadProcess.RunAsync(scenario.Plan!(_running.Port, options));
-        var after = ProcessUsage.Of(_running.Process);
-        _running.Suspend();
+        var running = _running!;
+        running.Resume();
+        await Task.Delay(_settling);
+        var before = ProcessUsage.Of(running.Process);
+        var load = await LoadProcess.RunAsync(scenario.Plan!(running.Port, options));
+        await Task.Delay(_settling);
+        var after = ProcessUsage.Of(running.Process);
+        running.Suspend();
         return new Measurement(Number(scenario, turn), target.Name, scenario.Name, after.CpuSeconds - before.CpuSeconds, before.Megabytes, Load: load);
     }
 

@@ -13,13 +13,14 @@ internal sealed partial class Ledger
     /// <summary>Lets rows gather, as long as nobody waits for them.</summary>
     private async ValueTask RestAsync()
     {
+        // One of its own for each rest: what lasts as long as the process would keep something of every wait for it.
         var asked = _asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
         // Who asked before that was there has ended no rest.
-        if (_spends.IsEmpty && _flushes.IsEmpty)
+        Interlocked.MemoryBarrier();
+        if (_spends.IsEmpty && _flushes.IsEmpty && !_stopping.Task.IsCompleted)
         {
-            Task end = Task.WhenAny(_stopping.Task, asked.Task).WaitAsync(_longPause, _time);
-            await end.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await asked.Task.WaitAsync(_longPause, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

@@ -256,6 +256,7 @@ internal sealed partial class Ledger : IHostedLifecycleService, IDisposable, IAs
     private void Stop()
     {
         _stopping.TrySetResult();
+        _asked?.TrySetResult();
         _room.Release();
         Wake();
     }

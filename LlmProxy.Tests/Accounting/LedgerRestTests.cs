@@ -59,6 +59,7 @@ internal sealed class LedgerRestTests
         {
             await ledger.StartingAsync(CancellationToken.None);
             await RestsFor(_short);
+            Assert.That((_store.Rows.Count, _store.Writes, _time.Set.Contains(_long)), Is.EqualTo((60, 1, false)));
         }
     }
 

@@ -49,11 +49,17 @@ internal static class TextReport
 
     public static string Rounds(Report report) => report.Rounds == 1 ? "One round" : string.Create(CultureInfo.InvariantCulture, $"Medians of {report.Rounds} rounds");
 
+    private static string Turns(Report report)
+    {
+        var turns = report.Measurements.Where(static m => m.Scenario == Scenario.Paced.Name).Select(static m => m.Round).DefaultIfEmpty().Max() / report.Rounds;
+        return turns > 1 ? string.Create(CultureInfo.InvariantCulture, $" Paced events have {turns} turns in each round, and count turn by turn.") : "";
+    }
+
     /// <summary>What one has to know to read it.</summary>
     public static string Notes(Report report)
     {
         var ratio = report.BaselineLabel is { } label ? $"; in brackets the ratio to {label} in the same round, the median too" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{Rounds(report)}{ratio}; events have {Scenario.Paced.Turns} turns in each. Loads of {report.Seconds:0.#} s; {report.IdleStreams} idle streams.")
+        return string.Create(CultureInfo.InvariantCulture, $"{Rounds(report)}{ratio}.{Turns(report)} Loads of {report.Seconds:0.#} s; {report.IdleStreams} idle streams.")
             + Direct(report)
             + string.Concat(report.LeftOut.Select(static one => $" Left out: {one.Key}, {one.Value}."));
     }

@@ -8,15 +8,13 @@ internal static class OwnProcess
 {
     private const string Tiered = "DOTNET_TieredCompilation";
 
-    /// <summary>A compiler in the background may take turns from whatever runs meanwhile.</summary>
-    public static bool IsCompiledInSteps => Environment.GetEnvironmentVariable(Tiered) is null;
-
-    /// <summary>All of the comparison, in a process of which nothing is compiled in the background.</summary>
+    /// <summary>All of the comparison, in a process of which nothing is compiled in the background: that takes turns from whatever is measured.</summary>
     /// <returns>Its exit code.</returns>
     public static async Task<int> CompareAsync(string[] arguments)
     {
-        var command = Command(arguments);
+        var command = Command(["compare", .. arguments]);
         command.Environment[Tiered] = "0";
+        command.RedirectStandardInput = true;
         using var process = Process.Start(command)!;
         await process.WaitForExitAsync();
         return process.ExitCode;
@@ -25,7 +23,7 @@ internal static class OwnProcess
     /// <summary>What is started is compiled as programs are by default.</summary>
     public static void CompileInSteps(ProcessStartInfo command) => command.Environment.Remove(Tiered);
 
-    /// <param name="arguments">Of <c>stream</c>, a sub-command first if there is one.</param>
+    /// <param name="arguments">Of <c>stream</c>, a sub-command first.</param>
     public static ProcessStartInfo Command(params string[] arguments)
     {
         var command = new ProcessStartInfo(Environment.ProcessPath!);
@@ -57,7 +55,7 @@ internal static class OwnProcess
         return command;
     }
 
-    /// <summary>In such a process: ends it when whoever started it is gone, however that went.</summary>
+    /// <summary>In such a process: ends it when whoever started it is gone, however that went; one that is suspended, when it is resumed.</summary>
     public static void EndWithParent()
     {
         new Thread(static () =>

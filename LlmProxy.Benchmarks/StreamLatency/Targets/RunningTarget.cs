@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.ComponentModel;
 using System.Diagnostics;
 using LlmProxy.Benchmarks.StreamLatency.Load;
@@ -8,11 +9,23 @@ namespace LlmProxy.Benchmarks.StreamLatency.Targets;
 /// <summary>A process of the comparison, with what it says at its end if that comes too early.</summary>
 internal sealed class RunningTarget : IAsyncDisposable
 {
+    private static readonly ConcurrentDictionary<RunningTarget, bool> _all = new();
+
     private readonly Queue<string> _lastLines = new();
     private readonly string? _folder;
 
+    static RunningTarget() => AppDomain.CurrentDomain.ProcessExit += static (_, _) =>
+    {
+        // One that is suspended would stay for ever.
+        foreach (var target in _all.Keys)
+        {
+            target.Kill();
+        }
+    };
+
     private RunningTarget(Process process, int port, string? folder)
     {
+        _all[this] = true;
         (Process, Port, _folder) = (process, port, folder);
         Process.OutputDataReceived += (_, line) => Remember(line.Data);
         Process.ErrorDataReceived += (_, line) => Remember(line.Data);
@@ -66,11 +79,8 @@ internal sealed class RunningTarget : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!Process.HasExited)
-        {
-            Process.Kill(entireProcessTree: true);
-        }
-
+        _all.TryRemove(this, out _);
+        Kill();
         await Process.WaitForExitAsync();
         Process.Dispose();
         try
@@ -83,6 +93,14 @@ internal sealed class RunningTarget : IAsyncDisposable
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Windows may take a while to see that a process is gone; what is left is in the folder for temporary files.
+        }
+    }
+
+    private void Kill()
+    {
+        if (!Process.HasExited)
+        {
+            Process.Kill(entireProcessTree: true);
         }
     }
 
